@@ -1,0 +1,9 @@
+-- SPDX-License-Identifier: MIT
+-- What is needed to check a password.
+create or replace function tmidb.account_named(p_login text) returns table (login text, password_hash text, role name)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$ select login, password_hash, role from tmidb.account where login = p_login $$;
+
+comment on function tmidb.account_named(text) is 'Login, password hash and role of an account.';
+revoke all on function tmidb.account_named(text) from public;
+grant execute on function tmidb.account_named(text) to tmidb_api;

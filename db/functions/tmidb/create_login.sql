@@ -1,0 +1,36 @@
+-- SPDX-License-Identifier: MIT
+-- after: listener_named
+-- A PostgreSQL login for a listener or a speaker, named like it: with psql it sees and does what its token sees and does.
+create or replace function tmidb.create_login(p_kind text, p_name text, p_password text) returns name
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_kind not in ('listener', 'speaker') then
+    raise exception 'A login is for a listener or a speaker, not for a %.', p_kind using errcode = 'TM303', hint = 'Say ''listener'' or ''speaker''.';
+  elsif p_name ~ '^(pg_|tmidb_)' or octet_length(p_name) > 63 or exists (
+      select from pg_roles r where r.rolname = p_name and not exists (
+        select from tmidb.listener where p_kind = 'listener' and role_name = p_name
+        union all select from tmidb.speaker where p_kind = 'speaker' and role_name = p_name)) then
+    raise exception 'There is a PostgreSQL role named % already.', quote_literal(p_name) using errcode = 'TM106', hint = 'Choose another name.';
+  end if;
+  if p_kind = 'listener' then
+    update tmidb.listener set role_name = p_name where listener_id = tmidb.listener_named(p_name);
+  else
+    update tmidb.speaker set role_name = p_name where name = p_name;
+    if not found then
+      raise exception 'There is no speaker named %.', quote_literal(p_name) using errcode = 'TM107', hint = 'Check the spelling.';
+    end if;
+  end if;
+  if not exists (select from pg_roles where rolname = p_name) then
+    execute format('create role %I login', p_name);
+  end if;
+  execute format('alter role %I password %L', p_name, p_password);
+  execute format('alter role %I set search_path = api, tmidb', p_name);
+  execute format('alter role %I set statement_timeout = %L', p_name, '30s');
+  execute format('grant %I to %I', 'tmidb_' || p_kind, p_name);
+  return p_name;
+end $$;
+
+comment on function tmidb.create_login(text, text, text) is 'Gives a listener or speaker a PostgreSQL login of its own name.';
+revoke all on function tmidb.create_login(text, text, text) from public;
+grant execute on function tmidb.create_login(text, text, text) to tmidb_admin;

@@ -1,0 +1,45 @@
+-- SPDX-License-Identifier: MIT
+-- Everything that can be said when something is refused. The code is the SQLSTATE that SQL raises, the status is what HTTP
+-- answers. src/base/error-codes.ts and docs/errors.md are generated from this file (npm run generate).
+create or replace view tmidb.error_code as
+select * from (values
+  ('TM001', 409, 'This batch was already stored.', 'Nothing to do: another reader of the shard was faster.'),
+  ('TM002', 409, 'The batch does not follow what is stored.', 'The reader opens the stream again at its cursor.'),
+  ('TM100', 401, 'A token is needed.', 'Send "Authorization: Bearer <token>", or the token as MQTT password.'),
+  ('TM101', 401, 'This token is not valid.', 'It is unknown, expired or revoked: ask an administrator for a new one.'),
+  ('TM102', 403, 'This token may not do that.', 'Speakers write, listeners read; ask an administrator for the right one.'),
+  ('TM103', 403, 'This token may not make new targets or categories.', 'Create them first, or allow it for the speaker.'),
+  ('TM104', 400, 'This category name cannot be used.', 'Use 1 to 48 of a-z, 0-9 and _, starting with a letter.'),
+  ('TM105', 400, 'This target key cannot be used.', 'Use 1 to 256 bytes without control characters.'),
+  ('TM106', 409, 'This name is taken.', 'Choose another name.'),
+  ('TM107', 404, 'There is nothing of this name.', 'Check the spelling; names are case-sensitive.'),
+  ('TM201', 400, 'This is not JSON.', 'Send one JSON object, an array of objects, or one object a line (application/x-ndjson).'),
+  ('TM202', 400, 'A reading is a JSON object.', 'Wrap the value: {"value": 21.5}.'),
+  ('TM203', 400, 'This is nested too deeply.', 'At most 32 levels are kept.'),
+  ('TM204', 400, 'There are too many keys.', 'At most 1,000 keys a reading; split it by category.'),
+  ('TM205', 400, 'A key is too long.', 'At most 256 bytes.'),
+  ('TM206', 400, 'A string is too long.', 'At most 64 kB; send files as files.'),
+  ('TM207', 400, 'A number cannot be held.', 'Use finite float64 numbers, integers of at most 38 digits, or a string.'),
+  ('TM208', 400, 'A string holds the character U+0000.', 'Remove it; no text column can keep it.'),
+  ('TM209', 400, 'The text is not valid UTF-8.', 'Check the encoding and lone surrogates.'),
+  ('TM210', 400, 'A key appears twice.', 'Keep one of them: which one is meant cannot be known.'),
+  ('TM211', 400, 'The time of the reading cannot be read.', 'Use RFC 3339 with a zone, or epoch seconds, milliseconds or microseconds.'),
+  ('TM212', 413, 'The body is too large.', 'At most 1 MB for one reading and 10 MB for a batch.'),
+  ('TM213', 400, 'It is not said which target this is of.', 'Put the target in the path, in "target", or bind the token to one.'),
+  ('TM214', 400, 'The message id cannot be used.', 'Use a string of 1 to 128 bytes or an integer.'),
+  ('TM215', 400, 'There are keys beside "data".', 'Put every field inside "data", or leave "data" out.'),
+  ('TM216', 422, 'The time of the reading is out of range.', 'From 1900 to one day ahead; the reading is kept in quarantine.'),
+  ('TM217', 422, 'The room for this time is still being made.', 'Nothing to do: the reading is parked and stored within seconds.'),
+  ('TM218', 422, 'The reading could not be stored.', 'It is kept in quarantine with the reason; repair and replay it.'),
+  ('TM219', 415, 'This content type is not understood.', 'Use application/json or application/x-ndjson.'),
+  ('TM301', 404, 'There is nothing here.', 'See /docs for the addresses that exist.'),
+  ('TM302', 405, 'This address does not take that method.', 'See the Allow header.'),
+  ('TM303', 400, 'The request cannot be read.', 'See /docs for its form.'),
+  ('TM304', 400, 'This cursor cannot be used.', 'Start without one, or with one that an event carried.'),
+  ('TM400', 429, 'Too much is in flight.', 'Wait as long as Retry-After says and send again.'),
+  ('TM401', 503, 'The store cannot be reached right now.', 'Nothing was taken; send again.'),
+  ('TM500', 500, 'Something went wrong here.', 'The request id finds it in the log.'),
+  ('TM501', 500, 'The instance cannot start like this.', 'The message says what to change.')
+) as t(code, status, sentence, hint);
+
+comment on view tmidb.error_code is 'Every error that tmiDB raises: code (SQLSTATE), HTTP status, sentence and hint.';

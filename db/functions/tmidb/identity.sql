@@ -1,0 +1,31 @@
+-- SPDX-License-Identifier: MIT
+-- Who is asking. The API's login says it in the claims of the transaction; everybody else is the role that logged in, because
+-- anyone who can run SQL can set a claim.
+create or replace function tmidb.identity() returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_claims text;
+  v jsonb;
+begin
+  if session_user = 'tmidb_api' then
+    v_claims := nullif(current_setting('tmidb.claims', true), '');
+    return coalesce(v_claims::jsonb, '{"role": "tmidb_anonymous"}');
+  end if;
+  select jsonb_build_object('role', 'tmidb_listener', 'listener_id', l.listener_id, 'name', l.name) into v
+  from tmidb.listener l where l.role_name = session_user;
+  if v is not null then return v; end if;
+  select jsonb_build_object('role', 'tmidb_speaker', 'speaker_id', s.speaker_id, 'name', s.name) into v
+  from tmidb.speaker s where s.role_name = session_user;
+  if v is not null then return v; end if;
+  return jsonb_build_object('name', session_user, 'role', case
+    when pg_has_role(session_user, 'tmidb_admin', 'member') then 'tmidb_admin'
+    when pg_has_role(session_user, 'tmidb_editor', 'member') then 'tmidb_editor'
+    when pg_has_role(session_user, 'tmidb_viewer', 'member') then 'tmidb_viewer'
+    else 'tmidb_anonymous' end);
+end $$;
+
+comment on function tmidb.identity() is 'Who is asking: {"role", "listener_id" or "speaker_id", "name"}.';
+revoke all on function tmidb.identity() from public;
+grant execute on function tmidb.identity() to tmidb_views, tmidb_anonymous, tmidb_speaker, tmidb_listener, tmidb_viewer,
+  tmidb_editor, tmidb_admin;

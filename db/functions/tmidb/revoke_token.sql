@@ -1,0 +1,21 @@
+-- SPDX-License-Identifier: MIT
+-- Ends a token, by its text or its prefix; sockets that it opened are closed.
+create or replace function tmidb.revoke_token(p_token text) returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count int;
+begin
+  update tmidb.token set revoked_at = now()
+  where revoked_at is null and (hash = sha256(convert_to(p_token, 'UTF8')) or prefix = p_token);
+  get diagnostics v_count = row_count;
+  if v_count > 0 then
+    insert into tmidb.audit (kind, actor, detail) values ('token.revoked', session_user, jsonb_build_object('prefix', left(p_token, 17)));
+    perform pg_notify('tmi_access', 'token');
+  end if;
+  return v_count;
+end $$;
+
+comment on function tmidb.revoke_token(text) is 'Revokes the token of this text or prefix; returns how many.';
+revoke all on function tmidb.revoke_token(text) from public;
+grant execute on function tmidb.revoke_token(text) to tmidb_admin;

@@ -1,0 +1,25 @@
+-- SPDX-License-Identifier: MIT
+-- after: identity
+-- As which speaker the one who asks may write. Administrators and editors write as the speaker "sql", which is made at need.
+create or replace function tmidb.speaker_id() returns bigint
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_who jsonb := tmidb.identity();
+  v_id bigint := (v_who->>'speaker_id')::bigint;
+begin
+  if v_id is null and v_who->>'role' in ('tmidb_admin', 'tmidb_editor') then
+    select speaker_id into v_id from tmidb.speaker where name = 'sql';
+    if not found then
+      insert into tmidb.speaker (name) values ('sql') on conflict (name) do update set name = excluded.name returning speaker_id into v_id;
+    end if;
+  end if;
+  if v_id is null then
+    raise exception 'Only speakers and administrators write readings.' using errcode = 'TM102',
+      hint = 'Ask an administrator for a speaker.';
+  end if;
+  return v_id;
+end $$;
+
+comment on function tmidb.speaker_id() is 'The speaker as which the one who asks writes; TM102 if none.';
+revoke all on function tmidb.speaker_id() from public;

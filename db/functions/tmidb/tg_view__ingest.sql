@@ -1,0 +1,17 @@
+-- SPDX-License-Identifier: MIT
+-- after: ingest, row_payload, target_key
+-- insert into api.sensor_v1 (target, temperature) ... writes as the speaker who is signed in: the row's fields become the payload.
+create or replace function tmidb.tg_view__ingest() returns trigger
+language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_row jsonb := to_jsonb(NEW);
+  v_data jsonb;
+begin
+  v_data := tmidb.row_payload(TG_ARGV[0], regexp_replace(TG_TABLE_NAME, '^.*_v', '')::smallint, v_row);
+  perform tmidb.ingest(TG_ARGV[0], coalesce(NEW.target, tmidb.target_key(NEW.target_id)), v_data, coalesce(NEW.ts, now()));
+  return NEW;
+end $$;
+
+comment on function tmidb.tg_view__ingest() is 'Turns an inserted row of a view into a reading.';
+revoke all on function tmidb.tg_view__ingest() from public;

@@ -1,0 +1,33 @@
+-- SPDX-License-Identifier: MIT
+-- The text of one generated view. Rows come from row security on ts_obs and target; fields are shown through the mask of the
+-- row, before any filter can see them, so a hidden field cannot be filtered, sorted or counted on. The view has no
+-- security_invoker on purpose: its owner tmidb_views is bound by the policies, and its users have no right on the tables.
+-- "offset 0" keeps rules() at one call a query and the mask at one look-up a row.
+create or replace function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text := (select name from tmidb.category where category_id = p_category_id);
+  v_columns text;
+begin
+  select string_agg(format(E',\n  case when m.mask ?| array[''*'', %L] then tmidb.%I(o.payload -> %L) end as %I',
+      f->>'name', case f->>'type' when 'integer' then 'to_number' else 'to_' || (f->>'type') end, f->>'name', f->>'column'),
+    '' order by o)
+  into v_columns
+  from jsonb_array_elements(p_fields) with ordinality a(f, o);
+  return format($view$create or replace view api.%I as
+select t.key as target, o.target_id, o.ts, o.digest%s
+from tmidb.ts_obs o
+join tmidb.target t on t.target_id = o.target_id
+cross join (
+  select r.rules, coalesce(r.rules -> '*/*', '{}') || coalesce(r.rules -> '%s/*', '{}') as base
+  from (select tmidb.rules() as rules offset 0) r offset 0) g
+cross join lateral (
+  select case when g.base ? '*' then g.base else g.base
+      || coalesce(g.rules -> ('%s/' || o.target_id), '{}') || coalesce(g.rules -> ('*/' || o.target_id), '{}') end as mask
+  offset 0) m
+where o.category_id = %s$view$, v_name || '_v' || p_major, coalesce(v_columns, ''), p_category_id, p_category_id, p_category_id);
+end $$;
+
+comment on function tmidb.view_sql(smallint, smallint, jsonb) is 'The statement that makes the view api.<category>_v<major>.';
+revoke all on function tmidb.view_sql(smallint, smallint, jsonb) from public;

@@ -1,0 +1,51 @@
+-- SPDX-License-Identifier: MIT
+-- Who there is. Run as a superuser (or a role that may create roles) before everything else, and again at will.
+--   tmidb_owner   migrates, owns tables and functions      tmidb_views  owns the API's views, bound by row security
+--   tmidb_api, tmidb_edge, tmidb_drain, tmidb_worker       logins without a right on any table
+--   tmidb_anonymous ... tmidb_admin                        what a request becomes; SQL users are members of one of them
+do $$
+declare
+  r text;
+begin
+  foreach r in array array['tmidb_owner', 'tmidb_views', 'tmidb_anonymous', 'tmidb_speaker', 'tmidb_listener',
+                           'tmidb_viewer', 'tmidb_editor', 'tmidb_admin'] loop
+    if not exists (select from pg_roles where rolname = r) then
+      execute format('create role %I nologin', r);
+    end if;
+  end loop;
+  foreach r in array array['tmidb_api', 'tmidb_edge', 'tmidb_drain', 'tmidb_worker'] loop
+    if not exists (select from pg_roles where rolname = r) then
+      execute format('create role %I login noinherit', r);
+    end if;
+  end loop;
+  if not exists (select from pg_roles where rolname = 'admin') then
+    create role admin login;
+  end if;
+end $$;
+
+alter role tmidb_owner createrole;
+grant tmidb_views, tmidb_worker to tmidb_owner;
+grant tmidb_anonymous, tmidb_speaker, tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin to tmidb_api;
+grant tmidb_speaker, tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin to tmidb_owner with admin option;
+grant tmidb_admin to admin;
+
+do $$
+begin
+  execute format('revoke all on database %I from public', current_database());
+  execute format('grant connect, temporary on database %I to tmidb_owner, tmidb_api, tmidb_edge, tmidb_drain, tmidb_worker,
+    tmidb_speaker, tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin', current_database());
+  execute format('grant create on database %I to tmidb_admin', current_database());
+end $$;
+revoke create on schema public from public;
+
+create schema if not exists tmidb authorization tmidb_owner;
+create schema if not exists tmidb_parts authorization tmidb_owner;
+create schema if not exists api authorization tmidb_owner;
+create schema if not exists graphile_worker authorization tmidb_worker;
+
+grant usage on schema tmidb to tmidb_views, tmidb_api, tmidb_edge, tmidb_drain, tmidb_worker,
+  tmidb_anonymous, tmidb_speaker, tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin;
+grant usage on schema api to tmidb_api, tmidb_anonymous, tmidb_speaker, tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin;
+grant usage, create on schema api to tmidb_views;
+
+alter role admin set search_path = api, tmidb, public;

@@ -1,0 +1,6 @@
+-- SPDX-License-Identifier: MIT
+-- after: grants
+-- Who may know a target: whoever may read anything of it.
+drop policy if exists listener_read on tmidb.target;
+create policy listener_read on tmidb.target for select to tmidb_views using (
+  (select tmidb.rules()) ?| array['t/*', 't/' || target_id]);

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// Everything that may be set from outside. Flags win over environment, environment over these defaults.
+import { resolve } from 'node:path'
+import { TmiError } from './errors.ts'
+
+export interface Config {
+  dataDir: string
+  host: string
+  httpPort: number
+  mqttPort: number
+  pgPort: number
+  natsPort: number
+  natsHttpPort: number
+  /** An own PostgreSQL (superuser URL): it is checked, not started. */
+  pgUrl?: string
+  /** An own NATS server: it is checked, not started. */
+  natsUrl?: string
+  natsBin?: string
+  cacheDir?: string
+  /** Under which user PostgreSQL and NATS run when we are root. */
+  runUid: number
+  allowUnsafe: boolean
+}
+
+export interface UnitConfig {
+  dataDir: string
+  host: string
+  httpPort: number
+  mqttPort: number
+  natsServer: string
+  pg: { api: string; edge: string; drain: string; worker: string }
+}
+
+type Env = Record<string, string | undefined>
+
+export function loadConfig(env: Env = process.env): Config {
+  const natsPort = port(env, 'TMIDB_NATS_PORT', 4223)
+  return {
+    dataDir: resolve(text(env, 'TMIDB_DATA') ?? './data'),
+    host: text(env, 'TMIDB_HOST') ?? '127.0.0.1',
+    httpPort: port(env, 'TMIDB_HTTP_PORT', 8080),
+    mqttPort: port(env, 'TMIDB_MQTT_PORT', 1883),
+    pgPort: port(env, 'TMIDB_PG_PORT', 5433),
+    natsPort,
+    natsHttpPort: port(env, 'TMIDB_NATS_HTTP_PORT', natsPort + 1),
+    pgUrl: text(env, 'TMIDB_PG_URL'),
+    natsUrl: text(env, 'TMIDB_NATS_URL'),
+    natsBin: text(env, 'TMIDB_NATS_BIN'),
+    cacheDir: text(env, 'TMIDB_CACHE'),
+    runUid: integer(env, 'TMIDB_RUN_UID', 65534, 1, 2 ** 31),
+    allowUnsafe: env.TMIDB_ALLOW_UNSAFE === '1',
+  }
+}
+
+/** What a unit gets from the supervisor. */
+export function unitConfig(env: Env = process.env): UnitConfig {
+  return {
+    dataDir: resolve(needed(env, 'TMIDB_DATA')),
+    host: text(env, 'TMIDB_HOST') ?? '127.0.0.1',
+    httpPort: port(env, 'TMIDB_HTTP_PORT', 8080),
+    mqttPort: port(env, 'TMIDB_MQTT_PORT', 1883),
+    natsServer: needed(env, 'TMIDB_NATS_SERVER'),
+    pg: {
+      api: needed(env, 'TMIDB_PG_API'),
+      edge: needed(env, 'TMIDB_PG_EDGE'),
+      drain: needed(env, 'TMIDB_PG_DRAIN'),
+      worker: needed(env, 'TMIDB_PG_WORKER'),
+    },
+  }
+}
+
+function text(env: Env, name: string): string | undefined {
+  return env[name] === '' ? undefined : env[name]
+}
+
+function needed(env: Env, name: string): string {
+  const value = text(env, name)
+  if (value === undefined) {
+    throw new TmiError('TM501', `${name} is not set.`, { hint: 'Start with "npm start": the supervisor sets it.' })
+  }
+  return value
+}
+
+function port(env: Env, name: string, otherwise: number): number {
+  return integer(env, name, otherwise, 1, 65535)
+}
+
+function integer(env: Env, name: string, otherwise: number, min: number, max: number): number {
+  const value = text(env, name)
+  if (value === undefined) return otherwise
+  const n = Number(value)
+  if (!Number.isInteger(n) || n < min || n > max) {
+    throw new TmiError('TM501', `${name}=${value} is not a number from ${min} to ${max}.`)
+  }
+  return n
+}

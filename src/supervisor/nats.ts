@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// Our own NATS: its configuration, written anew on each start, and where it keeps its streams. Every write is fsynced before
+// it is acknowledged (sync_interval: always): that is what an accepted reading rests on.
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import { writeSecret } from './data-folder.ts'
+import { closedTo, runAs } from './place.ts'
+import type { Command } from './unit.ts'
+
+export interface NatsOptions {
+  dataDir: string
+  binary: string
+  port: number
+  httpPort: number
+  password: string
+  runUid: number
+}
+
+export function natsFolder(dataDir: string): string {
+  return join(dataDir, 'nats')
+}
+
+export function prepareNats(options: NatsOptions): Command {
+  const dir = natsFolder(options.dataDir)
+  fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const wanted = runAs(options.runUid)
+  const binary = reachable(options, wanted)
+  // NATS does run as root; without a way for the other user to its folder or program it has to.
+  const who = binary && !closedTo(options.dataDir, wanted) ? wanted : {}
+  if (who.uid !== undefined) chownAll(dir, who.uid, who.gid ?? who.uid)
+  const conf = join(dir, 'nats.conf')
+  writeSecret(conf, configuration(options, dir))
+  if (who.uid !== undefined) fs.chownSync(conf, who.uid, who.gid ?? who.uid)
+  return { file: binary ?? options.binary, args: ['-c', conf], cwd: dir, env: { PATH: process.env.PATH ?? '' }, ...who }
+}
+
+/** The program as the given user can start it: a cache in root's home is closed, so a copy goes beside the data. */
+function reachable(options: NatsOptions, who: { uid?: number }): string | null {
+  if (!closedTo(options.binary, who)) return options.binary
+  if (closedTo(options.dataDir, who)) return null
+  const folder = join(options.dataDir, 'bin')
+  fs.mkdirSync(folder, { recursive: true })
+  fs.chmodSync(folder, 0o755)
+  const copy = join(folder, 'nats-server')
+  const current = fs.existsSync(copy) && fs.statSync(copy).mtimeMs >= fs.statSync(options.binary).mtimeMs
+  if (!current) {
+    fs.copyFileSync(options.binary, `${copy}.new`)
+    fs.chmodSync(`${copy}.new`, 0o755)
+    fs.renameSync(`${copy}.new`, copy)
+  }
+  return copy
+}
+
+function configuration(o: NatsOptions, dir: string): string {
+  return `# Written by tmiDB on every start; changes here are lost.
+server_name: tmidb
+listen: "127.0.0.1:${o.port}"
+http: "127.0.0.1:${o.httpPort}"
+pid_file: ${JSON.stringify(join(dir, 'nats.pid'))}
+authorization { user: tmidb, password: "${o.password}", timeout: 10 }
+max_payload: 8MB
+max_pending: 256MB
+write_deadline: "10s"
+ping_interval: "30s"
+lame_duck_grace_period: "1s"
+lame_duck_duration: "30s"
+jetstream { store_dir: ${JSON.stringify(dir)}, max_memory_store: 64MB, max_file_store: 20GB, sync_interval: always }
+`
+}
+
+/** After a start as another user (root or not) the files change hands too. */
+function chownAll(path: string, uid: number, gid: number): void {
+  if (fs.lstatSync(path).uid !== uid) fs.lchownSync(path, uid, gid)
+  if (!fs.lstatSync(path).isDirectory()) return
+  for (const name of fs.readdirSync(path)) chownAll(join(path, name), uid, gid)
+}
+
+/** Healthy means: JetStream has recovered its streams too. */
+export async function natsHealthy(httpPort: number): Promise<void> {
+  const answer = await fetch(`http://127.0.0.1:${httpPort}/healthz`, { signal: AbortSignal.timeout(3000) })
+  const body = await answer.text()
+  if (!answer.ok) throw new Error(`nats says ${answer.status}: ${body}`)
+}
