@@ -409,8 +409,12 @@ comment on column tmidb.ts_obs.position is 'Counts up within the shard in commit
 comment on column tmidb.ts_obs.shard is '0 to 7, from the target''s key; order is kept within it.';
 
 function tmidb.account_named(p_login text) returns TABLE(login text, password_hash text, role name) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9158bceb7b594702c33a449ec7da6288;
-  execute: tmidb_api;
+  execute: tmidb_api, tmidb_edge;
   comment: 'Login, password hash and role of an account.';
+
+function tmidb.all_known(p_category text, p_targets text[]) returns boolean language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 928e7ffd76d4b765f927a5933056c56a;
+  execute: tmidb_edge;
+  comment: 'Whether the category and all targets exist.';
 
 function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, speaker_id bigint, listener_id bigint, target text, may_create boolean, expires_at timestamp with time zone) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5129fbce88069ad0a00e4a4f65bf66ac;
   execute: tmidb_api, tmidb_edge;
@@ -459,7 +463,7 @@ function tmidb.create_token(p_kind text, p_name text, p_label text DEFAULT NULL:
   execute: tmidb_admin;
   comment: 'Makes a token for a speaker or listener and returns it, once.';
 
-function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e7de826e4b96ef4aa78fa364b35b2964;
+function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c3587458e1814cb7f629abfa4119d2eb;
   comment: 'Finds or makes the schema version of a shape {"field": "type"}; returns version_id.';
 
 function tmidb.ensure_chunks() returns integer language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c76e769e136d072274e53bf30108e81c;
@@ -479,14 +483,14 @@ function tmidb.graphql_name(p_field text) returns text language sql immutable pa
 function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb, p_most integer, p_version_id integer) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 893f552ecca5f120023c327334f13bf5;
   comment: 'Makes the next minor version of a major where the shape adds to it; returns the version_id that holds the shape.';
 
-function tmidb.has_room(p_from timestamp with time zone, p_to timestamp with time zone) returns boolean language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 df19b95bfe9896143ccde4c511bdb978;
+function tmidb.has_room(p_from timestamp with time zone, p_to timestamp with time zone) returns boolean language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2e63285c28a22ab77e095d7684ef4cf1;
   comment: 'Whether all chunks of a stretch of time exist.';
 
 function tmidb.identity() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6e5fe73e3083939cdbeb57ef6d07ebec;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'Who is asking: {"role", "listener_id" or "speaker_id", "name"}.';
 
-function tmidb.ingest(p_category text, p_readings jsonb) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 54cf03fee04727d891ae9958360447a1;
+function tmidb.ingest(p_category text, p_readings jsonb) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c677f3f771a76442208fbc374f03dc23;
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Writes readings [{"target", "ts", "mid", "data"}]; returns {"stored", "duplicate", "quarantined"}.';
 
@@ -601,3 +605,7 @@ function tmidb.unsubscribe(p_listener text, p_category text DEFAULT NULL::text, 
 
 function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b70f68eee142aa4df205922a2d5e6da0;
   comment: 'The statement that makes the view api.<category>_v<major>.';
+
+function tmidb.visible_categories() returns TABLE(category text, columns text[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0777a8f66ddfe706f1ac525a1b06d83c;
+  execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
+  comment: 'Categories that the one who asks may read, with the columns it may see; null: all.';

@@ -155,7 +155,7 @@ async function works(program: string, args: string[]): Promise<boolean> {
 async function versionOf(file: string): Promise<string | null> {
   try {
     const { stdout } = await run(file, ['--version'], { timeout: 10_000 })
-    return /v(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? null
+    return /^nats-server:? v(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? null
   } catch {
     return null
   }

@@ -29,12 +29,18 @@ export interface Cluster {
 }
 
 export async function preparePostgres(options: PostgresOptions): Promise<Cluster> {
-  const who = runAs(options.runUid)
+  let who = runAs(options.runUid)
   const dir = placeFolder(options.dataDir, 'postgres', who, options.say)
+  const fresh = !fs.existsSync(join(dir, 'PG_VERSION'))
+  if (who.uid !== undefined) {
+    // Under root a cluster keeps the user that it was made by, so that root and that user may take turns.
+    const owner = fs.statSync(dir)
+    if (fresh) fs.chownSync(dir, who.uid, who.gid ?? who.uid)
+    else if (owner.uid !== 0) who = { uid: owner.uid, gid: owner.gid }
+  }
   const native = nativePostgres(dirname(dir), who)
   const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C', PGAPPNAME: 'tmiDB-Core' }
   const run = { ...who, cwd: dir, env }
-  const fresh = !fs.existsSync(join(dir, 'PG_VERSION'))
   if (fresh) await initdb(join(native, 'bin', 'initdb'), dir, options.password, run)
   const command = { file: join(native, 'bin', 'postgres'), args: ['-D', dir, ...settings(options)], ...run }
   return { dir, fresh, command }
@@ -90,6 +96,12 @@ async function initdb(program: string, dir: string, password: string, run: Run):
       throw new TmiError('TM501', 'PostgreSQL cannot run as root, and this root may not change its user.', {
         cause: e,
         hint: 'Start tmiDB as a normal user.',
+      })
+    }
+    if (/could not look up effective user ID/.test(failed.stderr ?? '')) {
+      throw new TmiError('TM501', `PostgreSQL cannot run as uid ${run.uid ?? process.getuid?.()}: this machine knows no user of that number.`, {
+        cause: e,
+        hint: run.uid === undefined ? 'Start as a user that stands in /etc/passwd.' : 'Set TMIDB_RUN_UID to a user that stands in /etc/passwd.',
       })
     }
     throw new TmiError('TM501', `The database cluster cannot be made: ${(failed.stderr ?? String(e)).trim().split('\n').at(-1)}`, { cause: e })

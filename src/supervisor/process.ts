@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Which process is it? Numbers are used again; number and start time together are not.
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { sleep } from '../base/retry.ts'
 
 /** When the process began, in whatever form the system tells; null: there is none. */
@@ -60,4 +60,30 @@ export async function stopLeftover(pidFile: string, marker: string, signal: Node
     await gone(pid, 5000)
   }
   return true
+}
+
+/**
+ * A killed postmaster whose parent has not collected it (in containers without an init, for ever) still has its number, and
+ * PostgreSQL takes its lock file for that of a running server. It is removed once no process works in the folder any more.
+ */
+export async function dropDeadLock(pidFile: string, folder: string): Promise<void> {
+  if (process.platform !== 'linux' || !existsSync(pidFile)) return
+  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0])
+  if (!existsSync(`/proc/${pid}`) || processStart(pid) !== null) return
+  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(100)) {
+    if (anyoneIn(folder)) continue
+    rmSync(pidFile, { force: true })
+    return
+  }
+}
+
+function anyoneIn(folder: string): boolean {
+  return readdirSync('/proc').some((name) => {
+    if (!/^\d+$/.test(name)) return false
+    try {
+      return readlinkSync(`/proc/${name}/cwd`) === folder
+    } catch {
+      return false
+    }
+  })
 }

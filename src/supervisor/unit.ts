@@ -25,6 +25,8 @@ export interface UnitSpec {
   stopMs: number
   /** How long it may take to become healthy; a database may have to recover first. */
   startMs: number
+  /** How long it may stay without an answer before it is killed and started again. */
+  unhealthyMs?: number
 }
 
 export interface UnitLog {
@@ -118,7 +120,7 @@ export function startUnit(spec: UnitSpec, log: UnitLog, changed: (state: UnitSta
         lastError = e instanceof Error ? e.message : String(e)
         const forMs = Date.now() - lastGood
         if (isReady && state.state === 'ready') become('unhealthy')
-        if (forMs > (isReady ? unhealthyForMs : spec.startMs) && !stop.signal.aborted) {
+        if (forMs > (isReady ? (spec.unhealthyMs ?? unhealthyForMs) : spec.startMs) && !stop.signal.aborted) {
           log.event(spec.name, { kind: 'unit.unhealthy', level: 'error', forMs, message: lastError })
           of.kill('SIGKILL')
           return
@@ -128,7 +130,11 @@ export function startUnit(spec: UnitSpec, log: UnitLog, changed: (state: UnitSta
     }
   }
 
-  const life = live()
+  // However we end, nothing of ours stays behind; only SIGKILL gives us no chance (see leash.ts and stopLeftover).
+  // Servers get their own signal and end cleanly without us: PostgreSQL killed outright would have to recover.
+  const killChild = () => void child?.kill(spec.ipc ? 'SIGKILL' : spec.stopSignal)
+  process.on('exit', killChild)
+  const life = live().finally(() => process.off('exit', killChild))
   return {
     state: () => ({ ...state }),
     ready: ready.promise,

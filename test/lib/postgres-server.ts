@@ -4,13 +4,13 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { sleep } from '../../src/base/retry.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { ping, withClient } from '../../src/db/superuser.ts'
 import { preparePostgres } from '../../src/supervisor/postgres.ts'
 import { processStart } from '../../src/supervisor/process.ts'
+import { freePort } from './free-port.ts'
 import { testPasswords } from './postgres.ts'
 
 const dir = process.argv[2] ?? ''
@@ -85,12 +85,4 @@ function takeLock(): boolean {
 function tell(info: { url?: string; error?: string }): void {
   fs.writeFileSync(`${infoFile}.new`, JSON.stringify(info), { mode: 0o600 })
   fs.renameSync(`${infoFile}.new`, infoFile)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

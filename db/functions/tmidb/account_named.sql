@@ -6,4 +6,4 @@ as $$ select login, password_hash, role from tmidb.account where login = p_login
 
 comment on function tmidb.account_named(text) is 'Login, password hash and role of an account.';
 revoke all on function tmidb.account_named(text) from public;
-grant execute on function tmidb.account_named(text) to tmidb_api;
+grant execute on function tmidb.account_named(text) to tmidb_edge, tmidb_api;

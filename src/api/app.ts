@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// The express app: everything that is not on a hot path. GraphQL is mounted between openApp() and finish().
+import { randomUUID } from 'node:crypto'
+import express, { type Express } from 'express'
+import { problem, TmiError } from '../base/errors.ts'
+import { docsHandler } from './docs.ts'
+
+export interface App extends Express {
+  /** Puts the last word behind everything that was mounted. */
+  finish(): void
+}
+
+const addresses = {
+  api: '/api/v1/{category}',
+  in: '/api/in/{category}/{target}',
+  openapi: '/api/openapi.json',
+  docs: '/docs',
+  graphql: '/graphql',
+  ruru: '/ruru',
+  live: ['/tmi/ws', '/ws/{listener}'],
+  health: '/health/ready',
+}
+
+export function openApp(): App {
+  const app = express() as unknown as App
+  app.disable('x-powered-by')
+  app.use((_req, res, next) => {
+    res.setHeader('X-Content-Type-Options', 'nosniff')
+    res.setHeader('Referrer-Policy', 'no-referrer')
+    next()
+  })
+  app.get(['/health/live', '/health/ready'], (_req, res) => void res.json({ status: 'ok' }))
+  app.get('/', (_req, res) => void res.json({ name: 'tmiDB', version: '0.1', addresses }))
+  const docs = docsHandler()
+  app.use((req, res, next) => {
+    if (!docs(req, res)) next()
+  })
+  app.finish = () => {
+    app.use((req, res) => {
+      const e = new TmiError('TM301', `There is nothing at ${req.path.slice(0, 200)}.`)
+      res.status(e.status).type('application/problem+json').send(JSON.stringify(problem(e, randomUUID())))
+    })
+  }
+  return app
+}

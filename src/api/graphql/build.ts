@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// One build of the schema. A view that cannot be built is left out, with a warning: what one device sends never takes the API away
+// from the others.
+import './environment.ts'
+import { makeSchema } from 'postgraphile'
+import { assertValidSchema, type GraphQLSchema } from 'postgraphile/graphql'
+import { observe } from '../../base/observe.ts'
+import { makePreset, type PresetOptions } from './preset.ts'
+
+export interface Built {
+  schema: GraphQLSchema
+  ms: number
+  /** Names of the views that were left out, each with why. */
+  leftOut: ReadonlyMap<string, string>
+}
+
+/** `before` is what the last build had to leave out; it is tried first when everything together fails. */
+export async function buildSchema(options: PresetOptions, before: ReadonlyMap<string, string> = new Map()): Promise<Built> {
+  const begun = performance.now()
+  const done = (schema: GraphQLSchema, leftOut: ReadonlyMap<string, string>): Built =>
+    ({ schema, leftOut, ms: Math.round(performance.now() - begun) })
+  const all = await attempt(options, () => false)
+  if ('schema' in all) return done(all.schema, new Map())
+  if (before.size > 0) {
+    const again = await attempt(options, (view) => before.has(view))
+    if ('schema' in again) return done(again.schema, before)
+  }
+
+  // Oldest first, so that of two that cannot stand together the older stays. The first view that breaks is found by halving.
+  const views = all.views
+  const leftOut = new Map<string, string>()
+  for (;;) {
+    const kept = views.filter((v) => !leftOut.has(v))
+    const upTo = async (count: number) => {
+      const these = new Set(kept.slice(0, count))
+      return await attempt(options, (view) => !these.has(view))
+    }
+    const whole = leftOut.size === 0 ? all : await upTo(kept.length)
+    if ('schema' in whole) return done(whole.schema, leftOut)
+    let good = 0
+    let bad = kept.length
+    let reason = whole.error
+    while (bad - good > 1) {
+      const middle = Math.floor((good + bad) / 2)
+      const half = await upTo(middle)
+      if ('schema' in half) good = middle
+      else {
+        bad = middle
+        reason = half.error
+      }
+    }
+    // Without any view it fails too: the trouble is elsewhere, and leaving views out is no help.
+    const culprit = kept[bad - 1]
+    if (culprit === undefined) throw whole.error
+    if (good === 0) {
+      const none = await upTo(0)
+      if (!('schema' in none)) throw none.error
+    }
+    leftOut.set(culprit, reason.message)
+    observe({ kind: 'log', level: 'warn', message: `GraphQL leaves out the view ${culprit}: ${reason.message}` })
+  }
+}
+
+type Attempt = { schema: GraphQLSchema } | { error: Error; views: string[] }
+
+async function attempt(options: PresetOptions, isLeftOut: (view: string) => boolean): Promise<Attempt> {
+  const views: string[] = []
+  try {
+    const { schema } = await makeSchema(makePreset({
+      ...options, plugins: [...(options.plugins ?? []), onlyOurs(views, isLeftOut)],
+    }))
+    assertValidSchema(schema)
+    return { schema }
+  } catch (e) {
+    return { views, error: e instanceof Error ? e : new Error(String(e)) }
+  }
+}
+
+/** PostGraphile introspects the whole catalog, with every partition; only the API's views are of use. */
+function onlyOurs(views: string[], isLeftOut: (view: string) => boolean): GraphileConfig.Plugin {
+  return {
+    name: 'TmidbOnlyOursPlugin',
+    version: '0.0.0',
+    gather: {
+      hooks: {
+        pgIntrospection_introspection(_info, { introspection }) {
+          const ours = introspection.namespaces.find((n) => n.nspname === 'api')?._id
+          const found = introspection.classes.filter((c) => c.relnamespace === ours)
+          views.push(...found.filter((c) => c.getTags().tmidbCategory !== undefined)
+            .sort((a, b) => Number(a._id) - Number(b._id)).map((c) => c.relname))
+          const kept = found.filter((c) => !isLeftOut(c.relname) || c.getTags().tmidbCategory === undefined)
+          introspection.classes.splice(0, Infinity, ...kept)
+          const ids = new Set(kept.map((c) => c._id))
+          introspection.attributes.splice(0, Infinity, ...introspection.attributes.filter((a) => ids.has(a.attrelid)))
+          introspection.procs.splice(0, Infinity)
+        },
+      },
+    },
+  }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// What of an error the caller sees: our own codes and complaints about the caller's values with their words, the rest only as TM500
+// with a request id that finds it in the log.
+import { randomUUID } from 'node:crypto'
+import { GraphQLError, type GraphQLFormattedError } from 'postgraphile/graphql'
+import { isSafeError } from 'postgraphile/grafast'
+import { fromPg, TmiError } from '../../base/errors.ts'
+import { observe } from '../../base/observe.ts'
+
+type Located = Pick<GraphQLError, 'message' | 'nodes' | 'source' | 'positions' | 'path'> & { originalError?: Error | null | undefined }
+
+export function shownError(error: GraphQLError): GraphQLError {
+  let cause: unknown = error.originalError
+  while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError
+  if (cause === null || cause === undefined || cause instanceof GraphQLError) return error
+  if (cause instanceof Error && isSafeError(cause)) return located(error, cause.message, { ...cause.extensions })
+  const { message, extensions } = told(cause)
+  return located(error, message, extensions)
+}
+
+/** For answers that never came to a GraphQL execution. */
+export function errorBody(e: unknown): { status: number; body: { errors: GraphQLFormattedError[] } } {
+  if (e instanceof Error && isSafeError(e)) {
+    const status = Number((e as { extensions?: { statusCode?: unknown } }).extensions?.statusCode ?? 400)
+    return { status, body: { errors: [{ message: e.message, extensions: { code: 'TM303' } }] } }
+  }
+  const { status, message, extensions } = told(e)
+  return { status, body: { errors: [{ message, extensions }] } }
+}
+
+function told(cause: unknown): { status: number; message: string; extensions: Record<string, unknown> } {
+  const sqlState = (cause as { code?: unknown } | null)?.code
+  if (typeof sqlState === 'string' && !(cause instanceof TmiError)) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    if (sqlState.startsWith('22')) return { status: 400, message, extensions: { code: sqlState } }
+    if (sqlState === '57014') {
+      return { status: 503, message: 'This took longer than 3 s and was stopped.', extensions: { code: sqlState, hint: 'Ask for less: a target, a time range, fewer rows.' } }
+    }
+    if (sqlState === '42501') return told(new TmiError('TM102', undefined, { cause }))
+  }
+  // The filter's complaints are plain errors.
+  if (cause instanceof Error && !(cause instanceof TmiError) && /^(Empty objects|Null literals) are forbidden in filter/.test(cause.message)) {
+    return told(new TmiError('TM303', cause.message, { cause }))
+  }
+  const e = fromPg(cause)
+  const extensions: Record<string, unknown> = { code: e.code, hint: e.hint }
+  if (e.status >= 500) {
+    const requestId = randomUUID()
+    const from = cause instanceof Error ? cause : e
+    observe({ kind: 'error', level: 'error', code: e.code, message: from.message, requestId, ...(from.stack ? { stack: from.stack } : {}) })
+    extensions.requestId = requestId
+  }
+  return { status: e.status, message: e.message, extensions }
+}
+
+function located(at: Located, message: string, extensions: Record<string, unknown>): GraphQLError {
+  const { nodes, source, positions, path, originalError } = at
+  return new GraphQLError(message, { nodes, source, positions, path, originalError, extensions })
+}

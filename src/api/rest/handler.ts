@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+// GET /api/v{major}/{category} and its kin, from request to response. It is asked before any framework: a read of the latest
+// rows spends more time in PostgreSQL than in all of this.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { TmiError } from '../../base/errors.ts'
+import { observe } from '../../base/observe.ts'
+import type { Access, Identity } from '../../db/access.ts'
+import { type Claims, type Pool, readAs } from '../../db/pool.ts'
+import { listenerIndex } from '../listener.ts'
+import { openapi } from '../openapi.ts'
+import { categoryView, type LiveCatalog, type Relation } from './catalog.ts'
+import { RestError, toRestError, unknownRelation } from './error.ts'
+import { acceptedForm, csv, type Form, formTypes, pageResult, pageWindow, preference, type Window } from './page.ts'
+import { parseQuery } from './parse.ts'
+import { type Answer, checkSize, selectSql, type Statement } from './sql.ts'
+import { listenerClaims, visibleCategories } from './visible.ts'
+
+export interface RestOptions {
+  pool: Pool
+  catalog: LiveCatalog
+  access: Access
+}
+
+export type RestHandler = (req: IncomingMessage, res: ServerResponse) => Promise<boolean>
+
+type Route =
+  | { kind: 'rows'; major: number; category: string }
+  | { kind: 'relation'; name: string }
+  | { kind: 'newest'; listener: string; category: string }
+  | { kind: 'index'; listener: string }
+  | { kind: 'openapi'; listener: string | null }
+
+/** Answers what is his and says true; false leaves the request untouched to whoever comes next. */
+export function restHandler({ pool, catalog, access }: RestOptions): RestHandler {
+  const plans = planCache()
+  const prepare = preparing()
+  return async (req, res) => {
+    const url = req.url ?? ''
+    if (!url.startsWith('/api/')) return false
+    const mark = url.indexOf('?')
+    const route = routeOf(mark < 0 ? url : url.slice(0, mark), catalog)
+    if (route === null) return false
+    const search = mark < 0 ? '' : url.slice(mark + 1)
+    try {
+      if (req.method === 'OPTIONS') {
+        res.writeHead(200, { allow: allowed, 'content-length': 0 }).end()
+        return true
+      }
+      if (req.method !== 'GET' && req.method !== 'HEAD') {
+        throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers: { allow: allowed } })
+      }
+      const identity = await access.identify(req.headers.authorization)
+      if (route.kind === 'openapi') await sendOpenapi(req, res, identity, route.listener)
+      else if (identity.kind === 'anonymous') throw new TmiError('TM100')
+      else if (route.kind === 'index') {
+        const claims = await listenerClaims(pool, identity, route.listener)
+        sendJson(req, res, 200, await listenerIndex(pool, catalog.current, claims, route.listener))
+      } else {
+        const claims = route.kind === 'newest' ? await listenerClaims(pool, identity, route.listener) : identity.claims
+        await sendRows(req, res, claims, relationOf(route, catalog), search)
+      }
+    } catch (e) {
+      sendError(req, res, e)
+    }
+    return true
+  }
+
+  async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, relation: Relation, search: string): Promise<void> {
+    const form = acceptedForm(req.headers)
+    const prefer = preference(req.headers.prefer)
+    const head = req.method === 'HEAD'
+    const plan = plans(relation, `${head ? 'h' : form} ${prefer.count} ${req.headers.range ?? ''} ${search}`, () => {
+      const query = parseQuery(search)
+      checkSize(query.where)
+      const window = pageWindow(query, req.headers.range)
+      const shape = head ? 'none' : form === 'csv' ? 'texts' : 'objects'
+      return { window, statement: selectSql(relation, query, { ...window, count: prefer.count, shape }) }
+    })
+    const { text, values, name, header } = plan.statement
+    const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) })
+    const answer = rows[0] as Answer
+    // An estimate stops counting early, but never before what is on the page.
+    const total = answer.total === null ? null : Math.max(Number(answer.total), answer.n > 0 ? plan.window.offset + answer.n : 0)
+    const { status, range } = pageResult(plan.window, answer.n, total)
+    if (form === 'object' && answer.n !== 1 && !head) {
+      throw new RestError(406, 'PGRST116', 'Cannot coerce the result to a single JSON object', { details: `The result contains ${answer.n} rows` })
+    }
+    const headers: Record<string, string> = { 'content-type': formTypes[form], 'content-range': range, ...deprecation(relation) }
+    if (prefer.applied) headers['preference-applied'] = prefer.applied
+    if (head) {
+      res.writeHead(status, headers).end()
+      return
+    }
+    const body = Buffer.from(bodyOf(form, answer.body, header))
+    headers['content-length'] = String(body.length)
+    res.writeHead(status, headers).end(body)
+  }
+
+  function deprecation(relation: Relation): Record<string, string> {
+    if (relation.deprecated === null || relation.category === null) return {}
+    const newest = catalog.current.categories.get(relation.category)?.[0]
+    return {
+      deprecation: 'true',
+      ...(newest ? { link: `</api/v${newest.major}/${newest.category}>; rel="successor-version"` } : {}),
+    }
+  }
+
+  async function sendOpenapi(req: IncomingMessage, res: ServerResponse, identity: Identity, listener: string | null): Promise<void> {
+    if (listener !== null && identity.kind === 'anonymous') throw new TmiError('TM100')
+    const claims = listener === null ? identity.claims : await listenerClaims(pool, identity, listener)
+    const visible = await visibleCategories(pool, claims)
+    const name = listener ?? (identity.kind === 'listener' ? identity.name : null)
+    sendJson(req, res, 200, openapi(catalog.current, { visible, baseUrl: '/', listener: name, writes: listener === null && identity.kind !== 'listener' }))
+  }
+}
+
+const allowed = 'GET, HEAD, OPTIONS'
+/** First path segments that belong to others. */
+const reserved = new Set(['in', 'rpc', 'v1.json', ''])
+
+function routeOf(path: string, catalog: LiveCatalog): Route | null {
+  const parts = path.slice('/api/'.length).split('/')
+  if (parts.length > 1 && parts.at(-1) === '') parts.pop()
+  const [first = '', second, ...more] = parts.map(decoded)
+  if (reserved.has(first) || more.length > 0) return null
+  if (second === undefined) {
+    if (first === 'openapi.json') return { kind: 'openapi', listener: null }
+    if (/^v\d+$/.test(first)) return null
+    const relation = catalog.current.relations.get(first)
+    return relation && relation.category === null ? { kind: 'relation', name: first } : { kind: 'index', listener: first }
+  }
+  const major = /^v(\d{1,5})$/.exec(first)
+  if (major) return { kind: 'rows', major: Number(major[1]), category: second }
+  if (second === 'openapi.json') return { kind: 'openapi', listener: first }
+  return { kind: 'newest', listener: first, category: second }
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+function relationOf(route: Route & { kind: 'rows' | 'relation' | 'newest' }, catalog: LiveCatalog): Relation {
+  const { relations, categories } = catalog.current
+  if (route.kind === 'relation') return relations.get(route.name) as Relation
+  const found = route.kind === 'newest' ? categories.get(route.category)?.[0] : categoryView(catalog.current, route.category, route.major)
+  if (found) return found
+  const newest = categories.get(route.category)?.[0]
+  throw unknownRelation(
+    route.kind === 'rows' ? `api.${route.category}_v${route.major}` : `api.${route.category}`,
+    newest ? `api.${newest.name}` : null,
+  )
+}
+
+interface Plan {
+  window: Window
+  statement: Statement
+}
+
+const plansPerRelation = 2000
+
+/** Dashboards ask the same thing again and again: an address is read once. A relation's plans go when the catalog is replaced. */
+function planCache(): (relation: Relation, key: string, make: () => Plan) => Plan {
+  const byRelation = new WeakMap<Relation, Map<string, Plan>>()
+  return (relation, key, make) => {
+    let plans = byRelation.get(relation)
+    if (!plans) byRelation.set(relation, (plans = new Map()))
+    let plan = plans.get(key)
+    if (!plan) {
+      plan = make()
+      if (plans.size >= plansPerRelation) plans.clear()
+      plans.set(key, plan)
+    }
+    return plan
+  }
+}
+
+const mostPrepared = 1000
+
+/** Statements are prepared from their second use on, and only so many: each connection keeps every one of them for its life. */
+function preparing(): (name: string) => boolean {
+  const once = new Set<string>()
+  const prepared = new Set<string>()
+  return (name) => {
+    if (prepared.has(name)) return true
+    if (once.delete(name)) {
+      if (prepared.size >= mostPrepared) return false
+      prepared.add(name)
+      return true
+    }
+    if (once.size >= mostPrepared) once.clear()
+    once.add(name)
+    return false
+  }
+}
+
+function bodyOf(form: Form, json: string, header: readonly string[]): string {
+  if (form === 'array') return json
+  if (form === 'object') return json.slice(1, -1)
+  return csv(header, JSON.parse(json) as (string | null)[][])
+}
+
+function sendJson(req: IncomingMessage, res: ServerResponse, status: number, value: unknown, headers: Record<string, string> = {}): void {
+  const body = Buffer.from(JSON.stringify(value))
+  res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': String(body.length), ...headers })
+  res.end(req.method === 'HEAD' ? undefined : body)
+}
+
+function sendError(req: IncomingMessage, res: ServerResponse, e: unknown): void {
+  const error = toRestError(e)
+  if (error.status >= 500) {
+    const cause = error.cause ?? error
+    observe({ kind: 'error', level: 'error', code: error.code, message: String((cause as Error).message ?? cause), stack: (cause as Error).stack })
+  }
+  if (res.headersSent) res.destroy()
+  else sendJson(req, res, error.status, error.body(), error.headers)
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// What somebody may read, and as whom: both are answered by SQL.
+import { TmiError } from '../../base/errors.ts'
+import type { Identity } from '../../db/access.ts'
+import { type Claims, type Pool, readAs } from '../../db/pool.ts'
+
+/** By category: the columns of fields that are visible; null means all. */
+export type Visible = ReadonlyMap<string, ReadonlySet<string> | null>
+
+export async function visibleCategories(pool: Pool, claims: Claims): Promise<Visible> {
+  const { rows } = await readAs<{ category: string; columns: string[] | null }>(pool, claims, {
+    name: 'visible_categories',
+    text: 'select category, columns from tmidb.visible_categories() order by category',
+  })
+  return new Map(rows.map((r) => [r.category, r.columns && new Set(r.columns)]))
+}
+
+/**
+ * Claims for /api/{listener}: its own, or for an administrator those of the listener, so that it sees what the listener sees. Nobody
+ * else learns even whether there is such a listener.
+ */
+export async function listenerClaims(pool: Pool, identity: Identity, listener: string): Promise<Claims> {
+  if (identity.kind === 'listener' && identity.name === listener) return identity.claims
+  if (identity.claims.role !== 'tmidb_admin') {
+    throw new TmiError('TM102', 'Only this listener itself and administrators may open its address.')
+  }
+  const { rows } = await readAs<{ listener_id: string }>(pool, identity.claims, {
+    name: 'listener_by_name',
+    text: 'select listener_id::text from tmidb.listener where name = $1',
+    values: [listener],
+  })
+  const found = rows[0]
+  if (!found) throw new TmiError('TM107', `There is no listener named "${listener.slice(0, 80)}".`)
+  return { role: 'tmidb_listener', listener_id: found.listener_id, name: listener }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// tmictl: one file per command in cli/. Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 4 not allowed, 5 not running,
+// 6 timeout, 7 problems found, 130 interrupted.
+import { parseArgs } from 'node:util'
+import { errorTable, TmiError } from './base/errors.ts'
+import { type Command, exit, UsageError } from './cli/command.ts'
+import { nearestWord } from './cli/nearest-word.ts'
+
+const commands: Record<string, () => Promise<{ command: Command }>> = {
+  start: () => import('./cli/start.ts'),
+  stop: () => import('./cli/stop.ts'),
+  status: () => import('./cli/status.ts'),
+  migrate: () => import('./cli/migrate.ts'),
+  tail: () => import('./cli/tail.ts'),
+  version: () => import('./cli/version.ts'),
+}
+
+// Whoever reads us may stop reading; a command that has only output to give ends by itself then (tail).
+process.stdout.on('error', () => {})
+process.stderr.on('error', () => {})
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(argv: string[]): Promise<number> {
+  const [name, ...rest] = argv
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') return await help(rest[0])
+  if (name === '--version' || name === '-v') return await main(['version', ...rest])
+  const load = commands[name]
+  if (!load) {
+    const near = nearestWord(name, Object.keys(commands))
+    return complain(`There is no command "${name}".${near ? ` Did you mean "${near}"?` : ''}`, 'tmictl --help lists them.', exit.usage)
+  }
+  const { command } = await load()
+  if (rest.includes('--help') || rest.includes('-h')) return await help(name)
+  try {
+    const { values, positionals } = parse(command, rest)
+    return await command.run({ values, positionals, json: values.json === true })
+  } catch (e) {
+    if (e instanceof UsageError) return complain(e.message, `usage: tmictl ${command.usage}`, exit.usage)
+    // The table's own hint ("the message says it") adds nothing at a terminal.
+    if (e instanceof TmiError) return complain(e.message, e.hint === errorTable[e.code].hint ? '' : e.hint, exit.failed)
+    throw e
+  }
+}
+
+function parse(command: Command, args: string[]) {
+  const options = { ...command.options, json: { type: 'boolean' as const } }
+  try {
+    return parseArgs({ args, options, allowPositionals: true, strict: true })
+  } catch (e) {
+    const unknown = /'(--[^' ]+)/.exec(e instanceof Error ? e.message : '')?.[1]
+    const near = unknown ? nearestWord(unknown, Object.keys(options).map((o) => `--${o}`)) : null
+    const said = e instanceof Error ? (e.message.split('. ')[0] ?? e.message) : String(e)
+    throw new UsageError(`${said}.${near && near !== unknown ? ` Did you mean "${near}"?` : ''}`)
+  }
+}
+
+async function help(name: string | undefined): Promise<number> {
+  const load = name === undefined ? undefined : commands[name]
+  if (name !== undefined && !load) return await main([name])
+  if (load) {
+    const { command } = await load()
+    const [one, two] = command.examples
+    process.stdout.write(`${command.summary}\n\nusage: tmictl ${command.usage}\n\nexamples:\n  ${one}\n  ${two}\n`)
+    return exit.ok
+  }
+  const lines = await Promise.all(
+    Object.entries(commands).map(async ([n, l]) => `  ${n.padEnd(10)}${(await l()).command.summary}`),
+  )
+  process.stdout.write(`usage: tmictl <command> [options]\n\n${lines.join('\n')}\n
+Every command takes --json and --help.
+
+examples:
+  npx tmictl start
+  npx tmictl status --json
+`)
+  return exit.ok
+}
+
+function complain(sentence: string, hint: string, code: number): number {
+  process.stderr.write(`${sentence}\n${hint ? `${hint.split('\n').map((l) => `  ${l}`).join('\n')}\n` : ''}`)
+  return code
+}

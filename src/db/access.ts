@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// Who is at the door. An answer of SQL is kept until SQL says that access changed; while PostgreSQL is away the answers that are
+// known stay good, so that devices can go on sending into the streams.
+import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { TmiError } from '../base/errors.ts'
+import { verifyPassword } from '../base/password.ts'
+import { listenTo } from './listen.ts'
+import { type Claims, openPool, type RequestRole } from './pool.ts'
+
+export interface Identity {
+  kind: 'anonymous' | 'speaker' | 'listener' | 'account'
+  claims: Claims
+  name: string | null
+  tokenId?: string
+  /** The one target this speaker may write. */
+  target: string | null
+  /** Whether its readings may make new targets and categories. */
+  mayCreate: boolean
+}
+
+export interface Access extends AsyncDisposable {
+  /** From an Authorization header ("Bearer tmi_…", "Basic …", "Token …") or a bare token; TM101 if it opens nothing. */
+  identify(authorization: string | undefined): Promise<Identity>
+  /** Called when tokens or subscriptions changed: what was known about somebody may be over. */
+  onChange(fn: () => void): () => void
+  audit(kind: string, actor: string | null, detail: object): Promise<void>
+}
+
+export const anonymous: Identity = {
+  kind: 'anonymous',
+  claims: { role: 'tmidb_anonymous' },
+  name: null,
+  target: null,
+  mayCreate: false,
+}
+
+interface TokenRow {
+  token_id: string
+  kind: 'speaker' | 'listener'
+  name: string
+  speaker_id: string | null
+  listener_id: string | null
+  target: string | null
+  may_create: boolean
+  expires_at: Date | null
+}
+
+interface Answer {
+  identity: Identity
+  until: number
+}
+
+const mostKnown = 100_000
+/** How long a refused token is not asked for again. */
+const refusedForMs = 2000
+
+export async function openAccess(url: string): Promise<Access> {
+  const pool = openPool(url, { max: 2, application: 'access' })
+  const known = new Map<string, { identity: Identity | null; until: number }>()
+  const stale = new Map<string, Identity>()
+  const changed = new Set<() => void>()
+  const forget = () => {
+    for (const [key, entry] of known) if (entry.identity) stale.set(key, entry.identity)
+    known.clear()
+    for (const fn of changed) fn()
+  }
+  const listening = await listenTo(url, ['tmi_access'], forget, forget)
+
+  const lookUp = async (key: string, ask: () => Promise<Answer | null>): Promise<Identity> => {
+    const entry = known.get(key)
+    if (entry && Date.now() < entry.until) {
+      if (entry.identity === null) throw new TmiError('TM101')
+      return entry.identity
+    }
+    let answer: Answer | null
+    try {
+      answer = await ask()
+    } catch (cause) {
+      const before = stale.get(key)
+      if (before) return before
+      throw new TmiError('TM401', undefined, { cause })
+    }
+    stale.delete(key)
+    if (known.size >= mostKnown) known.clear()
+    known.set(key, answer ?? { identity: null, until: Date.now() + refusedForMs })
+    if (answer === null) throw new TmiError('TM101')
+    return answer.identity
+  }
+
+  const byToken = async (token: string): Promise<Identity> => {
+    if (!looksRight(token)) throw new TmiError('TM101')
+    const hash = createHash('sha256').update(token).digest()
+    const key = hash.toString('base64')
+    return await lookUp(key, async () => {
+      const { rows } = await pool.query<TokenRow>({ name: 'authenticate', text: 'select * from tmidb.authenticate($1)', values: [hash] })
+      const row = rows[0]
+      if (!row) return null
+      return { identity: identityOf(row), until: row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY }
+    })
+  }
+
+  const byPassword = async (login: string, password: string): Promise<Identity> => {
+    const key = `basic ${createHash('sha256').update(`${login}\0${password}`).digest('base64')}`
+    return await lookUp(key, async () => {
+      const { rows } = await pool.query<{ login: string; password_hash: string; role: RequestRole }>({
+        name: 'account',
+        text: 'select * from tmidb.account_named($1)',
+        values: [login],
+      })
+      const row = rows[0]
+      if (!row || !(await verifyPassword(password, row.password_hash))) return null
+      const identity: Identity = { kind: 'account', claims: { role: row.role, name: login }, name: login, target: null, mayCreate: true }
+      return { identity, until: Date.now() + 60_000 }
+    })
+  }
+
+  return {
+    async identify(authorization) {
+      if (authorization === undefined || authorization === '') return anonymous
+      const space = authorization.indexOf(' ')
+      const scheme = space < 0 ? 'bearer' : authorization.slice(0, space).toLowerCase()
+      const rest = space < 0 ? authorization : authorization.slice(space + 1).trim()
+      if (scheme === 'bearer' || scheme === 'token') return await byToken(rest)
+      if (scheme === 'basic') {
+        const text = Buffer.from(rest, 'base64').toString('utf8')
+        const colon = text.indexOf(':')
+        if (colon < 0) throw new TmiError('TM101')
+        const [login, password] = [text.slice(0, colon), text.slice(colon + 1)]
+        return password.startsWith('tmi_') ? await byToken(password) : await byPassword(login, password)
+      }
+      throw new TmiError('TM101')
+    },
+    onChange(fn) {
+      changed.add(fn)
+      return () => changed.delete(fn)
+    },
+    async audit(kind, actor, detail) {
+      await pool.query('select tmidb.record_audit($1, $2, $3)', [kind, actor, JSON.stringify(detail)])
+    },
+    async [Symbol.asyncDispose]() {
+      await listening[Symbol.asyncDispose]()
+      await pool.end()
+    },
+  }
+}
+
+function identityOf(row: TokenRow): Identity {
+  const role = row.kind === 'speaker' ? 'tmidb_speaker' : 'tmidb_listener'
+  return {
+    kind: row.kind,
+    claims: {
+      role,
+      name: row.name,
+      ...(row.speaker_id === null ? {} : { speaker_id: row.speaker_id }),
+      ...(row.listener_id === null ? {} : { listener_id: row.listener_id }),
+    },
+    name: row.name,
+    tokenId: row.token_id,
+    target: row.target,
+    mayCreate: row.may_create,
+  }
+}
+
+const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+
+/** The check digits tell a mistyped or invented token without asking the database. */
+export function looksRight(token: string): boolean {
+  if (!/^tmi_[a-z]+_[0-9A-Za-z]{38}$/.test(token)) return false
+  let crc = crc32(token.slice(0, -6))
+  let text = ''
+  for (let i = 0; i < 6; i++) {
+    text = digits[crc % 62] + text
+    crc = Math.floor(crc / 62)
+  }
+  return token.endsWith(text)
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// What every way in does with a message once it has its bytes: right, name, gate, target, streams. One verdict for all.
+import { TmiError } from '../base/errors.ts'
+import type { Access, Identity } from '../db/access.ts'
+import { openPool } from '../db/pool.ts'
+import type { Row } from '../nats-bridge/frame.ts'
+import type { Publisher } from '../nats-bridge/publish.ts'
+import { gateBody, type Reading, type Rejection } from './gate.ts'
+import { ShapeBook } from './shape.ts'
+
+export interface Intake {
+  access: Access
+  publisher: Publisher
+  /** Takes a message; resolves when all accepted readings are on disk. */
+  take(message: Incoming): Promise<Verdict>
+}
+
+export interface Incoming {
+  identity: Identity
+  category: string
+  /** From the address; a reading may name its own. */
+  target: string | null
+  body: Uint8Array
+  format: 'json' | 'ndjson'
+  /** Message id of the whole message, for a single reading that has none of its own. */
+  mid?: string | null
+}
+
+export interface Verdict {
+  accepted: number
+  rejected: Rejection[]
+  /** Accepted and kept, but out of range: not among the readings. */
+  quarantined: Rejection[]
+  single: boolean
+}
+
+const categoryForm = /^[a-z][a-z0-9_]{0,47}$/
+const mostSingleBytes = 1024 * 1024
+
+export function openIntake(parts: { access: Access; publisher: Publisher; edgeUrl: string }): Intake {
+  const { access, publisher } = parts
+  const shapes = new ShapeBook()
+  const pool = openPool(parts.edgeUrl, { max: 2, application: 'edge' })
+  const knownNames = new Set<string>()
+  access.onChange(() => knownNames.clear())
+
+  const mustBeKnown = async (category: string, rows: Row[]): Promise<void> => {
+    const missing = [...new Set(rows.map((r) => r.target))].filter((t) => !knownNames.has(`${category}\0${t}`))
+    if (missing.length === 0) return
+    const { rows: found } = await pool.query<{ known: boolean }>('select tmidb.all_known($1, $2) as known', [category, missing])
+    if (!found[0]?.known) throw new TmiError('TM103')
+    for (const t of missing) knownNames.add(`${category}\0${t}`)
+  }
+
+  return {
+    access,
+    publisher,
+    async take({ identity, category, target, body, format, mid }) {
+      const speaker = identity.claims.speaker_id
+      if (identity.kind === 'anonymous') throw new TmiError('TM100')
+      if (speaker === undefined) throw new TmiError('TM102')
+      if (!categoryForm.test(category)) throw new TmiError('TM104')
+      if (target !== null) checkTarget(target)
+      const now = Date.now() * 1000
+      const { readings, rejected, single } = gateBody(body, { format, shapes: shapes.of(category), now })
+      if (single && body.length > mostSingleBytes) throw new TmiError('TM212')
+      const rows: Row[] = []
+      const quarantined: Rejection[] = []
+      for (const reading of readings) {
+        const of = targetOf(reading, target, identity)
+        if (of instanceof TmiError) {
+          rejected.push({ index: reading.index, code: of.code, message: of.message })
+          continue
+        }
+        if (reading.quarantine !== null) {
+          quarantined.push({ index: reading.index, code: reading.quarantine, message: 'The time of the reading is out of range.' })
+        }
+        rows.push({
+          category,
+          target: of,
+          speaker,
+          sig: reading.shape.sig,
+          descriptor: reading.shape.descriptor,
+          ts: reading.ts ?? now,
+          mid: reading.mid ?? (mid == null ? null : single ? mid : `${mid}#${reading.index}`),
+          payload: reading.payload,
+        })
+      }
+      if (!identity.mayCreate) await mustBeKnown(category, rows)
+      if (rows.length > 0) await publisher.publish(rows)
+      return { accepted: rows.length, rejected, quarantined, single }
+    },
+  }
+}
+
+function targetOf(reading: Reading, fromAddress: string | null, identity: Identity): string | TmiError {
+  const target = reading.target ?? fromAddress ?? identity.target
+  if (target === null) return new TmiError('TM213')
+  if (identity.target !== null && target !== identity.target) {
+    return new TmiError('TM102', `This token writes only the target ${JSON.stringify(identity.target)}.`)
+  }
+  return target
+}
+
+export function checkTarget(target: string): void {
+  const bytes = Buffer.byteLength(target)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is refused
+  if (bytes < 1 || bytes > 256 || /[\u0000-\u001f\u007f]/.test(target) || !target.isWellFormed()) throw new TmiError('TM105')
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// The hub's questions to SQL.
+import type { Identity } from '../db/access.ts'
+import type { Pool } from '../db/pool.ts'
+import { TmiError } from '../base/errors.ts'
+import type { Vector } from './cursor.ts'
+
+export interface FanoutRow {
+  shard: number
+  position: string
+  classes: string[]
+  category: string
+  target: string
+  tail: string
+  typed: Record<string, Record<string, unknown>> | null
+}
+
+export interface Reader {
+  heads(): Promise<Vector>
+  fanout(from: Vector, upto: Vector, classes: string[], low: string, high: string, majors: Record<string, number[]>): Promise<FanoutRow[]>
+  classOf(identity: Identity): Promise<string>
+}
+
+const seesAll = new Set(['tmidb_admin', 'tmidb_editor', 'tmidb_viewer'])
+
+export function reader(pool: Pool): Reader {
+  return {
+    async heads() {
+      const { rows } = await pool.query<{ heads: string[] }>('select tmidb.live_heads() as heads')
+      return (rows[0]?.heads ?? []).map(Number)
+    },
+    async fanout(from, upto, classes, low, high, majors) {
+      const { rows } = await pool.query<FanoutRow>({
+        name: 'fanout',
+        text: 'select * from tmidb.fanout($1, $2, $3, $4, $5, $6)',
+        values: [from, upto, classes, low, high, JSON.stringify(majors)],
+      })
+      return rows
+    },
+    async classOf(identity) {
+      const { role, listener_id } = identity.claims
+      if (listener_id === undefined && !seesAll.has(role)) throw new TmiError(identity.kind === 'anonymous' ? 'TM100' : 'TM102')
+      const { rows } = await pool.query<{ id: string | null }>('select tmidb.class_of($1) as id', [listener_id ?? null])
+      const id = rows[0]?.id
+      if (id == null) throw new TmiError('TM101')
+      return id
+    },
+  }
+}

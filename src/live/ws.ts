@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+// Plain WebSockets. /tmi/ws: the client says what it wants ({"type":"subscribe","category":"sensor","targets":["truck-17"],
+// "since":"…","id":"a"}); /ws/{listener}: all the listener may see, at once (?category=&target=&since=). Messages out: ready, event,
+// gap, revoked, error.
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { fromPg, problem, TmiError } from '../base/errors.ts'
+import type { Access, Identity } from '../db/access.ts'
+import type { Attachment, Hub, LiveEvent, Wish } from './hub.ts'
+
+/** A socket that lets so much pile up is closed; it comes back with its cursor and misses nothing. */
+const mostBuffered = 8 * 1024 * 1024
+const keepaliveMs = 20_000
+
+export interface LiveSockets extends AsyncDisposable {
+  /** False when the address is not one of these. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean
+}
+
+export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSockets {
+  const server = new WebSocketServer({ noServer: true, maxPayload: 1024 * 1024, perMessageDeflate: false })
+  const alive = new WeakSet<WebSocket>()
+  const keepalive = setInterval(() => {
+    for (const ws of server.clients) {
+      if (!alive.delete(ws)) ws.terminate()
+      else ws.ping()
+    }
+  }, keepaliveMs)
+
+  const open = async (req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): Promise<void> => {
+    const token = url.searchParams.get('token')
+    const authorization = req.headers.authorization ?? (token === null ? undefined : `Bearer ${token}`)
+    const identity = await parts.access.identify(authorization)
+    if (identity.kind === 'anonymous') throw new TmiError('TM100')
+    if (identity.kind === 'speaker') throw new TmiError('TM102')
+    const named = url.pathname.startsWith('/ws/') ? decodeURIComponent(url.pathname.slice(4)) : null
+    if (named !== null && !(identity.kind === 'listener' && identity.name === named)) {
+      throw new TmiError('TM102', 'A listener opens only its own address.')
+    }
+    server.handleUpgrade(req, socket, head, (ws) => {
+      alive.add(ws)
+      ws.on('pong', () => alive.add(ws))
+      ws.on('error', () => ws.terminate())
+      const client = serve(ws, parts.hub, identity, authorization)
+      if (named !== null) {
+        void client.subscribe({
+          category: url.searchParams.get('category'),
+          targets: url.searchParams.has('target') ? url.searchParams.getAll('target') : null,
+          since: url.searchParams.get('since'),
+        })
+      }
+    })
+  }
+
+  return {
+    upgrade(req, socket, head) {
+      const url = new URL(req.url ?? '/', 'http://x')
+      if (url.pathname !== '/tmi/ws' && !url.pathname.startsWith('/ws/')) return false
+      open(req, socket, head, url).catch((thrown: unknown) => refuse(socket, fromPg(thrown)))
+      return true
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(keepalive)
+      for (const ws of server.clients) ws.close(1001, 'the server is stopping')
+      server.close()
+    },
+  }
+}
+
+interface Subscribe {
+  id?: string
+  category?: string | null
+  targets?: string[] | null
+  since?: string | null
+}
+
+function serve(ws: WebSocket, hub: Hub, identity: Identity, authorization: string | undefined) {
+  const attached = new Map<string, Attachment>()
+  const send = (message: object) => ws.send(JSON.stringify(message))
+  const fail = (e: TmiError, id: string | undefined) => send({ type: 'error', ...(id === undefined ? {} : { id }), code: e.code, message: e.message, hint: e.hint })
+
+  const subscribe = async (message: Subscribe): Promise<void> => {
+    const { id } = message
+    const key = id ?? ''
+    const idPart = id === undefined ? '' : `"id":${JSON.stringify(id)},`
+    try {
+      if (attached.has(key)) throw new TmiError('TM303', 'This id is in use: unsubscribe it first, or use another.')
+      const wish: Wish = { identity, authorization, category: message.category, targets: message.targets, since: message.since }
+      let early: LiveEvent[] | null = []
+      const pass = (event: LiveEvent) => {
+        if (ws.bufferedAmount > mostBuffered) return ws.close(1013, 'too slow: come back with since')
+        ws.send(id === undefined ? event.text : `{"type":"event",${idPart}"cursor":"${event.cursor}",${event.tail}`)
+      }
+      const attachment = await hub.attach(wish, {
+        push: (event) => (early === null ? pass(event) : early.push(event)),
+        end(why) {
+          if (why.status === 401) {
+            send({ type: 'revoked', ...(id === undefined ? {} : { id }), code: why.code, message: why.message })
+            ws.close(4401, 'revoked')
+          } else ws.close(1013, why.message.slice(0, 100))
+        },
+      })
+      if (ws.readyState !== ws.OPEN) return attachment.detach()
+      attached.set(key, attachment)
+      send({ type: 'ready', ...(id === undefined ? {} : { id }), cursor: attachment.cursor })
+      // "ready" comes first on the wire, whatever arrived meanwhile.
+      const waiting = early
+      early = null
+      for (const event of waiting) pass(event)
+    } catch (thrown) {
+      fail(fromPg(thrown), id)
+    }
+  }
+
+  ws.on('message', (data) => {
+    const message = parse(String(data))
+    if (message === null) return fail(new TmiError('TM303', 'Send {"type":"subscribe",…} or {"type":"unsubscribe"}.'), undefined)
+    if (message.type === 'subscribe') return void subscribe(message)
+    attached.get(message.id ?? '')?.detach()
+    attached.delete(message.id ?? '')
+    send({ type: 'unsubscribed', ...(message.id === undefined ? {} : { id: message.id }) })
+  })
+  ws.on('close', () => {
+    for (const attachment of attached.values()) attachment.detach()
+    attached.clear()
+  })
+  return { subscribe }
+}
+
+function parse(text: string): (Subscribe & { type: 'subscribe' | 'unsubscribe' }) | null {
+  try {
+    const m = JSON.parse(text) as Record<string, unknown> | null
+    if (m === null || typeof m !== 'object') return null
+    const isText = (v: unknown) => v === undefined || v === null || typeof v === 'string'
+    if (m.type !== 'subscribe' && m.type !== 'unsubscribe') return null
+    if (!(m.id === undefined || typeof m.id === 'string') || !isText(m.category) || !isText(m.since)) return null
+    if (!(m.targets == null || (Array.isArray(m.targets) && m.targets.every((t) => typeof t === 'string')))) return null
+    return m as unknown as Subscribe & { type: 'subscribe' | 'unsubscribe' }
+  } catch {
+    return null
+  }
+}
+
+function refuse(socket: Duplex, e: TmiError): void {
+  const body = JSON.stringify(problem(e, 'upgrade'))
+  socket.end(
+    `HTTP/1.1 ${e.status} ${e.status === 401 ? 'Unauthorized' : e.status === 403 ? 'Forbidden' : 'Error'}\r\nContent-Type: application/problem+json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// api: the HTTP port. Readings in, REST and GraphQL out, live sockets.
+import { createServer } from 'node:http'
+import { openApp } from './api/app.ts'
+import { createGraphql } from './api/graphql/server.ts'
+import { openCatalog } from './api/rest/catalog.ts'
+import { restHandler } from './api/rest/handler.ts'
+import { unitConfig } from './base/config.ts'
+import { observe } from './base/observe.ts'
+import { ended, endWith, ready } from './base/unit.ts'
+import { openAccess } from './db/access.ts'
+import { listenTo } from './db/listen.ts'
+import { openPool } from './db/pool.ts'
+import { httpIntake } from './edge/http.ts'
+import { openIntake } from './edge/intake.ts'
+import { openHub } from './live/hub.ts'
+import { openLiveSockets } from './live/ws.ts'
+import { openPublisher } from './nats-bridge/publish.ts'
+import { ensureStreams, openNats } from './nats-bridge/streams.ts'
+
+endWith(async () => {
+  const config = unitConfig()
+  await using access = await openAccess(config.pg.api)
+  const pool = openPool(config.pg.api, { max: 10, application: 'api' })
+
+  const nc = await openNats(config.natsServer, ended)
+  await ensureStreams(nc)
+  await using publisher = openPublisher(nc)
+  const intake = httpIntake(openIntake({ access, publisher, edgeUrl: config.pg.edge }))
+
+  await using hub = await openHub(config.pg.api, access)
+  await using sockets = openLiveSockets({ hub, access })
+
+  const catalog = await openCatalog(pool)
+  const rest = restHandler({ pool, catalog, access })
+  await using graphql = await createGraphql({ pool: openPool(config.pg.api, { max: 10, application: 'graphql' }), access, hub })
+  const follow = (): void => {
+    catalog.reload().catch((e: Error) => observe({ kind: 'log', level: 'error', message: `REST keeps its last catalog: ${e.message}` }))
+    void graphql.rebuild()
+  }
+  await using _schema = await listenTo(config.pg.api, ['tmi_schema'], follow, follow)
+  // What changed between building and listening.
+  follow()
+
+  const app = openApp()
+  const server = createServer((req, res) => {
+    // The hot ways first; express and what it carries for everything else.
+    if (intake(req, res)) return
+    void rest(req, res).then((taken) => {
+      if (!taken) app(req, res)
+    })
+  })
+  await graphql.attach(app, server)
+  app.finish()
+  server.on('upgrade', (req, socket, head) => {
+    if (sockets.upgrade(req, socket, head) || graphql.handleUpgrade(req, socket, head)) return
+    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
+  })
+  server.keepAliveTimeout = 65_000
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(config.httpPort, config.host, 2048, resolve)
+  })
+  ready()
+  await new Promise((resolve) => ended.addEventListener('abort', resolve))
+  server.close()
+  server.closeIdleConnections()
+  setTimeout(() => server.closeAllConnections(), 2000).unref()
+})

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// graphile-worker with what it does not do by itself here: jobs of a killed worker are unlocked at once (it would wait 4 hours),
+// a drain that stands still is added anew (its old job loses the key; the fence makes two at once harmless), and after PostgreSQL
+// was away the worker starts again.
+import { Logger, type Runner, run } from 'graphile-worker'
+import { observe } from '../base/observe.ts'
+import { sleep } from '../base/retry.ts'
+import { ended } from '../base/unit.ts'
+import { openPool, type Pool } from '../db/pool.ts'
+import type { NatsConnection } from '../nats-bridge/streams.ts'
+import { drainKey, drainSpec, drainTask } from './drain.ts'
+import { ensureChunksTask } from './ensure_chunks.ts'
+import { publishViewsTask } from './publish_views.ts'
+import type { ShardGroup } from './shard-group.ts'
+import { storeParkedTask } from './store_parked.ts'
+
+const crontab = `0 * * * * ensure_chunks ?jobKey=ensure_chunks
+* * * * * store_parked ?jobKey=store_parked
+* * * * * publish_views ?jobKey=publish_views`
+
+const stillMs = 1500
+
+export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]; nc: NatsConnection }): {
+  ended: Promise<void>
+  parked(): void
+} {
+  const { groups } = parts
+  const pool = openPool(parts.url, { max: groups.length + 6, application: 'worker' })
+  const taskList = {
+    drain: drainTask(groups, ended),
+    publish_views: publishViewsTask(parts.pool),
+    store_parked: storeParkedTask(parts.pool),
+    ensure_chunks: ensureChunksTask(parts.pool),
+  }
+
+  const addDrain = (group: number) => {
+    const spec = drainSpec(group)
+    return pool.query(`select graphile_worker.add_job('drain', $1::json, job_key => $2, max_attempts => $3, priority => $4)`, [
+      JSON.stringify({ group }),
+      spec.jobKey,
+      spec.maxAttempts,
+      spec.priority,
+    ])
+  }
+  const unlockAll = async () => {
+    await pool.query(`select graphile_worker.force_unlock_workers(array(
+      select distinct locked_by from graphile_worker._private_jobs where locked_by is not null))`)
+    await pool.query(`update graphile_worker._private_jobs set run_at = now() where run_at > now() and key is not null`)
+  }
+
+  const main = async (): Promise<void> => {
+    let runner: Runner | null = null
+    ended.addEventListener('abort', () => void runner?.stop())
+    while (!ended.aborted) {
+      try {
+        await unlockAll()
+        for (const [group] of groups.entries()) await addDrain(group)
+        runner = await run({
+          pgPool: pool,
+          concurrency: groups.length + 3,
+          taskList,
+          crontab,
+          noHandleSignals: true,
+          pollInterval: 1000,
+          logger: new Logger((scope) => (level, message) => {
+            if (level === 'error') observe({ kind: 'log', level: 'warn', message: `${scope.label ?? 'worker'}: ${message}` })
+          }),
+        })
+        await runner.promise
+      } catch (e) {
+        if (ended.aborted) break
+        observe({ kind: 'log', level: 'warn', message: `worker starts over: ${(e as Error).message}` })
+      }
+      for (const group of groups) group.reopen()
+      await sleep(200)
+    }
+    await pool.end()
+  }
+
+  const watchdog = setInterval(() => {
+    for (const [i, group] of groups.entries()) {
+      if (Date.now() - group.alive > stillMs) {
+        observe({ kind: 'log', level: 'warn', message: `${drainKey(i)} stands still, adding it again` })
+        addDrain(i).catch(() => {})
+      }
+    }
+  }, 1000)
+  void reopenOnReconnect(parts.nc, groups)
+  return {
+    ended: main().finally(() => clearInterval(watchdog)),
+    parked() {
+      pool
+        .query(`select graphile_worker.add_job('store_parked', job_key => 'store_parked')`)
+        .catch(() => {})
+    },
+  }
+}
+
+async function reopenOnReconnect(nc: NatsConnection, groups: ShardGroup[]): Promise<void> {
+  for await (const status of nc.status()) {
+    if (status.type === 'reconnect') for (const group of groups) group.reopen()
+  }
+}
