@@ -40,6 +40,7 @@ export function openPool(url: string, options: { max: number; application: strin
   } as pg.PoolConfig)
   // An idle connection that breaks is thrown away by the pool; the next query opens another.
   pool.on('error', (e) => observe({ kind: 'log', level: 'warn', message: `idle connection lost: ${e.message}` }))
+  pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }
 
