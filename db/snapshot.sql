@@ -39,7 +39,11 @@ grant select (login) on tmidb.account to tmidb_admin;
 grant select (role) on tmidb.account to tmidb_admin;
 grant select (created_at) on tmidb.account to tmidb_admin;
 comment on table tmidb.account is 'People who sign in with login and password.';
+comment on column tmidb.account.account_id is 'Identity.';
+comment on column tmidb.account.login is 'What the person signs in as.';
 comment on column tmidb.account.password_hash is 'PHC string (argon2id).';
+comment on column tmidb.account.role is 'The request role it becomes.';
+comment on column tmidb.account.created_at is 'When it was made.';
 
 table tmidb.audit (
   audit_id bigint not null generated always as identity,
@@ -55,6 +59,11 @@ create policy admin_read on tmidb.audit for select to tmidb_admin using (true);
 create policy owner_all on tmidb.audit for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.audit to tmidb_admin;
 comment on table tmidb.audit is 'What was done or refused, by whom.';
+comment on column tmidb.audit.audit_id is 'Identity.';
+comment on column tmidb.audit.at is 'When it happened.';
+comment on column tmidb.audit.kind is 'What happened, such as token.revoked or mqtt.denied.';
+comment on column tmidb.audit.actor is 'Who did it, or tried.';
+comment on column tmidb.audit.detail is 'What else is known of it.';
 
 table tmidb.category (
   category_id smallint not null generated always as identity,
@@ -73,9 +82,12 @@ create policy admin_read on tmidb.category for select to tmidb_admin using (true
 create policy owner_all on tmidb.category for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.category to tmidb_admin;
 comment on table tmidb.category is 'A stream of like readings, such as sensor or log; made by its first reading.';
+comment on column tmidb.category.category_id is 'Identity; part of the rules of permission classes.';
+comment on column tmidb.category.name is 'Its name in addresses, topics and views.';
 comment on column tmidb.category.is_strict is 'Whether a payload that would need a new major version is refused.';
 comment on column tmidb.category.is_overflowing is 'Whether more than 256 distinct fields were seen; the rest stays in the payload only.';
 comment on column tmidb.category.retention is 'How long readings are kept; null keeps them for ever.';
+comment on column tmidb.category.created_at is 'When its first reading or subscription came.';
 
 table tmidb.chunk (
   from_ts timestamp with time zone not null,
@@ -90,6 +102,10 @@ create policy admin_read on tmidb.chunk for select to tmidb_admin using (true);
 create policy owner_all on tmidb.chunk for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.chunk to tmidb_admin;
 comment on table tmidb.chunk is 'The pieces of time that ts_obs has room for.';
+comment on column tmidb.chunk.from_ts is 'The first moment in it.';
+comment on column tmidb.chunk.to_ts is 'The first moment behind it.';
+comment on column tmidb.chunk.name is 'Its table in tmidb_parts, cut by target into eight.';
+comment on column tmidb.chunk.created_at is 'When it was made.';
 
 table tmidb.code_version (
   folder text not null,
@@ -112,6 +128,10 @@ grant select on tmidb.error_code to tmidb_admin;
 grant select on tmidb.error_code to tmidb_editor;
 grant select on tmidb.error_code to tmidb_viewer;
 comment on view tmidb.error_code is 'Every error that tmiDB raises: code (SQLSTATE), HTTP status, sentence and hint.';
+comment on column tmidb.error_code.code is 'What the sender is told, and the SQLSTATE.';
+comment on column tmidb.error_code.status is 'What HTTP answers.';
+comment on column tmidb.error_code.sentence is 'What is wrong.';
+comment on column tmidb.error_code.hint is 'What to do.';
 
 table tmidb.geo_trace (
   target_id uuid not null,
@@ -128,6 +148,10 @@ create policy admin_read on tmidb.geo_trace for select to tmidb_admin using (tru
 create policy owner_all on tmidb.geo_trace for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.geo_trace to tmidb_admin;
 comment on table tmidb.geo_trace is 'Where targets were, from readings that hold a latitude and a longitude, in degrees.';
+comment on column tmidb.geo_trace.target_id is 'What was there.';
+comment on column tmidb.geo_trace.ts is 'When it was there.';
+comment on column tmidb.geo_trace.lon is 'Longitude in degrees.';
+comment on column tmidb.geo_trace.lat is 'Latitude in degrees.';
 
 table tmidb.ingest_cursor (
   shard smallint not null,
@@ -142,7 +166,9 @@ create policy admin_read on tmidb.ingest_cursor for select to tmidb_admin using 
 create policy owner_all on tmidb.ingest_cursor for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.ingest_cursor to tmidb_admin;
 comment on table tmidb.ingest_cursor is 'How far each shard''s stream is stored: advanced in the transaction of the rows, so each message counts exactly once.';
+comment on column tmidb.ingest_cursor.shard is '0 to 7.';
 comment on column tmidb.ingest_cursor.stream_created is 'Birth of the stream that last_seq counts in: a stream made anew counts from 1 again.';
+comment on column tmidb.ingest_cursor.last_seq is 'The last message of the stream that is stored.';
 comment on column tmidb.ingest_cursor.position is 'The last position given to a row of the shard.';
 
 table tmidb.ledger (
@@ -160,6 +186,12 @@ create policy admin_read on tmidb.ledger for select to tmidb_admin using (true);
 create policy owner_all on tmidb.ledger for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.ledger to tmidb_admin;
 comment on table tmidb.ledger is 'Per speaker and shard: received = stored + duplicate + quarantined.';
+comment on column tmidb.ledger.speaker_id is 'Who sent.';
+comment on column tmidb.ledger.shard is 'The shard it counts for; each is written by one transaction at a time.';
+comment on column tmidb.ledger.received is 'Readings that reached the database.';
+comment on column tmidb.ledger.stored is 'Readings that are in ts_obs.';
+comment on column tmidb.ledger.duplicate is 'Readings that were stored before.';
+comment on column tmidb.ledger.quarantined is 'Readings that are in raw_bucket.';
 
 table tmidb.listener (
   listener_id bigint not null generated always as identity,
@@ -179,7 +211,11 @@ create policy admin_read on tmidb.listener for select to tmidb_admin using (true
 create policy owner_all on tmidb.listener for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.listener to tmidb_admin;
 comment on table tmidb.listener is 'Who reads, and only what it subscribed to.';
+comment on column tmidb.listener.listener_id is 'Identity.';
+comment on column tmidb.listener.name is 'Its name in addresses: /api/<name>, /ws/<name>.';
+comment on column tmidb.listener.class_id is 'What it may see, worked out from its subscriptions.';
 comment on column tmidb.listener.role_name is 'The PostgreSQL login of this listener, if it has one.';
+comment on column tmidb.listener.created_at is 'When it was made.';
 
 table tmidb.listener_subscriptions (
   subscription_id bigint not null generated always as identity,
@@ -201,6 +237,12 @@ create policy admin_read on tmidb.listener_subscriptions for select to tmidb_adm
 create policy owner_all on tmidb.listener_subscriptions for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.listener_subscriptions to tmidb_admin;
 comment on table tmidb.listener_subscriptions is 'What a listener may read: a category (null: all), a target (null: all), fields (null: all).';
+comment on column tmidb.listener_subscriptions.subscription_id is 'Identity.';
+comment on column tmidb.listener_subscriptions.listener_id is 'Who may read.';
+comment on column tmidb.listener_subscriptions.category_id is 'The category; null: all.';
+comment on column tmidb.listener_subscriptions.target_id is 'The target; null: all.';
+comment on column tmidb.listener_subscriptions.fields is 'The fields; null: all.';
+comment on column tmidb.listener_subscriptions.created_at is 'When it was first said.';
 
 table tmidb.migration (
   id integer not null default nextval('tmidb.migration_id_seq'::regclass),
@@ -225,7 +267,9 @@ create policy admin_read on tmidb.permission_class for select to tmidb_admin usi
 create policy owner_all on tmidb.permission_class for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.permission_class to tmidb_admin;
 comment on table tmidb.permission_class is 'Listeners that see the same fields of the same rows share one class; a right is worked out once for all of them.';
+comment on column tmidb.permission_class.class_id is 'Identity.';
 comment on column tmidb.permission_class.rules is 'Key "<category_id|*>/<target_id|*>" -> fields {"<name|*>": 1}; key "t/<target_id|*>": this target may be known.';
+comment on column tmidb.permission_class.rules_md5 is 'By which equal rules are found.';
 
 table tmidb.published_view (
   category_id smallint not null,
@@ -242,6 +286,10 @@ create policy admin_read on tmidb.published_view for select to tmidb_admin using
 create policy owner_all on tmidb.published_view for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.published_view to tmidb_admin;
 comment on table tmidb.published_view is 'Which version the view api.<category>_v<major> shows now.';
+comment on column tmidb.published_view.category_id is 'Whose view it is.';
+comment on column tmidb.published_view.major is 'Which major version the view shows.';
+comment on column tmidb.published_view.version_id is 'The newest minor that the view has the columns of.';
+comment on column tmidb.published_view.published_at is 'When the view was last made anew.';
 
 table tmidb.raw_bucket (
   raw_id bigint not null generated always as identity,
@@ -264,7 +312,16 @@ create policy admin_read on tmidb.raw_bucket for select to tmidb_admin using (tr
 create policy owner_all on tmidb.raw_bucket for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.raw_bucket to tmidb_admin;
 comment on table tmidb.raw_bucket is 'What was acknowledged and could not be stored, with the reason; nothing is lost, all can be repaired and replayed.';
+comment on column tmidb.raw_bucket.raw_id is 'Identity.';
+comment on column tmidb.raw_bucket.ts is 'When it was put here.';
 comment on column tmidb.raw_bucket.reason is 'Code in tmidb.error_code; TM217 is stored by itself as soon as its chunk is there.';
+comment on column tmidb.raw_bucket.message is 'What is wrong with this one.';
+comment on column tmidb.raw_bucket.speaker_id is 'Who sent it.';
+comment on column tmidb.raw_bucket.category is 'The category it was sent to.';
+comment on column tmidb.raw_bucket.target is 'The target it was sent for.';
+comment on column tmidb.raw_bucket.reading_ts is 'The time that it gives.';
+comment on column tmidb.raw_bucket.mid is 'The message id that it gives.';
+comment on column tmidb.raw_bucket.payload is 'The reading, where it is one.';
 comment on column tmidb.raw_bucket.raw is 'The bytes as they came, where they are not JSON.';
 
 table tmidb.schema_version (
@@ -286,7 +343,12 @@ create policy owner_all on tmidb.schema_version for all to tmidb_owner using (tr
 CREATE TRIGGER schema_version__publish AFTER INSERT ON tmidb.schema_version FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_schema_version__publish();
 grant select on tmidb.schema_version to tmidb_admin;
 comment on table tmidb.schema_version is 'What a category''s payloads looked like: versions are never changed, only followed.';
+comment on column tmidb.schema_version.version_id is 'Identity; each reading carries it.';
+comment on column tmidb.schema_version.category_id is 'Whose version it is.';
+comment on column tmidb.schema_version.major is 'Counts up when a type changes; each major has its own view.';
+comment on column tmidb.schema_version.minor is 'Counts up when a field is added or widened; the view grows.';
 comment on column tmidb.schema_version.fields is 'In column order: [{"name", "type", "column", "graphql"}]; types boolean, integer, number, exact, text, json.';
+comment on column tmidb.schema_version.created_at is 'When the first payload of this version came.';
 
 table tmidb.shape (
   category_id smallint not null,
@@ -304,7 +366,11 @@ create policy admin_read on tmidb.shape for select to tmidb_admin using (true);
 create policy owner_all on tmidb.shape for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.shape to tmidb_admin;
 comment on table tmidb.shape is 'Which set of fields and types (by its 64-bit signature) belongs to which schema version.';
+comment on column tmidb.shape.category_id is 'In which category.';
 comment on column tmidb.shape.sig is 'Hash of the field-to-type object that the way in made.';
+comment on column tmidb.shape.version_id is 'The version that holds it.';
+comment on column tmidb.shape.latitude_field is 'The field that holds degrees of latitude, if there are both.';
+comment on column tmidb.shape.longitude_field is 'The field that holds degrees of longitude, if there are both.';
 
 table tmidb.speaker (
   speaker_id bigint not null generated always as identity,
@@ -325,8 +391,12 @@ create policy admin_read on tmidb.speaker for select to tmidb_admin using (true)
 create policy owner_all on tmidb.speaker for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.speaker to tmidb_admin;
 comment on table tmidb.speaker is 'Who writes: a device, a service, a person.';
+comment on column tmidb.speaker.speaker_id is 'Identity; the ledger counts by it.';
+comment on column tmidb.speaker.name is 'Its name for people.';
 comment on column tmidb.speaker.target_id is 'The one target it may write (a device''s own speaker); null: any.';
 comment on column tmidb.speaker.may_create is 'Whether its readings may make new targets and categories.';
+comment on column tmidb.speaker.role_name is 'The PostgreSQL login of this speaker, if it has one.';
+comment on column tmidb.speaker.created_at is 'When it was made.';
 
 table tmidb.target (
   target_id uuid not null default gen_random_uuid(),
@@ -346,8 +416,11 @@ create policy owner_all on tmidb.target for all to tmidb_owner using (true) with
 grant select on tmidb.target to tmidb_admin;
 grant select on tmidb.target to tmidb_views;
 comment on table tmidb.target is 'What is observed: a person, a machine, a service; made by its first reading or by an administrator.';
+comment on column tmidb.target.target_id is 'Identity; random, so that it tells nothing.';
 comment on column tmidb.target.key is 'The device''s own name for it.';
+comment on column tmidb.target.name is 'A name for people.';
 comment on column tmidb.target.meta is 'Free attributes, such as {"site": "busan"}.';
+comment on column tmidb.target.created_at is 'When it was first seen.';
 
 table tmidb.token (
   token_id bigint not null generated always as identity,
@@ -383,7 +456,17 @@ grant select (expires_at) on tmidb.token to tmidb_admin;
 grant select (used_at) on tmidb.token to tmidb_admin;
 grant select (revoked_at) on tmidb.token to tmidb_admin;
 comment on table tmidb.token is 'Keys to the doors: only their sha-256 is kept; the text was shown once.';
+comment on column tmidb.token.token_id is 'Identity.';
+comment on column tmidb.token.hash is 'sha-256 of the text.';
 comment on column tmidb.token.prefix is 'The first characters, by which people recognise it.';
+comment on column tmidb.token.kind is 'Whether it opens the doors of a speaker or of a listener.';
+comment on column tmidb.token.speaker_id is 'Whose it is, if it is a speaker''s.';
+comment on column tmidb.token.listener_id is 'Whose it is, if it is a listener''s.';
+comment on column tmidb.token.label is 'What it is for.';
+comment on column tmidb.token.created_at is 'When it was made.';
+comment on column tmidb.token.expires_at is 'From when on it opens nothing; null: never.';
+comment on column tmidb.token.used_at is 'When it was last used, to the minute.';
+comment on column tmidb.token.revoked_at is 'From when on it opens nothing, because somebody said so.';
 
 table tmidb.ts_obs (
   ts timestamp with time zone not null,
@@ -404,9 +487,14 @@ create policy owner_all on tmidb.ts_obs for all to tmidb_owner using (true) with
 grant select on tmidb.ts_obs to tmidb_admin;
 grant select on tmidb.ts_obs to tmidb_views;
 comment on table tmidb.ts_obs is 'Every reading, once: one payload of one target in one category at one time.';
+comment on column tmidb.ts_obs.ts is 'Time of the reading: the sender''s, else when it arrived.';
+comment on column tmidb.ts_obs.target_id is 'What it is of.';
 comment on column tmidb.ts_obs.digest is 'Hash of the sender''s message id if it gave one, else of the payload: the same reading sent again changes nothing.';
 comment on column tmidb.ts_obs.position is 'Counts up within the shard in commit order; what live cursors are made of.';
+comment on column tmidb.ts_obs.version_id is 'The schema version that its payload made or fits.';
+comment on column tmidb.ts_obs.category_id is 'The stream of readings it belongs to.';
 comment on column tmidb.ts_obs.shard is '0 to 7, from the target''s key; order is kept within it.';
+comment on column tmidb.ts_obs.payload is 'What was sent, whole.';
 
 function tmidb.account_named(p_login text) returns TABLE(login text, password_hash text, role name) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9158bceb7b594702c33a449ec7da6288;
   execute: tmidb_api, tmidb_edge;
@@ -549,7 +637,7 @@ function tmidb.shard_of(p_key text) returns smallint language sql immutable para
 function tmidb.speaker_id() returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3c26ef410ab39ea8a81b3d65aa2f5345;
   comment: 'The speaker as which the one who asks writes; TM102 if none.';
 
-function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 78f242bba941a591636d9c21fa720171;
+function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7d3219a0b7c7effcf67fc3879e8059f8;
   comment: 'Stores a batch of readings in one transaction; returns {"stored", "duplicate", "quarantined"}.';
 
 function tmidb.store_json(p_rows jsonb) returns jsonb language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b4069cb75aaae511013175c4012674f1;

@@ -14,7 +14,7 @@ interface Row {
 }
 
 function parse(sql: string): Row[] {
-  const text = String.raw`'((?:[^']|'')*)'`
+  const text = `'((?:[^']|'')*)'`
   const row = new RegExp(String.raw`\(\s*'(TM\d{3})'\s*,\s*(\d{3})\s*,\s*${text}\s*,\s*${text}\s*\)`, 'g')
   const rows = [...sql.matchAll(row)].map(([, code, status, sentence, hint]) => ({
     code: code ?? '',

@@ -27,7 +27,11 @@ async function main(argv: string[]): Promise<number> {
   const load = commands[name]
   if (!load) {
     const near = nearestWord(name, Object.keys(commands))
-    return complain(`There is no command "${name}".${near ? ` Did you mean "${near}"?` : ''}`, 'tmictl --help lists them.', exit.usage)
+    return complain(
+      `There is no command "${name}".${near ? ` Did you mean "${near}"?` : ''}`,
+      'tmictl --help lists them.',
+      exit.usage,
+    )
   }
   const { command } = await load()
   if (rest.includes('--help') || rest.includes('-h')) return await help(name)
@@ -48,7 +52,12 @@ function parse(command: Command, args: string[]) {
     return parseArgs({ args, options, allowPositionals: true, strict: true })
   } catch (e) {
     const unknown = /'(--[^' ]+)/.exec(e instanceof Error ? e.message : '')?.[1]
-    const near = unknown ? nearestWord(unknown, Object.keys(options).map((o) => `--${o}`)) : null
+    const near = unknown
+      ? nearestWord(
+          unknown,
+          Object.keys(options).map((o) => `--${o}`),
+        )
+      : null
     const said = e instanceof Error ? (e.message.split('. ')[0] ?? e.message) : String(e)
     throw new UsageError(`${said}.${near && near !== unknown ? ` Did you mean "${near}"?` : ''}`)
   }
@@ -77,6 +86,15 @@ examples:
 }
 
 function complain(sentence: string, hint: string, code: number): number {
-  process.stderr.write(`${sentence}\n${hint ? `${hint.split('\n').map((l) => `  ${l}`).join('\n')}\n` : ''}`)
+  process.stderr.write(
+    `${sentence}\n${
+      hint
+        ? `${hint
+            .split('\n')
+            .map((l) => `  ${l}`)
+            .join('\n')}\n`
+        : ''
+    }`,
+  )
   return code
 }

@@ -3,9 +3,9 @@
 import { unitConfig } from './base/config.ts'
 import { ended, endWith, ready } from './base/unit.ts'
 import { openPool } from './db/pool.ts'
-import { ensureStreams, openNats } from './nats-bridge/streams.ts'
 import { letGo } from './nats-bridge/pull.ts'
 import { shardCount } from './nats-bridge/shard.ts'
+import { ensureStreams, openNats } from './nats-bridge/streams.ts'
 import { openShardGroup } from './tasks/shard-group.ts'
 import { runWorker } from './tasks/worker.ts'
 

@@ -35,7 +35,9 @@ endWith(async () => {
   const rest = restHandler({ pool, catalog, access })
   await using graphql = await createGraphql({ pool: openPool(config.pg.api, { max: 10, application: 'graphql' }), access, hub })
   const follow = (): void => {
-    catalog.reload().catch((e: Error) => observe({ kind: 'log', level: 'error', message: `REST keeps its last catalog: ${e.message}` }))
+    catalog
+      .reload()
+      .catch((e: Error) => observe({ kind: 'log', level: 'error', message: `REST keeps its last catalog: ${e.message}` }))
     void graphql.rebuild()
   }
   await using _schema = await listenTo(config.pg.api, ['tmi_schema'], follow, follow)

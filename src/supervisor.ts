@@ -9,12 +9,12 @@ import type { ObservedEvent } from './base/observe.ts'
 import { doubtsAboutPostgres } from './db/boot-check.ts'
 import { migrate } from './db/migrate.ts'
 import { ping } from './db/superuser.ts'
-import { connect, type Connection } from './supervisor/connection.ts'
+import { type Connection, connect } from './supervisor/connection.ts'
 import { type DataFolder, openDataFolder } from './supervisor/data-folder.ts'
 import { type Log, openLog } from './supervisor/log.ts'
+import { natsFolder, natsHealthy, prepareNats } from './supervisor/nats.ts'
 import { findNats } from './supervisor/nats-binary.ts'
 import { doubtsAboutNats } from './supervisor/nats-check.ts'
-import { natsFolder, natsHealthy, prepareNats } from './supervisor/nats.ts'
 import { nodeUnits } from './supervisor/node-units.ts'
 import { portsFree } from './supervisor/ports.ts'
 import { preparePostgres } from './supervisor/postgres.ts'
@@ -95,16 +95,26 @@ async function startPostgres(run: Run): Promise<string> {
   const { config, folder } = run
   if (config.pgUrl) {
     await ping(config.pgUrl).catch((cause: unknown) => {
-      throw new TmiError('TM501', `The PostgreSQL of TMIDB_PG_URL does not answer (${cause instanceof Error ? cause.message : cause}).`, {
-        cause,
-        hint: 'Check the URL; without it an own PostgreSQL is started.',
-      })
+      throw new TmiError(
+        'TM501',
+        `The PostgreSQL of TMIDB_PG_URL does not answer (${cause instanceof Error ? cause.message : cause}).`,
+        {
+          cause,
+          hint: 'Check the URL; without it an own PostgreSQL is started.',
+        },
+      )
     })
     run.say('postgres: using the one of TMIDB_PG_URL')
     return config.pgUrl
   }
   const password = folder.secrets.postgres
-  const cluster = await preparePostgres({ dataDir: config.dataDir, port: config.pgPort, password, runUid: config.runUid, say: run.say })
+  const cluster = await preparePostgres({
+    dataDir: config.dataDir,
+    port: config.pgPort,
+    password,
+    runUid: config.runUid,
+    say: run.say,
+  })
   const server = `postgres://postgres:${password}@127.0.0.1:${config.pgPort}`
   await startTogether(run, [
     {
@@ -129,7 +139,12 @@ async function startNats(run: Run): Promise<string> {
   run.signal.throwIfAborted()
   const password = folder.secrets.nats
   const command = prepareNats({
-    dataDir: config.dataDir, binary, port: config.natsPort, httpPort: config.natsHttpPort, password, runUid: config.runUid,
+    dataDir: config.dataDir,
+    binary,
+    port: config.natsPort,
+    httpPort: config.natsHttpPort,
+    password,
+    runUid: config.runUid,
   })
   const healthy = () => natsHealthy(config.natsHttpPort)
   await startTogether(run, [{ name: 'nats', command, healthy, stopSignal: 'SIGTERM', stopMs: 15_000, startMs: 300_000 }])
@@ -194,8 +209,11 @@ function tell(say: (line: string) => void): (unit: string, event: ObservedEvent)
   return (unit, event) => {
     if (event.kind === 'unit.exited' && event.restartInMs !== undefined) {
       down.add(unit)
-      say(`${unit} ended (${event.signal ?? `exit code ${event.code}`}); starting it again in ${(event.restartInMs / 1000).toFixed(0)} s`)
-    } else if (event.kind === 'unit.unhealthy') say(`${unit} has not answered for ${Math.round(event.forMs / 1000)} s; starting it again`)
+      say(
+        `${unit} ended (${event.signal ?? `exit code ${event.code}`}); starting it again in ${(event.restartInMs / 1000).toFixed(0)} s`,
+      )
+    } else if (event.kind === 'unit.unhealthy')
+      say(`${unit} has not answered for ${Math.round(event.forMs / 1000)} s; starting it again`)
     else if (event.kind === 'unit.ready' && down.delete(unit)) say(`${unit} is back`)
   }
 }

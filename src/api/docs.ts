@@ -36,29 +36,34 @@ const key = 'tmidb.authorization'
 const remember = (auth) => {
   const { bearer, basic } = auth || {}
   if (bearer) sessionStorage.setItem(key, 'Bearer ' + bearer.value)
-  else if (basic) sessionStorage.setItem(key, 'Basic ' + btoa(unescape(encodeURIComponent(basic.value.username + ':' + basic.value.password))))
+  else if (basic) {
+    const bytes = new TextEncoder().encode(basic.value.username + ':' + basic.value.password)
+    sessionStorage.setItem(key, 'Basic ' + btoa(String.fromCharCode(...bytes)))
+  }
 }
-const signedIn = (system) => ({
+const thenReload = (before) => (original, system) => (given) => {
+  before(given)
+  const result = original(given)
+  system.specActions.download()
+  return result
+}
+const signedIn = {
   statePlugins: {
-    auth: {
-      wrapActions: {
-        authorize: (original) => (auth) => { remember(auth); const r = original(auth); system.getSystem().specActions.download(); return r },
-        logout: (original) => (names) => { sessionStorage.removeItem(key); const r = original(names); system.getSystem().specActions.download(); return r },
-      },
-    },
+    auth: { wrapActions: { authorize: thenReload(remember), logout: thenReload(() => sessionStorage.removeItem(key)) } },
   },
-})
+}
 window.onload = () => {
   window.ui = SwaggerUIBundle({
     url: '/api/openapi.json',
     dom_id: '#swagger-ui',
     deepLinking: true,
     validatorUrl: null,
-    plugins: [signedIn],
+    plugins: [() => signedIn],
     presets: [SwaggerUIBundle.presets.apis],
     requestInterceptor: (request) => {
       const known = sessionStorage.getItem(key)
-      if (known && !request.headers.Authorization && new URL(request.url, location.href).origin === location.origin) request.headers.Authorization = known
+      const isOurs = new URL(request.url, location.href).origin === location.origin
+      if (known && isOurs && !request.headers.Authorization) request.headers.Authorization = known
       return request
     },
   })

@@ -45,12 +45,11 @@ export async function listenerIndex(pool: Pool, catalog: Catalog, claims: Claims
 
 async function latest(pool: Pool, claims: Claims, views: Relation[], visible: Visible): Promise<LatestReading[]> {
   if (views.length === 0) return []
-  const { text, values } = sql.compile(
-    sql`select coalesce(json_agg(x.*)::text, '[]') as body from (select x.category, x.version, x.target, to_char(x.ts at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as ts, x.data from (${sql.join(
-      views.map((view) => latestOf(view, visible)),
-      ' union all ',
-    )}) x order by x.ts desc, x.target limit ${sql.literal(latestCount)}) x`,
-  )
+  const each = sql.join(views.map((view) => latestOf(view, visible)), ' union all ')
+  const ts = jsonSql({ sql: sql`x.ts`, type: 'timestamp with time zone' })
+  const newest = sql`select x.category, x.version, x.target, ${ts} as ts, x.data
+    from (${each}) x order by x.ts desc, x.target limit ${sql.literal(latestCount)}`
+  const { text, values } = sql.compile(sql`select coalesce(json_agg(x.*)::text, '[]') as body from (${newest}) x`)
   const { rows } = await readAs<{ body: string }>(pool, claims, { text, values, name: statementName(text) })
   return JSON.parse(rows[0]?.body ?? '[]') as LatestReading[]
 }
@@ -61,7 +60,8 @@ function latestOf(view: Relation, visible: Visible): SQL {
     .filter((c) => !['target', 'target_id', 'ts'].includes(c.name) && (mayBeSeen === null || mayBeSeen.has(c.name)))
     .map((c) => sql`${jsonSql({ sql: columnSql(c), type: c.type })} as ${sql.identifier(c.name)}`)
   const data = fields.length > 0 ? sql`(select to_json(d.*) from (select ${sql.join(fields, ', ')}) d)` : sql`'{}'::json`
-  return sql`(select ${sql.value(view.category)}::text as category, ${sql.value(view.major)}::int as version, ${row}.target, ${row}.ts, ${data} as data
+  return sql`(select ${sql.value(view.category)}::text as category, ${sql.value(view.major)}::int as version,
+      ${row}.target, ${row}.ts, ${data} as data
     from (select t.target_id from api.target t order by t.key limit ${sql.literal(targetsLookedAt)}) k
     cross join lateral (select * from ${sql.identifier('api', view.name)} ${row} where ${row}.target_id = k.target_id
       order by ${row}.ts desc, ${row}.digest desc limit 1) ${row} order by ${row}.ts desc limit ${sql.literal(latestCount)})`

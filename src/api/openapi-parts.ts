@@ -20,7 +20,10 @@ export const openapiParts = {
       name: 'select', in: 'query', schema: { type: 'string' }, example: '*',
       description: 'Columns, with alias:column, column::cast and json->path->>text.',
     },
-    order: { name: 'order', in: 'query', schema: { type: 'string' }, description: 'column.asc or column.desc, .nullsfirst or .nullslast, separated by commas.' },
+    order: {
+      name: 'order', in: 'query', schema: { type: 'string' },
+      description: 'column.asc or column.desc, .nullsfirst or .nullslast, separated by commas.',
+    },
     limit: {
       name: 'limit', in: 'query', schema: { type: 'integer', minimum: 0, default: defaultPage },
       description: `Rows to send, at most ${largestPage}.`,
@@ -106,7 +109,10 @@ export const openapiParts = {
               category: { type: 'string' }, href: { type: 'string' },
               versions: {
                 type: 'array',
-                items: { type: 'object', properties: { version: { type: 'integer' }, href: { type: 'string' }, deprecated: { type: 'boolean' } } },
+                items: {
+                  type: 'object',
+                  properties: { version: { type: 'integer' }, href: { type: 'string' }, deprecated: { type: 'boolean' } },
+                },
               },
             },
           },
@@ -179,7 +185,10 @@ export function listenerPath(listener: string): Record<string, Schema> {
         operationId: 'read_listener',
         summary: `What is there for ${listener}, and the newest reading of each target`,
         responses: {
-          200: { description: 'Categories, versions and newest readings.', content: { 'application/json': { schema: { $ref: '#/components/schemas/ListenerIndex' } } } },
+          200: {
+            description: 'Categories, versions and newest readings.',
+            content: { 'application/json': { schema: { $ref: '#/components/schemas/ListenerIndex' } } },
+          },
           ...Object.fromEntries(Object.keys(responses).map((status) => [status, { $ref: `#/components/responses/${status}` }])),
         },
       },

@@ -33,7 +33,8 @@ export function openapi(catalog: Catalog, { visible, baseUrl, listener, writes }
     const newest = versions[0]
     if (listener === null || !newest) continue
     const get = readOperation(newest, visibleColumns(newest, fields), `read_newest_${category}`)
-    paths[`/api/${encodeURIComponent(listener)}/${category}`] = { get: { ...get, summary: `The newest version of ${category}, as ${listener} sees it` } }
+    const summary = `The newest version of ${category}, as ${listener} sees it`
+    paths[`/api/${encodeURIComponent(listener)}/${category}`] = { get: { ...get, summary } }
   }
   const target = catalog.relations.get('target')
   if (target && visible.size > 0) {
@@ -49,7 +50,10 @@ export function openapi(catalog: Catalog, { visible, baseUrl, listener, writes }
     info: {
       title: 'tmiDB API',
       version: '0.1.0',
-      description: `Readings by category and version, in PostgREST's grammar. Without a limit ${defaultPage} rows are sent, at most ${largestPage}; newest first unless an order is given. What is described here is what the token may see.`,
+      description: [
+        `Readings by category and version, in PostgREST's grammar. Without a limit ${defaultPage} rows are sent, at most ${largestPage};`,
+        'newest first unless an order is given. What is described here is what the token may see.',
+      ].join(' '),
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: baseUrl }],
@@ -69,7 +73,8 @@ export function openapi(catalog: Catalog, { visible, baseUrl, listener, writes }
 }
 
 function visibleColumns(relation: Relation, fields: ReadonlySet<string> | null): Column[] {
-  return shownColumns(relation).filter((c) => fields === null || c.name === 'target' || relation.key.includes(c.name) || fields.has(c.name))
+  const always = new Set(['target', ...relation.key])
+  return shownColumns(relation).filter((c) => fields === null || always.has(c.name) || fields.has(c.name))
 }
 
 function schemaName(relation: Relation): string {
@@ -104,7 +109,8 @@ function columnSchema(relation: Relation, column: Column): Schema {
   const type = baseType(column.type)
   if (type === 'jsonb' || type === 'json') return more
   const always = relation.key.includes(column.name) || (relation.category !== null && column.name === 'target')
-  const schema: Schema = type.endsWith('[]') ? { type: 'array', items: types[type.slice(0, -2)] ?? {} } : (types[type] ?? { type: 'string' })
+  const one = (name: string): Schema => types[name] ?? { type: 'string' }
+  const schema: Schema = type.endsWith('[]') ? { type: 'array', items: one(type.slice(0, -2)) } : one(type)
   return { ...schema, type: always ? schema.type : [schema.type, 'null'], ...more }
 }
 

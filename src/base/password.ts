@@ -25,8 +25,12 @@ export async function verifyPassword(password: string, hash: string): Promise<bo
   const [m = 0, t = 0, p = 0] = parts.slice(1, 4).map(Number)
   const tag = Buffer.from(parts[5] ?? '', 'base64')
   const again = await derive('argon2id', {
-    message: password.normalize('NFKC'), nonce: Buffer.from(parts[4] ?? '', 'base64'), parallelism: p, tagLength: tag.length,
-    memory: m, passes: t,
+    message: password.normalize('NFKC'),
+    nonce: Buffer.from(parts[4] ?? '', 'base64'),
+    parallelism: p,
+    tagLength: tag.length,
+    memory: m,
+    passes: t,
   })
   return timingSafeEqual(again, tag)
 }

@@ -21,7 +21,13 @@ export function endWith(main: () => Promise<void>): void {
   process.once('disconnect', end)
   process.on('unhandledRejection', (e) => {
     const error = e instanceof Error ? e : new Error(String(e))
-    observe({ kind: 'error', level: 'error', code: 'TM500', message: `unhandled rejection: ${error.message}`, stack: error.stack })
+    observe({
+      kind: 'error',
+      level: 'error',
+      code: 'TM500',
+      message: `unhandled rejection: ${error.message}`,
+      stack: error.stack,
+    })
   })
   main().then(
     () => process.exit(0),

@@ -18,7 +18,17 @@ export interface Args {
 }
 
 /** The same numbers in all commands. */
-export const exit = { ok: 0, failed: 1, usage: 2, notFound: 3, notAllowed: 4, unreachable: 5, timeout: 6, problems: 7, interrupted: 130 } as const
+export const exit = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  notAllowed: 4,
+  unreachable: 5,
+  timeout: 6,
+  problems: 7,
+  interrupted: 130,
+} as const
 
 export class UsageError extends Error {}
 

@@ -46,7 +46,9 @@ function superuserUrl(): string {
   const config = loadConfig()
   if (config.pgUrl) return config.pgUrl
   if (!runningOwner(config.dataDir)) {
-    throw new TmiError('TM501', `The database of ${config.dataDir} does not run.`, { hint: 'Start it with "npm start", or set TMIDB_PG_URL.' })
+    throw new TmiError('TM501', `The database of ${config.dataDir} does not run.`, {
+      hint: 'Start it with "npm start", or set TMIDB_PG_URL.',
+    })
   }
   const secrets = JSON.parse(readFileSync(join(config.dataDir, 'secrets.json'), 'utf8')) as Secrets
   return `postgres://postgres:${secrets.postgres}@127.0.0.1:${config.pgPort}/tmidb`

@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../base/config.ts'
 import { TmiError } from '../base/errors.ts'
-import { supervise } from '../supervisor.ts'
 import { readyBlock } from '../supervisor/ready.ts'
+import { supervise } from '../supervisor.ts'
 import { type Args, type Command, exit, print, printJson } from './command.ts'
 
 export const command: Command = {
@@ -20,7 +20,8 @@ const demoProgram = join(import.meta.dirname, '..', 'demo.ts')
 
 async function run(args: Args): Promise<number> {
   const config = loadConfig()
-  if (args.values.demo && !existsSync(demoProgram)) throw new TmiError('TM501', 'This checkout has no demo.', { hint: 'Start without --demo.' })
+  if (args.values.demo && !existsSync(demoProgram))
+    throw new TmiError('TM501', 'This checkout has no demo.', { hint: 'Start without --demo.' })
   const { stop, crashed } = stopOnSignals()
   const say = (line: string) => void (args.json ? process.stderr : process.stdout).write(`${line}\n`)
   try {

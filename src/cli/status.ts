@@ -7,7 +7,7 @@ import { type Args, type Command, exit, print, printJson } from './command.ts'
 export const command: Command = {
   summary: 'Show how the units are.',
   usage: 'status [--json]',
-  examples: ['npx tmictl status', "npx tmictl status --json | jq '.units[] | select(.state != \"ready\")'"],
+  examples: ['npx tmictl status', 'npx tmictl status --json | jq \'.units[] | select(.state != "ready")\''],
   run,
 }
 
@@ -18,14 +18,22 @@ async function run(args: Args): Promise<number> {
   const units = state?.units ?? []
   if (args.json) {
     printJson({
-      running: owner !== null, ready: state?.ready ?? false, version, data: dataDir, pid: owner?.pid ?? null,
-      startedAt: state?.startedAt ?? null, units,
+      running: owner !== null,
+      ready: state?.ready ?? false,
+      version,
+      data: dataDir,
+      pid: owner?.pid ?? null,
+      startedAt: state?.startedAt ?? null,
+      units,
     })
   } else if (!owner) {
     print(`Nothing runs on ${dataDir}.`)
   } else {
     print(`tmiDB ${version} on ${dataDir}, process ${owner.pid}, since ${state?.startedAt ?? '?'}`)
-    for (const u of units) print(`  ${u.name.padEnd(14)}${u.state.padEnd(10)}${String(u.pid ?? '-').padStart(8)}  since ${u.since}  restarts ${u.restarts}`)
+    for (const u of units)
+      print(
+        `  ${u.name.padEnd(14)}${u.state.padEnd(10)}${String(u.pid ?? '-').padStart(8)}  since ${u.since}  restarts ${u.restarts}`,
+      )
   }
   if (!owner) return exit.unreachable
   return state?.ready && units.every((u) => u.state === 'ready') ? exit.ok : exit.problems

@@ -14,7 +14,8 @@ export const command: Command = {
 async function run(args: Args): Promise<number> {
   const { dataDir } = loadConfig()
   const owner = runningOwner(dataDir)
-  const answer = (stopped: boolean, line: string) => (args.json ? printJson({ stopped, running: owner !== null && !stopped }) : print(line))
+  const answer = (stopped: boolean, line: string) =>
+    args.json ? printJson({ stopped, running: owner !== null && !stopped }) : print(line)
   if (!owner) {
     answer(true, `Nothing runs on ${dataDir}.`)
     return exit.ok

@@ -93,7 +93,11 @@ export async function openAccess(url: string): Promise<Access> {
     const hash = createHash('sha256').update(token).digest()
     const key = hash.toString('base64')
     return await lookUp(key, async () => {
-      const { rows } = await pool.query<TokenRow>({ name: 'authenticate', text: 'select * from tmidb.authenticate($1)', values: [hash] })
+      const { rows } = await pool.query<TokenRow>({
+        name: 'authenticate',
+        text: 'select * from tmidb.authenticate($1)',
+        values: [hash],
+      })
       const row = rows[0]
       if (!row) return null
       return { identity: identityOf(row), until: row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY }
@@ -110,7 +114,13 @@ export async function openAccess(url: string): Promise<Access> {
       })
       const row = rows[0]
       if (!row || !(await verifyPassword(password, row.password_hash))) return null
-      const identity: Identity = { kind: 'account', claims: { role: row.role, name: login }, name: login, target: null, mayCreate: true }
+      const identity: Identity = {
+        kind: 'account',
+        claims: { role: row.role, name: login },
+        name: login,
+        target: null,
+        mayCreate: true,
+      }
       return { identity, until: Date.now() + 60_000 }
     })
   }

@@ -18,7 +18,8 @@ export async function doubtsAboutPostgres(url: string): Promise<string[]> {
   if (!found) return []
   const major = Math.floor(Number(found.version) / 10_000)
   if (major < oldest) throw new TmiError('TM501', `PostgreSQL ${major} is too old: ${oldest} or newer is needed.`)
-  if (!found.super) throw new TmiError('TM501', 'The login in TMIDB_PG_URL may not create roles.', { hint: 'Give the URL of a superuser.' })
+  if (!found.super)
+    throw new TmiError('TM501', 'The login in TMIDB_PG_URL may not create roles.', { hint: 'Give the URL of a superuser.' })
   const doubts: string[] = []
   if (found.fsync !== 'on') doubts.push('PostgreSQL has fsync off')
   if (found.pages !== 'on') doubts.push('PostgreSQL has full_page_writes off')

@@ -34,7 +34,10 @@ export function codeHashes(dbDir: string): Record<string, string> {
     const sum = createHash('sha256')
     for (const folder of folders.filter((f) => f.split('/')[0] === top)) {
       for (const file of sqlFiles(join(dbDir, folder))) {
-        sum.update(`${relative(dbDir, file)}\0`).update(readFileSync(file)).update('\0')
+        sum
+          .update(`${relative(dbDir, file)}\0`)
+          .update(readFileSync(file))
+          .update('\0')
       }
     }
     return sum.digest('hex')
@@ -79,7 +82,12 @@ function isMissing(e: unknown): boolean {
 }
 
 /** Runs a file's statements; a failure is thrown with file and line. Call it inside a transaction. */
-export async function applyFile(client: Client, path: string, text: string, role: 'tmidb_owner' | null = 'tmidb_owner'): Promise<void> {
+export async function applyFile(
+  client: Client,
+  path: string,
+  text: string,
+  role: 'tmidb_owner' | null = 'tmidb_owner',
+): Promise<void> {
   // Whatever role the file before left behind, each begins as the owner.
   const asRole = role ? `; set local role ${role}` : ''
   await client.query(`savepoint file${asRole}`)

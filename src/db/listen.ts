@@ -20,7 +20,12 @@ export async function listenTo(
   let connected = false
 
   const connect = async (): Promise<void> => {
-    const c = new pg.Client({ connectionString: url, application_name: 'tmiDB-listen', keepAlive: true, connectionTimeoutMillis: 5000 })
+    const c = new pg.Client({
+      connectionString: url,
+      application_name: 'tmiDB-listen',
+      keepAlive: true,
+      connectionTimeoutMillis: 5000,
+    })
     const lost = () => {
       if (client !== c) return
       client = null

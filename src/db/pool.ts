@@ -6,13 +6,7 @@ import { observe } from '../base/observe.ts'
 export type Pool = pg.Pool
 export type QueryResult<T extends pg.QueryResultRow> = pg.QueryResult<T>
 
-export type RequestRole =
-  | 'tmidb_anonymous'
-  | 'tmidb_speaker'
-  | 'tmidb_listener'
-  | 'tmidb_viewer'
-  | 'tmidb_editor'
-  | 'tmidb_admin'
+export type RequestRole = 'tmidb_anonymous' | 'tmidb_speaker' | 'tmidb_listener' | 'tmidb_viewer' | 'tmidb_editor' | 'tmidb_admin'
 
 /** What SQL is told about the one who asks; read there by tmidb.identity(). */
 export interface Claims {

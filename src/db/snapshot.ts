@@ -127,7 +127,12 @@ export async function snapshot(client: Client): Promise<string> {
     header,
     (await texts(client, schemas)).join('\n'),
     (await texts(client, types)).join('\n'),
-    ...rels.map((rel) => relationText(rel, all.filter((d) => d.oid === rel.oid))),
+    ...rels.map((rel) =>
+      relationText(
+        rel,
+        all.filter((d) => d.oid === rel.oid),
+      ),
+    ),
     ...(await functionTexts(client)),
   ]
   await client.query('reset search_path')

@@ -7,7 +7,8 @@ export interface Statement {
 }
 
 /** One token that may hide a semicolon: comments, quoted text, dollar quotes; else the semicolon itself. */
-const token = /--[^\n]*|\/\*[\s\S]*?\*\/|[eE]'(?:\\[\s\S]|''|[^'\\])*'|'(?:''|[^'])*'|"(?:""|[^"])*"|(\$(?:[A-Za-z_]\w*)?\$)[\s\S]*?\1|;/g
+const token =
+  /--[^\n]*|\/\*[\s\S]*?\*\/|[eE]'(?:\\[\s\S]|''|[^'\\])*'|'(?:''|[^'])*'|"(?:""|[^"])*"|(\$(?:[A-Za-z_]\w*)?\$)[\s\S]*?\1|;/g
 
 export function splitStatements(sql: string): Statement[] {
   const statements: Statement[] = []

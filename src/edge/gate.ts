@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The gate: the one validator of every way in. A body becomes readings and rejections in one pass over its bytes; the payload is
-// never materialised, its bytes go to the database as they came. Measured on one of two cores (EPYC, Node 24): see PERF.
+// never materialised, its bytes go to the database as they came.
+// Measured on one core of an EPYC with Node 24, readings of 110 bytes with 8 fields in batches of 1,000, best of 7: 410 to 450
+// MB/s, 0.26 us a reading (JSON.parse and JSON.stringify: 185 to 200 MB/s, 0.57 us); with target and ISO time to be cut out
+// 250 MB/s, 0.5 us; alone in its body 0.3 us, with such an envelope 0.7 us.
 import { isUtf8 } from 'node:buffer'
 import { type ErrorCode, errorTable, TmiError } from '../base/errors.ts'
 import { type Reading, type ReadingOptions, ReadingScan } from './reading.ts'
@@ -26,6 +29,7 @@ export interface Gated {
 
 /** Nothing here awaits, so one scanner with its buffers serves every body of the process. */
 const gate = new ReadingScan()
+const mostWorded = 1000
 
 /** The readings of one body. A body that is not JSON throws; what breaks a limit is refused by itself and the rest is taken. */
 export function gateBody(body: Uint8Array, options: GateOptions): Gated {
@@ -46,7 +50,7 @@ export function gateReading(body: Uint8Array, options: ReadingOptions): Reading 
 }
 
 function gateJson(body: Uint8Array, options: GateOptions): Gated {
-  if (!isUtf8(body)) throw new TmiError('TM209')
+  if (!isUtf8(body)) throw broken(firstNonText(body), 'TM209')
   const readings: Reading[] = []
   const rejected: Rejection[] = []
   let i = gate.space(gate.begin(body, options))
@@ -76,7 +80,7 @@ function takeAll(i: number, readings: Reading[], rejected: Rejection[]): number 
 function take(i: number, index: number, readings: Reading[], rejected: Rejection[]): number {
   const to = gate.one(i, index)
   if (to < 0) throw broken(gate.at, gate.code)
-  if (gate.reading === null) rejected.push(rejection(index))
+  if (gate.reading === null) rejected.push(rejection(index, rejected.length))
   else readings.push(gate.reading)
   return to
 }
@@ -103,9 +107,9 @@ function gateLines(body: Uint8Array, options: GateOptions): Gated {
       } else {
         gate.reading = null
         gate.field = null
-        gate.fault('TM209', lineFrom)
+        gate.fault('TM209', lineFrom + firstNonText(body.subarray(lineFrom, gate.end)))
       }
-      if (gate.reading === null) rejected.push(rejection(index))
+      if (gate.reading === null) rejected.push(rejection(index, rejected.length))
       else readings.push(gate.reading)
       index++
     }
@@ -114,13 +118,21 @@ function gateLines(body: Uint8Array, options: GateOptions): Gated {
   return { readings, rejected, single: false }
 }
 
-function rejection(index: number): Rejection {
+/** The first refusals of a body say where; of thousands, nobody reads that, and 5 million of them cost 5 s to word. */
+function rejection(index: number, before: number): Rejection {
   const { code, at, field } = gate
   const { sentence, hint } = errorTable[code]
+  if (before >= mostWorded) return { index, code, message: sentence }
   const name = field === null ? '' : `, in ${JSON.stringify(field.name.length > 80 ? `${field.name.slice(0, 80)}…` : field.name)}`
   return { index, code, message: `${sentence.slice(0, -1)} (byte ${at}${name}). ${hint}` }
 }
 
 function broken(at: number, code: ErrorCode = 'TM201'): TmiError {
   return new TmiError(code, `${errorTable[code].sentence.slice(0, -1)} (byte ${at}).`)
+}
+
+/** Only for the message: where decoding and encoding again first gives another byte. */
+function firstNonText(body: Uint8Array): number {
+  const again = Buffer.from(new TextDecoder('utf-8', { ignoreBOM: true }).decode(body))
+  return body.findIndex((byte, i) => byte !== again[i])
 }

@@ -61,7 +61,7 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
       if (speaker === undefined) throw new TmiError('TM102')
       if (!categoryForm.test(category)) throw new TmiError('TM104')
       if (target !== null) checkTarget(target)
-      const now = Date.now() * 1000
+      const now = stamp()
       const { readings, rejected, single } = gateBody(body, { format, shapes: shapes.of(category), now })
       if (single && body.length > mostSingleBytes) throw new TmiError('TM212')
       const rows: Row[] = []
@@ -81,7 +81,7 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
           speaker,
           sig: reading.shape.sig,
           descriptor: reading.shape.descriptor,
-          ts: reading.ts ?? now,
+          ts: reading.ts ?? stamp(),
           mid: reading.mid ?? (mid == null ? null : single ? mid : `${mid}#${reading.index}`),
           payload: reading.payload,
         })
@@ -91,6 +91,17 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
       return { accepted: rows.length, rejected, quarantined, single }
     },
   }
+}
+
+let lastStamp = 0
+
+/**
+ * The time of a reading that brings none, in epoch microseconds. Always later than the one before: two equal readings of one
+ * millisecond are two readings, and only their time tells them apart.
+ */
+function stamp(): number {
+  lastStamp = Math.max(lastStamp + 1, Date.now() * 1000)
+  return lastStamp
 }
 
 function targetOf(reading: Reading, fromAddress: string | null, identity: Identity): string | TmiError {

@@ -91,6 +91,7 @@ export class ReadingScan extends Scan {
       const { code, at } = this
       const skipped = this.skip(i)
       if (skipped >= 0) this.fault(code, at)
+      else this.field = null
       return skipped
     }
     const { ts } = this
@@ -126,8 +127,8 @@ export class ReadingScan extends Scan {
       key.stamp = stamp
       last = key
       i = this.keyTo
-      if (i < end && b[i] === 0x3a) i++
-      else if ((i = this.colon(i)) < 0) return i
+      i = i < end && b[i] === 0x3a ? i + 1 : this.colon(i)
+      if (i < 0) return i
       if (i < end && b[i]! <= 0x20) i = this.space(i)
 
       if (key.role === FIELD) {
@@ -155,7 +156,10 @@ export class ReadingScan extends Scan {
       if (i < end && b[i]! <= 0x20) i = this.space(i)
     }
     if (isData) return i + 1
-    if (this.dataFrom >= 0 && beside >= 0) return this.fault('TM215', beside)
+    if (this.dataFrom >= 0 && beside >= 0) {
+      this.field = null
+      return this.fault('TM215', beside)
+    }
     if (runFrom >= 0) this.run(runFrom, runTo)
     return i + 1
   }
@@ -248,7 +252,7 @@ export class ReadingScan extends Scan {
   targetName(from: number, to: number): string {
     const { b } = this
     let hash = 0
-    for (let i = from; i < to; i++) hash = Math.imul(hash, 31) + b[i]! | 0
+    for (let i = from; i < to; i++) hash = (Math.imul(hash, 31) + b[i]!) | 0
     const slot = hash & (targetSlots - 1)
     const kept = targets[slot]!
     if (kept.length === to - from && !this.isEscaped) {

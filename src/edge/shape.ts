@@ -144,7 +144,10 @@ export class CategoryShapes {
       return known
     }
     let key = this.#fresh.get(name)
-    if (key === undefined) this.#fresh.set(name, (key = new Key(name, FIELD)))
+    if (key === undefined) {
+      key = new Key(name, FIELD)
+      this.#fresh.set(name, key)
+    }
     return key
   }
 
@@ -220,7 +223,8 @@ export class ShapeBook {
     }
     let shapes = this.#categories.get(category)
     if (shapes === undefined) {
-      this.#categories.set(category, (shapes = new CategoryShapes(this)))
+      shapes = new CategoryShapes(this)
+      this.#categories.set(category, shapes)
       this.keyCount += 4
     }
     return shapes

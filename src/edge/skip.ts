@@ -78,15 +78,12 @@ function skipString(b: Uint8Array, i: number, end: number): number {
 
 function skipNumber(b: Uint8Array, i: number, end: number): number {
   if (b[i] === 0x2d) i++
-  if (i < end && b[i] === 0x30) i++
-  else if ((i = digits(b, i, end)) < 0) return i
-  if (i < end && b[i] === 0x2e && (i = digits(b, i + 1, end)) < 0) return i
-  if (i < end && (b[i]! | 0x20) === 0x65) {
-    i++
-    if (i < end && (b[i] === 0x2b || b[i] === 0x2d)) i++
-    return digits(b, i, end)
-  }
-  return i
+  i = i < end && b[i] === 0x30 ? i + 1 : digits(b, i, end)
+  if (i >= 0 && i < end && b[i] === 0x2e) i = digits(b, i + 1, end)
+  if (i < 0 || i >= end || (b[i]! | 0x20) !== 0x65) return i
+  i++
+  if (i < end && (b[i] === 0x2b || b[i] === 0x2d)) i++
+  return digits(b, i, end)
 }
 
 /** At least one digit. */

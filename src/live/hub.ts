@@ -25,6 +25,17 @@ export interface LiveEvent {
   row(major: number): Record<string, unknown> | null
 }
 
+/** An event as GraphQL reads it: the row is that of the major version that was wished for. */
+export interface TypedEvent {
+  cursor: string
+  category: string
+  version: string
+  target: string
+  ts: string
+  /** Typed fields by GraphQL name. */
+  row: Record<string, unknown> | null
+}
+
 export interface Wish {
   identity: Identity
   /** What identifies the one who asks again when access changes. */
@@ -51,7 +62,7 @@ export interface Attachment {
 export interface Hub extends AsyncDisposable {
   attach(wish: Wish, listener: Listener): Promise<Attachment>
   /** The same as an async iterator, for GraphQL. */
-  subscribe(wish: Wish): AsyncIterableIterator<LiveEvent>
+  subscribe(wish: Wish): AsyncIterableIterator<TypedEvent>
   status(): { listeners: number; classes: number; cursor: string }
 }
 
@@ -122,7 +133,8 @@ export async function openHub(url: string, access: Access): Promise<Hub> {
           if (list) list.push(m)
           else byClass.set(m.classId, [m])
           const { category, major } = m.wish
-          if (category && major !== undefined && !majors[category]?.includes(major)) majors[category] = [...(majors[category] ?? []), major]
+          if (category && major !== undefined && !majors[category]?.includes(major))
+            majors[category] = [...(majors[category] ?? []), major]
         }
         let rows: FanoutRow[]
         try {
@@ -237,7 +249,11 @@ export async function openHub(url: string, access: Access): Promise<Hub> {
       return { cursor: encodeCursor(since ?? start), detach: () => members.delete(member) }
     },
     subscribe: (wish) => iterate(hub, wish),
-    status: () => ({ listeners: members.size, classes: new Set([...members].map((m) => m.classId)).size, cursor: encodeCursor(vector) }),
+    status: () => ({
+      listeners: members.size,
+      classes: new Set([...members].map((m) => m.classId)).size,
+      cursor: encodeCursor(vector),
+    }),
     async [Symbol.asyncDispose]() {
       closed = true
       offChange()
@@ -277,7 +293,12 @@ function eventOf(row: FanoutRow, at: Vector): LiveEvent {
 /** At most so many events wait for a GraphQL client; then its stream ends and it comes back with its cursor. */
 const mostWaiting = 10_000
 
-function iterate(hub: Hub, wish: Wish): AsyncIterableIterator<LiveEvent> {
+function typed(event: LiveEvent, major: number | undefined): TypedEvent {
+  const { cursor, category, version, target, ts } = event
+  return { cursor, category, version, target, ts, row: major === undefined ? null : event.row(major) }
+}
+
+function iterate(hub: Hub, wish: Wish): AsyncIterableIterator<TypedEvent> {
   const queue: LiveEvent[] = []
   let wake: (() => void) | null = null
   let failed: Error | null = null
@@ -297,7 +318,7 @@ function iterate(hub: Hub, wish: Wish): AsyncIterableIterator<LiveEvent> {
     failed = e as Error
     wake?.()
   })
-  const finish = async (): Promise<IteratorResult<LiveEvent>> => {
+  const finish = async (): Promise<IteratorResult<TypedEvent>> => {
     done = true
     wake?.()
     await attached.then((a) => a.detach()).catch(() => {})
@@ -310,7 +331,7 @@ function iterate(hub: Hub, wish: Wish): AsyncIterableIterator<LiveEvent> {
     async next() {
       for (;;) {
         const event = queue.shift()
-        if (event !== undefined && !done) return { done: false, value: event }
+        if (event !== undefined && !done) return { done: false, value: typed(event, wish.major) }
         if (failed && !done) {
           const e = failed
           await finish()

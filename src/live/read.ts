@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The hub's questions to SQL.
+
+import { TmiError } from '../base/errors.ts'
 import type { Identity } from '../db/access.ts'
 import type { Pool } from '../db/pool.ts'
-import { TmiError } from '../base/errors.ts'
 import type { Vector } from './cursor.ts'
 
 export interface FanoutRow {
@@ -17,7 +18,14 @@ export interface FanoutRow {
 
 export interface Reader {
   heads(): Promise<Vector>
-  fanout(from: Vector, upto: Vector, classes: string[], low: string, high: string, majors: Record<string, number[]>): Promise<FanoutRow[]>
+  fanout(
+    from: Vector,
+    upto: Vector,
+    classes: string[],
+    low: string,
+    high: string,
+    majors: Record<string, number[]>,
+  ): Promise<FanoutRow[]>
   classOf(identity: Identity): Promise<string>
 }
 

@@ -78,7 +78,8 @@ interface Subscribe {
 function serve(ws: WebSocket, hub: Hub, identity: Identity, authorization: string | undefined) {
   const attached = new Map<string, Attachment>()
   const send = (message: object) => ws.send(JSON.stringify(message))
-  const fail = (e: TmiError, id: string | undefined) => send({ type: 'error', ...(id === undefined ? {} : { id }), code: e.code, message: e.message, hint: e.hint })
+  const fail = (e: TmiError, id: string | undefined) =>
+    send({ type: 'error', ...(id === undefined ? {} : { id }), code: e.code, message: e.message, hint: e.hint })
 
   const subscribe = async (message: Subscribe): Promise<void> => {
     const { id } = message

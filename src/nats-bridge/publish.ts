@@ -5,9 +5,9 @@
 import { TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
 import { FrameBuilder, type Refused, type Row } from './frame.ts'
-import { type NatsConnection, streamSubject } from './streams.ts'
-import { shardCount, shardOf } from './shard.ts'
 import { openSender } from './send.ts'
+import { shardCount, shardOf } from './shard.ts'
+import { type NatsConnection, streamSubject } from './streams.ts'
 
 export interface Publisher extends AsyncDisposable {
   /** Resolves when all rows are on disk; TM400 if too much is in flight, TM401 if JetStream stays away. */
@@ -40,7 +40,11 @@ interface Lane {
 
 export function openPublisher(nc: NatsConnection): Publisher {
   const sender = openSender(nc)
-  const lanes: Lane[] = Array.from({ length: shardCount }, (_, shard) => ({ subject: streamSubject(shard), queue: [], busy: false }))
+  const lanes: Lane[] = Array.from({ length: shardCount }, (_, shard) => ({
+    subject: streamSubject(shard),
+    queue: [],
+    busy: false,
+  }))
   let bytesInFlight = 0
 
   const flush = async (lane: Lane): Promise<void> => {

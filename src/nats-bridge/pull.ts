@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reading a shard's stream in order from any sequence on. The consumer is ordered and keeps no state on the server: the cursor in
 // PostgreSQL is the only truth, and acknowledgements with redelivery would change the order.
-import { jetstream, type JetStreamManager } from '@nats-io/jetstream'
+import { type JetStreamManager, jetstream } from '@nats-io/jetstream'
 import type { NatsConnection } from './streams.ts'
 import { streamName } from './streams.ts'
 
@@ -22,7 +22,12 @@ export async function streamState(manager: JetStreamManager, shard: number): Pro
 }
 
 /** Calls on for each message from seq on, until stop() of the result. Gaps are the reader's to notice, by seq. */
-export async function readFrom(nc: NatsConnection, shard: number, seq: number, on: (m: Message) => void): Promise<{ stop(): void }> {
+export async function readFrom(
+  nc: NatsConnection,
+  shard: number,
+  seq: number,
+  on: (m: Message) => void,
+): Promise<{ stop(): void }> {
   const consumer = await jetstream(nc).consumers.get(streamName(shard), {
     deliver_policy: 'by_start_sequence',
     opt_start_seq: seq,
@@ -42,5 +47,6 @@ const keptBytes = 128 * 1024 * 1024
 /** Drops stored messages of a stream that has grown; the stream refuses new ones when it is full, so room must be made. */
 export async function letGo(manager: JetStreamManager, shard: number, storedSeq: number): Promise<void> {
   const { state } = await manager.streams.info(streamName(shard))
-  if (state.bytes > keptBytes && storedSeq > state.first_seq) await manager.streams.purge(streamName(shard), { seq: storedSeq + 1 })
+  if (state.bytes > keptBytes && storedSeq > state.first_seq)
+    await manager.streams.purge(streamName(shard), { seq: storedSeq + 1 })
 }

@@ -2,8 +2,9 @@
 // Acknowledged publishing over one wildcard reply subscription: 210,000 messages/s where js.publish, which makes a subscription
 // machinery a message, reaches 36,000. A frame is sent again under the same message id until JetStream has answered, so a server that
 // was killed between storing and answering stores it once.
-import { createInbox, headers } from '@nats-io/transport-node'
+
 import { randomBytes } from 'node:crypto'
+import { createInbox, headers } from '@nats-io/transport-node'
 import { TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
 import type { NatsConnection } from './streams.ts'

@@ -2,11 +2,12 @@
 // The connection, and the eight streams that hold what was acknowledged until it is stored. One stream a shard and no filters:
 // one stream with filtered consumers collapsed to 4,000-6,000 messages/s as soon as it lagged.
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
-import { connect, nanos, type NatsConnection } from '@nats-io/transport-node'
+import { connect, type NatsConnection, nanos } from '@nats-io/transport-node'
 import { observe } from '../base/observe.ts'
 import { sleep } from '../base/retry.ts'
 import { shardCount } from './shard.ts'
 
+export type { JetStreamManager } from '@nats-io/jetstream'
 export type { NatsConnection } from '@nats-io/transport-node'
 
 /** Half a GB a shard: about an hour of 1,000 readings/s with PostgreSQL away. Full means refused, never dropped. */

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../base/config.ts'
 import { hashPassword } from '../base/password.ts'
-import { firstRun, type FirstRun, knowsToken } from '../db/first-run.ts'
+import { type FirstRun, firstRun, knowsToken } from '../db/first-run.ts'
 import { withLogin } from '../db/superuser.ts'
 import { writeSecret } from './data-folder.ts'
 

@@ -70,7 +70,9 @@ function cacheFolder(options: FindOptions): string {
       return dir
     } catch {}
   }
-  throw new TmiError('TM501', `Neither ${wanted} nor ${options.dataDir} can be written to.`, { hint: 'Set TMIDB_CACHE to a folder of yours.' })
+  throw new TmiError('TM501', `Neither ${wanted} nor ${options.dataDir} can be written to.`, {
+    hint: 'Set TMIDB_CACHE to a folder of yours.',
+  })
 }
 
 /** The name holds version and sha256: a half-written or changed file is not used. */
@@ -87,7 +89,10 @@ function fromCache(cache: string): string | null {
 async function keep(binary: string, cache: string): Promise<string> {
   fs.chmodSync(binary, 0o755)
   const found = await versionOf(binary)
-  if (!found) throw new TmiError('TM501', 'The nats-server that was fetched does not run on this machine.', { hint: 'Set TMIDB_NATS_BIN or TMIDB_NATS_URL.' })
+  if (!found)
+    throw new TmiError('TM501', 'The nats-server that was fetched does not run on this machine.', {
+      hint: 'Set TMIDB_NATS_BIN or TMIDB_NATS_URL.',
+    })
   const file = join(cache, `nats-server-${version}-${process.platform}-${process.arch}-${sha256(binary)}`)
   fs.renameSync(binary, file)
   return file

@@ -13,12 +13,17 @@ interface Info {
 export async function doubtsAboutNats(url: string, httpPort: number): Promise<string[]> {
   const { hostname, port } = new URL(url)
   const info = await greeting(hostname, Number(port || 4222))
-  if (!info.jetstream) throw new TmiError('TM501', `The NATS server of TMIDB_NATS_URL has no JetStream.`, { hint: 'Start it with a jetstream block.' })
+  if (!info.jetstream)
+    throw new TmiError('TM501', `The NATS server of TMIDB_NATS_URL has no JetStream.`, {
+      hint: 'Start it with a jetstream block.',
+    })
   const monitor = `http://${hostname}:${httpPort}/jsz?config=1`
   try {
     const answer = await fetch(monitor, { signal: AbortSignal.timeout(3000) })
     const { config } = (await answer.json()) as { config?: { sync_always?: boolean } }
-    return config?.sync_always ? [] : ['the NATS server acknowledges before it has fsynced (jetstream sync_interval is not "always")']
+    return config?.sync_always
+      ? []
+      : ['the NATS server acknowledges before it has fsynced (jetstream sync_interval is not "always")']
   } catch {
     return [`${monitor} does not answer (TMIDB_NATS_HTTP_PORT), so it cannot be seen whether NATS fsyncs before it acknowledges`]
   }

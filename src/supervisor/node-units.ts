@@ -16,7 +16,8 @@ export function nodeUnits(config: Config, secrets: Secrets, pgUrl: string, natsU
   return Object.entries(entries).map(([name, entry]) => {
     // Only to try the supervisor by itself: a folder with other entries.
     const file = join(process.env.TMIDB_UNITS_DIR || src, entry)
-    if (!existsSync(file)) throw new TmiError('TM501', `The program of ${name} is missing: ${file}.`, { hint: 'Get the checkout whole again.' })
+    if (!existsSync(file))
+      throw new TmiError('TM501', `The program of ${name} is missing: ${file}.`, { hint: 'Get the checkout whole again.' })
     return {
       name,
       ipc: true,
@@ -51,5 +52,7 @@ export function told(unit: string, config: Config, secrets: Secrets, pgUrl: stri
 /** Our environment without the administrator's keys: a unit has its own login and no more. */
 function inherited(): Record<string, string> {
   const hidden = new Set(['TMIDB_PG_URL', 'TMIDB_NATS_URL', 'PGPASSWORD', 'NODE_CHANNEL_FD'])
-  return Object.fromEntries(Object.entries(process.env).filter((e): e is [string, string] => e[1] !== undefined && !hidden.has(e[0])))
+  return Object.fromEntries(
+    Object.entries(process.env).filter((e): e is [string, string] => e[1] !== undefined && !hidden.has(e[0])),
+  )
 }

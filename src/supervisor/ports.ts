@@ -18,7 +18,8 @@ export async function portsFree(ports: Port[]): Promise<void> {
     seen.set(p.port, p)
     const code = await tryPort(p)
     if (code === null) continue
-    const why = code === 'EACCES' ? 'may not be opened by this user' : code === 'EADDRINUSE' ? 'is taken' : `cannot be opened (${code})`
+    const why =
+      code === 'EACCES' ? 'may not be opened by this user' : code === 'EADDRINUSE' ? 'is taken' : `cannot be opened (${code})`
     throw new TmiError('TM501', `Port ${p.port} (${p.what}) ${why}.`, {
       hint: `Stop the program that uses it, or set ${p.variable} to another port.`,
     })

@@ -7,9 +7,9 @@ import { totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { TmiError } from '../base/errors.ts'
-import type { Command } from './unit.ts'
 import { nativePostgres } from './pg-native.ts'
 import { placeFolder, runAs } from './place.ts'
+import type { Command } from './unit.ts'
 
 export interface PostgresOptions {
   dataDir: string
@@ -86,8 +86,20 @@ async function initdb(program: string, dir: string, password: string, run: Run):
   try {
     await promisify(execFile)(
       program,
-      ['-D', dir, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${pwfile}`, '-E', 'UTF8', '--locale-provider=builtin',
-        '--locale=C.UTF-8', '-k'],
+      [
+        '-D',
+        dir,
+        '-U',
+        'postgres',
+        '-A',
+        'scram-sha-256',
+        `--pwfile=${pwfile}`,
+        '-E',
+        'UTF8',
+        '--locale-provider=builtin',
+        '--locale=C.UTF-8',
+        '-k',
+      ],
       run,
     )
   } catch (e) {
@@ -99,12 +111,23 @@ async function initdb(program: string, dir: string, password: string, run: Run):
       })
     }
     if (/could not look up effective user ID/.test(failed.stderr ?? '')) {
-      throw new TmiError('TM501', `PostgreSQL cannot run as uid ${run.uid ?? process.getuid?.()}: this machine knows no user of that number.`, {
-        cause: e,
-        hint: run.uid === undefined ? 'Start as a user that stands in /etc/passwd.' : 'Set TMIDB_RUN_UID to a user that stands in /etc/passwd.',
-      })
+      throw new TmiError(
+        'TM501',
+        `PostgreSQL cannot run as uid ${run.uid ?? process.getuid?.()}: this machine knows no user of that number.`,
+        {
+          cause: e,
+          hint:
+            run.uid === undefined
+              ? 'Start as a user that stands in /etc/passwd.'
+              : 'Set TMIDB_RUN_UID to a user that stands in /etc/passwd.',
+        },
+      )
     }
-    throw new TmiError('TM501', `The database cluster cannot be made: ${(failed.stderr ?? String(e)).trim().split('\n').at(-1)}`, { cause: e })
+    throw new TmiError(
+      'TM501',
+      `The database cluster cannot be made: ${(failed.stderr ?? String(e)).trim().split('\n').at(-1)}`,
+      { cause: e },
+    )
   } finally {
     fs.rmSync(pwfile, { force: true })
   }

@@ -11,7 +11,10 @@ export function readyBlock(connection: Connection, dataDir: string, first: boole
     ['GraphQL', `${connection.graphql}   (page: ${connection.http}/ruru)`],
     ['Swagger', `${connection.http}/docs`],
     ['MQTT', `${connection.mqtt}   (password: a speaker token)`],
-    ['Admin login', first ? `${connection.admin.login} / ${connection.admin.password}   (shown once; kept in ${file})` : `kept in ${file}`],
+    [
+      'Admin login',
+      first ? `${connection.admin.login} / ${connection.admin.password}   (shown once; kept in ${file})` : `kept in ${file}`,
+    ],
     ['Speaker token', connection.speaker.token],
     ['Listener token', connection.listener.token],
   ]
@@ -22,7 +25,10 @@ export function readyBlock(connection: Connection, dataDir: string, first: boole
       `curl -X POST ${connection.http}/api/in/sensor/truck-17 -H 'Authorization: Bearer ${connection.speaker.token}' ` +
         `-H 'Content-Type: application/json' -d '{"temperature": 21.5}'`,
     ],
-    ['read it back', `curl '${connection.http}/api/v1/sensor?order=ts.desc&limit=5' -H 'Authorization: Bearer ${connection.listener.token}'`],
+    [
+      'read it back',
+      `curl '${connection.http}/api/v1/sensor?order=ts.desc&limit=5' -H 'Authorization: Bearer ${connection.listener.token}'`,
+    ],
     ['watch it live', `${elsewhere}npx tmictl tail`],
   ]
   const width = Math.max(...rows.map(([name]) => name.length))

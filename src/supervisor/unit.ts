@@ -2,8 +2,8 @@
 // One child process and its life: started, found healthy, watched, started again by backoff when it ends, stopped when asked.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import type { ObservedEvent } from '../base/observe.ts'
 import { TmiError } from '../base/errors.ts'
+import type { ObservedEvent } from '../base/observe.ts'
 import { backoff, sleep } from '../base/retry.ts'
 
 export interface Command {
@@ -88,7 +88,9 @@ export function startUnit(spec: UnitSpec, log: UnitLog, changed: (state: UnitSta
       if (stop.signal.aborted) break
       if (!wasReady) {
         log.event(spec.name, { kind: 'unit.exited', level: 'error', ...exit })
-        ready.reject(new TmiError('TM501', `${spec.name} ended before it was ready (${exit.signal ?? `exit code ${exit.code}`}).`))
+        ready.reject(
+          new TmiError('TM501', `${spec.name} ended before it was ready (${exit.signal ?? `exit code ${exit.code}`}).`),
+        )
         break
       }
       if (healthyAt && Date.now() - healthyAt > healthyAgainMs) wait.reset()

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Some shards, read in order from PostgreSQL's cursors and stored batch by batch, each batch one transaction. Whatever goes wrong,
 // the answer is the same: forget all that was fetched and open again at the cursors. The fence in SQL makes that safe at any point.
-import type { JetStreamManager } from '@nats-io/jetstream'
 import { observe } from '../base/observe.ts'
 import { sleep } from '../base/retry.ts'
 import type { Pool } from '../db/pool.ts'
 import { decodeFrame } from '../nats-bridge/frame.ts'
 import { readFrom, streamState } from '../nats-bridge/pull.ts'
-import type { NatsConnection } from '../nats-bridge/streams.ts'
+import type { JetStreamManager, NatsConnection } from '../nats-bridge/streams.ts'
 import { batchValues, type ShardPlace, type Taken } from './batch.ts'
 
 /** Rows a transaction; at least 500 pays, beyond some thousands nothing is gained. */

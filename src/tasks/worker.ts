@@ -89,9 +89,7 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
   return {
     ended: main().finally(() => clearInterval(watchdog)),
     parked() {
-      pool
-        .query(`select graphile_worker.add_job('store_parked', job_key => 'store_parked')`)
-        .catch(() => {})
+      pool.query(`select graphile_worker.add_job('store_parked', job_key => 'store_parked')`).catch(() => {})
     },
   }
 }

@@ -7,6 +7,7 @@ import { type Client, createClient } from 'graphql-ws'
 import WebSocket from 'ws'
 import { createGraphql, type Graphql, type GraphqlOptions } from '../../src/api/graphql/server.ts'
 import type { LiveRow, LiveSource, LiveTopic } from '../../src/api/graphql/subscriptions.ts'
+import { TmiError } from '../../src/base/errors.ts'
 import { type Access, openAccess } from '../../src/db/access.ts'
 import { openPool, type Pool } from '../../src/db/pool.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
@@ -43,7 +44,10 @@ export interface Served extends AsyncDisposable {
 }
 
 /** `prepare` runs before the first build; what it returns is the token of `ask`. */
-export async function serve(prepare: (db: TestDatabase) => Promise<string>, options: Partial<GraphqlOptions> = {}): Promise<Served> {
+export async function serve(
+  prepare: (db: TestDatabase) => Promise<string>,
+  options: Partial<GraphqlOptions> = {},
+): Promise<Served> {
   const stack = new AsyncDisposableStack()
   const db = stack.use(await testDatabase())
   const token = await prepare(db)
@@ -54,32 +58,57 @@ export async function serve(prepare: (db: TestDatabase) => Promise<string>, opti
   const app = express()
   const server = createServer(app)
   await graphql.attach(app, server)
-  server.on('upgrade', (req, socket, head) => { if (!graphql.handleUpgrade(req, socket, head)) socket.destroy() })
+  server.on('upgrade', (req, socket, head) => {
+    if (!graphql.handleUpgrade(req, socket, head)) socket.destroy()
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  stack.defer(() => new Promise<void>((resolve) => { server.closeAllConnections(); server.close(() => resolve()) }))
+  stack.defer(
+    () =>
+      new Promise<void>((resolve) => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  )
   const clients: Client[] = []
-  stack.defer(async () => { for (const client of clients) await client.dispose() })
+  stack.defer(async () => {
+    for (const client of clients) await client.dispose()
+  })
   const at = `127.0.0.1:${(server.address() as AddressInfo).port}`
 
   return {
-    db, pool, access, hub, graphql, url: `http://${at}`,
+    db,
+    pool,
+    access,
+    hub,
+    graphql,
+    url: `http://${at}`,
     async ask(query, { token: other, variables, accept } = {}) {
       const authorization = other === undefined ? token : other
       const res = await fetch(`http://${at}/graphql`, {
         method: 'POST',
         headers: {
-          'content-type': 'application/json', ...(accept ? { accept } : {}),
+          'content-type': 'application/json',
+          ...(accept ? { accept } : {}),
           ...(authorization === null ? {} : { authorization: `Bearer ${authorization}` }),
         },
         body: JSON.stringify({ query, variables }),
       })
-      return { status: res.status, ...(await res.json() as Omit<Answer, 'status'>) }
+      return { status: res.status, ...((await res.json()) as Omit<Answer, 'status'>) }
     },
     socket(other, closed) {
       const client = createClient({
-        url: `ws://${at}/graphql`, webSocketImpl: WebSocket, retryAttempts: 0, lazy: closed === undefined, onNonLazyError: () => {},
+        url: `ws://${at}/graphql`,
+        webSocketImpl: WebSocket,
+        retryAttempts: 0,
+        lazy: closed === undefined,
+        onNonLazyError: () => {},
         ...(other === null ? {} : { connectionParams: { authorization: `Bearer ${other}` } }),
-        on: { closed: (e) => { const c = e as { code: number; reason: unknown }; closed?.(c.code, String(c.reason)) } },
+        on: {
+          closed: (e) => {
+            const c = e as { code: number; reason: unknown }
+            closed?.(c.code, String(c.reason))
+          },
+        },
       })
       clients.push(client)
       return client
@@ -93,6 +122,7 @@ export class TestHub implements LiveSource {
   readonly open = new Map<object, { topic: LiveTopic; push(row: LiveRow): void }>()
 
   subscribe(topic: LiveTopic): AsyncIterableIterator<LiveRow> {
+    if (topic.since === 'bad') throw new TmiError('TM304')
     const rows: LiveRow[] = []
     let wake: (() => void) | null = null
     let over = false
@@ -100,7 +130,10 @@ export class TestHub implements LiveSource {
     const iterator: AsyncIterableIterator<LiveRow> = {
       [Symbol.asyncIterator]: () => iterator,
       async next() {
-        while (rows.length === 0 && !over) await new Promise<void>((resolve) => { wake = resolve })
+        while (rows.length === 0 && !over)
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
         const value = rows.shift()
         return value === undefined ? { done: true, value } : { done: false, value }
       },
@@ -111,7 +144,13 @@ export class TestHub implements LiveSource {
         return { done: true, value: undefined }
       },
     }
-    open.set(iterator, { topic, push(row) { rows.push(row); wake?.() } })
+    open.set(iterator, {
+      topic,
+      push(row) {
+        rows.push(row)
+        wake?.()
+      },
+    })
     return iterator
   }
 

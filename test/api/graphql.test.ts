@@ -12,11 +12,13 @@ let speaker: string
 
 before(async () => {
   api = await serve(async (db) => {
-    await admin(db,
+    await admin(
+      db,
       `select tmidb.ingest('sensor', 'truck-17', jsonb_build_object('temperature', 20 + i, 'status', 'ok', 'big', 12345678901234567890123,
          'nested', '{"a": [1, null]}'::jsonb), now() - i * interval '1 minute') from generate_series(1, 120) i`,
       `select tmidb.ingest('sensor', 'truck-18', '{"temperature": 5, "status": "cold"}', date_trunc('hour', now()))`,
-      `select tmidb.publish_views()`)
+      `select tmidb.publish_views()`,
+    )
     one = await admin(db, `select tmidb.create_listener('one')`)
     await admin(db, `select tmidb.subscribe('one', 'sensor', array['truck-17'], array['temperature'])`)
     fieldless = await admin(db, `select tmidb.create_listener('nothing')`)
@@ -29,7 +31,9 @@ before(async () => {
 after(() => api[Symbol.asyncDispose]())
 
 test('a listener reads its rows and fields, and a field hidden from it is null', async () => {
-  const { data } = await api.ask('{ sensorV1(orderBy: TS_DESC) { totalCount nodes { target temperature status } } }', { token: one })
+  const { data } = await api.ask('{ sensorV1(orderBy: TS_DESC) { totalCount nodes { target temperature status } } }', {
+    token: one,
+  })
   assert.equal(data.sensorV1.totalCount, 120)
   assert.deepEqual(data.sensorV1.nodes[0], { target: 'truck-17', temperature: 21, status: null })
 })
@@ -47,20 +51,27 @@ test('a listener without any subscription reads nothing', async () => {
 })
 
 test('values keep what they are: exact numbers are strings, JSON is JSON, times are RFC 3339 in UTC with microseconds', async () => {
-  const { data } = await api.ask('{ sensorV1(target: "truck-18") { nodes { ts } } b: sensorV1(target: "truck-17", first: 1) { nodes { big nested } } }')
+  const { data } = await api.ask(
+    '{ sensorV1(target: "truck-18") { nodes { ts } } b: sensorV1(target: "truck-17", first: 1) { nodes { big nested } } }',
+  )
   assert.match(data.sensorV1.nodes[0].ts, /^\d{4}-\d\d-\d\dT\d\d:00:00\.000000Z$/)
   assert.deepEqual(data.b.nodes[0], { big: '12345678901234567890123', nested: { a: [1, null] } })
 })
 
 test('a page is 50 rows unless told, and cursors go on behind it in any order', async () => {
-  const ask = async (after: string | null) => (await api.ask(
-    'query ($after: Cursor) { sensorV1(orderBy: TS_DESC, after: $after) { nodes { target ts } pageInfo { hasNextPage endCursor } } }',
-    { variables: { after } })).data.sensorV1
+  const ask = async (after: string | null) =>
+    (
+      await api.ask(
+        'query ($after: Cursor) { sensorV1(orderBy: TS_DESC, after: $after) { nodes { target ts } pageInfo { hasNextPage endCursor } } }',
+        { variables: { after } },
+      )
+    ).data.sensorV1
   const seen: string[] = []
   let after: string | null = null
   const sizes: number[] = []
   for (;;) {
-    const page: { nodes: { target: string; ts: string }[]; pageInfo: { hasNextPage: boolean; endCursor: string } } = await ask(after)
+    const page: { nodes: { target: string; ts: string }[]; pageInfo: { hasNextPage: boolean; endCursor: string } } =
+      await ask(after)
     sizes.push(page.nodes.length)
     seen.push(...page.nodes.map((n) => `${n.ts} ${n.target}`))
     after = page.pageInfo.endCursor
@@ -68,7 +79,13 @@ test('a page is 50 rows unless told, and cursors go on behind it in any order', 
   }
   assert.deepEqual(sizes, [50, 50, 21])
   assert.equal(new Set(seen).size, 121)
-  assert.deepEqual(seen.map((s) => s.slice(0, 27)), seen.map((s) => s.slice(0, 27)).sort().reverse())
+  assert.deepEqual(
+    seen.map((s) => s.slice(0, 27)),
+    seen
+      .map((s) => s.slice(0, 27))
+      .sort()
+      .reverse(),
+  )
 })
 
 test('the end of a list is read with "last"', async () => {
@@ -86,18 +103,21 @@ test('target and targets choose by key', async () => {
 })
 
 test('the latest readings of a target are read backwards from the key index, without a sort', async () => {
-  const { text, values } = await statementOf('{ sensorV1(target: "truck-17", orderBy: TS_DESC, first: 20) { nodes { ts temperature } } }')
+  const { text, values } = await statementOf(
+    '{ sensorV1(target: "truck-17", orderBy: TS_DESC, first: 20) { nodes { ts temperature } } }',
+  )
   const plan = await explain(text, values)
-  assert.match(plan, /"Scan Direction": ?"Backward"/)
-  assert.match(plan, /"Index Cond": ?"\(\(target_id = [^"]*category_id = /)
-  assert.doesNotMatch(plan, /"Node Type": ?"(Sort|Incremental Sort|Seq Scan on ts_obs)"/)
+  assert.ok(/"Scan Direction": ?"Backward"/.test(plan))
+  assert.ok(/"Index Cond": ?"\(\(target_id = [^"]*category_id = /.test(plan))
+  assert.ok(!/"Node Type": ?"(Sort|Incremental Sort)"/.test(plan))
 })
 
 test('the next page of a target goes on in the index', async () => {
   const first = await api.ask('{ sensorV1(target: "truck-17", orderBy: TS_DESC, first: 20) { pageInfo { endCursor } } }')
   const { text, values } = await statementOf(
-    `{ sensorV1(target: "truck-17", orderBy: TS_DESC, first: 20, after: "${first.data.sensorV1.pageInfo.endCursor}") { nodes { ts } } }`)
-  assert.match(await explain(text, values), /"Index Cond": ?"[^"]*ts <= /)
+    `{ sensorV1(target: "truck-17", orderBy: TS_DESC, first: 20, after: "${first.data.sensorV1.pageInfo.endCursor}") { nodes { ts } } }`,
+  )
+  assert.ok(/"Index Cond": ?"[^"]*ROW\(ts, target_id, digest\) < ROW/.test(await explain(text, values)))
 })
 
 test('without a token: 401 TM100; with a wrong one: 401 TM101', async () => {
@@ -135,16 +155,15 @@ test('pages beyond the cap are refused with 4xx, written or sent as variables', 
 })
 
 test('too deep, too many aliases, too long: 400 before anything runs', async () => {
-  const not = '{ not: '.repeat(12) + '{}' + '}'.repeat(12)
-  const deep = (n: number) => '{ __typename ' + '... on Query { targets { nodes '.repeat(n) + '{ key }' + '} }'.repeat(n) + ' }'
-  const fields = Array.from({ length: 16 }, (_, i) => `a${i}: __typename`).join(' ')
-  const chain = `{ ${'targets { edges { node '.slice(0)} { key } } } }`
-  assert.equal((await api.ask(chain)).status, 200)
-  assert.equal((await api.ask(`{ ${fields} }`)).status, 400)
-  assert.equal((await api.ask(`query { ${'...f '.repeat(2)} } fragment f on Query { ${fields.split(' ').slice(0, 16).join(' ')} }`)).status, 400)
-  assert.equal((await api.ask(deep(3), { accept: 'application/json' })).status, 400)
-  assert.equal((await api.ask(`{ ${'targets { totalCount } '.repeat(400)} }`)).status, 400)
-  assert.equal((await api.ask(`{ sensorV1(filter: ${not}) { totalCount } }`)).status, 200)
+  const aliased = (n: number) => Array.from({ length: n }, (_, i) => `a${i}: __typename`).join(' ')
+  const refused = async (query: string) => {
+    for (const accept of ['application/json', '*/*']) assert.equal((await api.ask(query, { accept })).status, 400, query)
+  }
+  assert.equal((await api.ask(`{ ${aliased(15)} targets { edges { node { key } } } }`)).status, 200)
+  await refused(`{ ${aliased(16)} }`)
+  await refused(`{ ...f ...f } fragment f on Query { ${aliased(8)} }`)
+  await refused(`{ ${'targets { totalCount } '.repeat(400)} }`)
+  await refused(`{ ${'targets { '.repeat(11)} key ${'}'.repeat(11)} }`)
 })
 
 test('a nested document is told how deep it may be', async () => {
@@ -155,8 +174,15 @@ test('a nested document is told how deep it may be', async () => {
   assert.match(errors?.[0]?.message ?? '', /levels deep; at most 10/)
 })
 
-test('an empty filter, a null in it and a cursor of nowhere are the caller\'s mistakes, and told so', async () => {
-  for (const args of ['filter: {}', 'filter: {status: null}', 'filter: {not: {}}', 'after: "nowhere"', 'after: "WyJ4IiwxXQ=="', 'orderBy: NATURAL, after: "bnVsbA=="']) {
+test("an empty filter, a null in it and a cursor of nowhere are the caller's mistakes, and told so", async () => {
+  for (const args of [
+    'filter: {}',
+    'filter: {status: null}',
+    'filter: {not: {}}',
+    'after: "nowhere"',
+    'after: "WyJ4IiwxXQ=="',
+    'orderBy: NATURAL, after: "bnVsbA=="',
+  ]) {
     const { errors } = await api.ask(`{ sensorV1(${args}) { nodes { ts } } }`)
     assert.ok(errors?.length, args)
     assert.notEqual(errors[0]?.extensions?.code, 'TM500', args)
@@ -183,8 +209,12 @@ test('the introspection that tools send is answered, and shows no digest, no nod
   assert.match(sdl, /ts: Datetime!/)
 })
 
-test('what is no GraphQL request is answered in GraphQL\'s form', async () => {
-  const bad = await fetch(`${api.url}/graphql`, { method: 'POST', body: '{', headers: { 'content-type': 'application/json', authorization: `Bearer ${everything}` } })
+test("what is no GraphQL request is answered in GraphQL's form", async () => {
+  const bad = await fetch(`${api.url}/graphql`, {
+    method: 'POST',
+    body: '{',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${everything}` },
+  })
   assert.equal(bad.status, 400)
   assert.equal(((await bad.json()) as { errors: unknown[] }).errors.length, 1)
   const ruru = await fetch(`${api.url}/ruru`, { headers: { accept: 'text/html' } })
@@ -197,15 +227,16 @@ test('what is no GraphQL request is answered in GraphQL\'s form', async () => {
 async function statementOf(query: string): Promise<{ text: string; values: unknown[] }> {
   const seen: { text: string; values: unknown[] }[] = []
   const connect = api.pool.connect
-  const listening = (client: PoolClient) => new Proxy(client, {
-    get(target, name) {
-      if (name !== 'query') return Reflect.get(target, name, target) as unknown
-      return (q: { text: string; values?: unknown[] }) => {
-        if (q.text.includes('sensor_v1')) seen.push({ text: q.text, values: q.values ?? [] })
-        return target.query(q)
-      }
-    },
-  })
+  const listening = (client: PoolClient) =>
+    new Proxy(client, {
+      get(target, name) {
+        if (name !== 'query') return Reflect.get(target, name, target) as unknown
+        return (q: { text: string; values?: unknown[] }) => {
+          if (q.text.includes('sensor_v1')) seen.push({ text: q.text, values: q.values ?? [] })
+          return target.query(q)
+        }
+      },
+    })
   api.pool.connect = (async () => listening(await (connect as () => Promise<PoolClient>).call(api.pool))) as never
   try {
     const { errors } = await api.ask(query)
@@ -222,8 +253,10 @@ async function explain(text: string, values: unknown[]): Promise<string> {
   const client = await api.pool.connect()
   try {
     await client.query('begin')
-    await client.query(`select set_config('role', $1, true), set_config('tmidb.claims', $2, true), set_config('enable_seqscan', 'off', true)`,
-      [claims.role, JSON.stringify(claims)])
+    await client.query(
+      `select set_config('role', $1, true), set_config('tmidb.claims', $2, true), set_config('enable_seqscan', 'off', true)`,
+      [claims.role, JSON.stringify(claims)],
+    )
     const { rows } = await client.query(`explain (format json) ${text}`, values)
     return JSON.stringify(rows[0]['QUERY PLAN'])
   } finally {

@@ -43,3 +43,7 @@ select * from (values
 ) as t(code, status, sentence, hint);
 
 comment on view tmidb.error_code is 'Every error that tmiDB raises: code (SQLSTATE), HTTP status, sentence and hint.';
+comment on column tmidb.error_code.code is 'What the sender is told, and the SQLSTATE.';
+comment on column tmidb.error_code.status is 'What HTTP answers.';
+comment on column tmidb.error_code.sentence is 'What is wrong.';
+comment on column tmidb.error_code.hint is 'What to do.';

@@ -7,7 +7,9 @@ import { observe } from '../../base/observe.ts'
 
 const knownVersion = '5.1.1'
 
-interface Resolved { behaviorString: string }
+interface Resolved {
+  behaviorString: string
+}
 type Lookup = (type: string, entity: unknown) => Resolved
 interface BehaviorClass {
   behaviorEntities: Record<string, { listCache: Map<number, unknown[]> } | undefined>
@@ -45,12 +47,19 @@ export const BehaviourMemoPlugin: GraphileConfig.Plugin = {
 
 function fits(behavior: object): behavior is BehaviorClass {
   const b = behavior as Partial<BehaviorClass>
-  return lookups.every((name) => typeof b[name] === 'function') && typeof b.entityMatches === 'function'
-    && typeof b.stringMatches === 'function'
-    && Object.values(b.behaviorEntities ?? {}).every((e) => e?.listCache instanceof Map)
+  return (
+    lookups.every((name) => typeof b[name] === 'function') &&
+    typeof b.entityMatches === 'function' &&
+    typeof b.stringMatches === 'function' &&
+    Object.values(b.behaviorEntities ?? {}).every((e) => e?.listCache instanceof Map)
+  )
 }
 
-interface Node { next: Map<unknown, Node>; entity?: unknown; answers: Map<string, Resolved> }
+interface Node {
+  next: Map<unknown, Node>
+  entity?: unknown
+  answers: Map<string, Resolved>
+}
 const node = (): Node => ({ next: new Map(), answers: new Map() })
 
 function memoise(proto: BehaviorClass): void {

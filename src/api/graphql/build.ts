@@ -17,8 +17,11 @@ export interface Built {
 /** `before` is what the last build had to leave out; it is tried first when everything together fails. */
 export async function buildSchema(options: PresetOptions, before: ReadonlyMap<string, string> = new Map()): Promise<Built> {
   const begun = performance.now()
-  const done = (schema: GraphQLSchema, leftOut: ReadonlyMap<string, string>): Built =>
-    ({ schema, leftOut, ms: Math.round(performance.now() - begun) })
+  const done = (schema: GraphQLSchema, leftOut: ReadonlyMap<string, string>): Built => ({
+    schema,
+    leftOut,
+    ms: Math.round(performance.now() - begun),
+  })
   const all = await attempt(options, () => false)
   if ('schema' in all) return done(all.schema, new Map())
   if (before.size > 0) {
@@ -64,20 +67,30 @@ export async function buildSchema(options: PresetOptions, before: ReadonlyMap<st
 type Attempt = { schema: GraphQLSchema } | { error: Error; views: string[] }
 
 async function attempt(options: PresetOptions, isLeftOut: (view: string) => boolean): Promise<Attempt> {
-  const views: string[] = []
+  let views: string[] | null = null
   try {
-    const { schema } = await makeSchema(makePreset({
-      ...options, plugins: [...(options.plugins ?? []), onlyOurs(views, isLeftOut)],
-    }))
+    const { schema } = await makeSchema(
+      makePreset({
+        ...options,
+        plugins: [
+          ...(options.plugins ?? []),
+          onlyOurs((found) => {
+            views = found
+          }, isLeftOut),
+        ],
+      }),
+    )
     assertValidSchema(schema)
     return { schema }
   } catch (e) {
+    // The catalog was never read: it is the database that is away, not a view that is odd.
+    if (views === null) throw e
     return { views, error: e instanceof Error ? e : new Error(String(e)) }
   }
 }
 
 /** PostGraphile introspects the whole catalog, with every partition; only the API's views are of use. */
-function onlyOurs(views: string[], isLeftOut: (view: string) => boolean): GraphileConfig.Plugin {
+function onlyOurs(tell: (views: string[]) => void, isLeftOut: (view: string) => boolean): GraphileConfig.Plugin {
   return {
     name: 'TmidbOnlyOursPlugin',
     version: '0.0.0',
@@ -86,8 +99,12 @@ function onlyOurs(views: string[], isLeftOut: (view: string) => boolean): Graphi
         pgIntrospection_introspection(_info, { introspection }) {
           const ours = introspection.namespaces.find((n) => n.nspname === 'api')?._id
           const found = introspection.classes.filter((c) => c.relnamespace === ours)
-          views.push(...found.filter((c) => c.getTags().tmidbCategory !== undefined)
-            .sort((a, b) => Number(a._id) - Number(b._id)).map((c) => c.relname))
+          tell(
+            found
+              .filter((c) => c.getTags().tmidbCategory !== undefined)
+              .sort((a, b) => Number(a._id) - Number(b._id))
+              .map((c) => c.relname),
+          )
           const kept = found.filter((c) => !isLeftOut(c.relname) || c.getTags().tmidbCategory === undefined)
           introspection.classes.splice(0, Infinity, ...kept)
           const ids = new Set(kept.map((c) => c._id))

@@ -2,8 +2,17 @@
 // What the generated connections take beside filters: the target by its key, pages that have an end, and an order that is always
 // complete, so that a cursor works with every orderBy.
 import type {} from 'postgraphile'
-import { TYPES, type PgSelectQueryBuilder, type PgSelectStep, sqlValueWithCodec } from 'postgraphile/@dataplan/pg'
-import { constant, type ConnectionStep, ConstantStep, type FieldArg, type FieldArgs, lambda, SafeError, type Step } from 'postgraphile/grafast'
+import { type PgSelectQueryBuilder, type PgSelectStep, sqlValueWithCodec, TYPES } from 'postgraphile/@dataplan/pg'
+import {
+  type ConnectionStep,
+  ConstantStep,
+  constant,
+  type FieldArg,
+  type FieldArgs,
+  lambda,
+  SafeError,
+  type Step,
+} from 'postgraphile/grafast'
 import { sql } from 'postgraphile/pg-sql2'
 import { limits, pageProblem } from './limits.ts'
 import { categoryView } from './views.ts'
@@ -22,7 +31,10 @@ export const ConnectionArgumentsPlugin: GraphileConfig.Plugin = {
         const { first, last, offset } = args
         if (first) {
           // Read by the field's plan, below: whether the default holds depends on "last".
-          args.first = { type: GraphQLInt, description: `How many, from the start; ${limits.defaultPage} unless told, at most ${limits.page}.` }
+          args.first = {
+            type: GraphQLInt,
+            description: `How many, from the start; ${limits.defaultPage} unless told, at most ${limits.page}.`,
+          }
         }
         if (last) args.last = { type: GraphQLInt, description: `How many, from the end; at most ${limits.page}.` }
         if (offset) {
@@ -32,28 +44,39 @@ export const ConnectionArgumentsPlugin: GraphileConfig.Plugin = {
           }
         }
         if (!categoryView(scope.pgFieldResource)) return args
-        return build.extend(args, {
-          target: {
-            type: GraphQLString,
-            description: 'Only of this target, by its key. The fastest way to the latest readings: with orderBy: TS_DESC.',
-            applyPlan: ofTarget,
+        return build.extend(
+          args,
+          {
+            target: {
+              type: GraphQLString,
+              description: 'Only of this target, by its key. The fastest way to the latest readings: with orderBy: TS_DESC.',
+              applyPlan: ofTarget,
+            },
+            targets: {
+              type: new GraphQLList(new GraphQLNonNull(GraphQLString)),
+              description: 'Only of these targets, by their keys.',
+              applyPlan: ofTargets,
+            },
           },
-          targets: {
-            type: new GraphQLList(new GraphQLNonNull(GraphQLString)),
-            description: 'Only of these targets, by their keys.',
-            applyPlan: ofTargets,
-          },
-        }, `Adding targets to ${Self.name}`)
+          `Adding targets to ${Self.name}`,
+        )
       },
       GraphQLObjectType_fields_field(field, build, { scope }) {
         const resource = scope.pgFieldResource
         if (!scope.isPgFieldConnection || !resource || resource.isUnique) return field
         const plan = field.plan
         if (!plan) return field
-        const key = resource.uniques.find((u: { isPrimary?: boolean }) => u.isPrimary)?.attributes as readonly string[] | undefined
+        const key = resource.uniques.find((u: { isPrimary?: boolean }) => u.isPrimary)?.attributes as
+          | readonly string[]
+          | undefined
         const inflect = (attributeName: string, variant: string) =>
           build.inflection.orderByAttributeEnum({ codec: resource.codec as never, attributeName, variant: variant as never })
-        const named = new Map((key ?? []).flatMap((a) => [[inflect(a, 'asc'), a], [inflect(a, 'desc'), a]]))
+        const named = new Map(
+          (key ?? []).flatMap((a) => [
+            [inflect(a, 'asc'), a],
+            [inflect(a, 'desc'), a],
+          ]),
+        )
         return {
           ...field,
           plan($parent, fieldArgs, info) {
@@ -69,7 +92,9 @@ export const ConnectionArgumentsPlugin: GraphileConfig.Plugin = {
             }
             if (key) {
               fieldArgs.autoApply($connection as unknown as Step)
-              const $orders = info.field.args.some((a) => a.name === 'orderBy') ? given(fieldArgs, 'orderBy') : constant(undefined)
+              const $orders = info.field.args.some((a) => a.name === 'orderBy')
+                ? given(fieldArgs, 'orderBy')
+                : constant(undefined)
               $connection.getSubplan().apply(lambda($orders, (orders) => completeOrder(orders, key, named), true) as never)
             }
             return $connection as unknown as Step
@@ -111,18 +136,26 @@ function completeOrder(asked: unknown, key: readonly string[], named: ReadonlyMa
 
 // A sub-select that runs once, so that the planner sees one target_id and walks (target_id, category_id, ts, digest).
 function ofTarget(_: unknown, $connection: unknown, value: FieldArg): void {
-  value.apply(($connection as Connection).getSubplan() as never, ((query: PgSelectQueryBuilder, key: unknown) => {
-    if (typeof key !== 'string') return
-    query.where(sql`${query.alias}.target_id = (select t.target_id from api.target t where t.key = ${sqlValueWithCodec(key, TYPES.text)})`)
-  }) as never)
+  value.apply(
+    ($connection as Connection).getSubplan() as never,
+    ((query: PgSelectQueryBuilder, key: unknown) => {
+      if (typeof key !== 'string') return
+      query.where(
+        sql`${query.alias}.target_id = (select t.target_id from api.target t where t.key = ${sqlValueWithCodec(key, TYPES.text)})`,
+      )
+    }) as never,
+  )
 }
 
 function ofTargets(_: unknown, $connection: unknown, value: FieldArg): void {
-  value.apply(($connection as Connection).getSubplan() as never, ((query: PgSelectQueryBuilder, keys: unknown) => {
-    if (!Array.isArray(keys)) return
-    // One JSON parameter: an array's length is part of no statement's text, so the prepared statement is the same for any number.
-    const list = sqlValueWithCodec(JSON.stringify(keys), TYPES.text)
-    query.where(sql`${query.alias}.target_id = any(array(select t.target_id from api.target t
+  value.apply(
+    ($connection as Connection).getSubplan() as never,
+    ((query: PgSelectQueryBuilder, keys: unknown) => {
+      if (!Array.isArray(keys)) return
+      // One JSON parameter: an array's length is part of no statement's text, so the prepared statement is the same for any number.
+      const list = sqlValueWithCodec(JSON.stringify(keys), TYPES.text)
+      query.where(sql`${query.alias}.target_id = any(array(select t.target_id from api.target t
       where t.key = any(array(select jsonb_array_elements_text(${list}::jsonb)))))`)
-  }) as never)
+    }) as never,
+  )
 }

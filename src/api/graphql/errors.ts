@@ -2,12 +2,14 @@
 // What of an error the caller sees: our own codes and complaints about the caller's values with their words, the rest only as TM500
 // with a request id that finds it in the log.
 import { randomUUID } from 'node:crypto'
-import { GraphQLError, type GraphQLFormattedError } from 'postgraphile/graphql'
 import { isSafeError } from 'postgraphile/grafast'
+import { GraphQLError, type GraphQLFormattedError } from 'postgraphile/graphql'
 import { fromPg, TmiError } from '../../base/errors.ts'
 import { observe } from '../../base/observe.ts'
 
-type Located = Pick<GraphQLError, 'message' | 'nodes' | 'source' | 'positions' | 'path'> & { originalError?: Error | null | undefined }
+type Located = Pick<GraphQLError, 'message' | 'nodes' | 'source' | 'positions' | 'path'> & {
+  originalError?: Error | null | undefined
+}
 
 export function shownError(error: GraphQLError): GraphQLError {
   let cause: unknown = error.originalError
@@ -34,12 +36,20 @@ function told(cause: unknown): { status: number; message: string; extensions: Re
     const message = cause instanceof Error ? cause.message : String(cause)
     if (sqlState.startsWith('22')) return { status: 400, message, extensions: { code: sqlState } }
     if (sqlState === '57014') {
-      return { status: 503, message: 'This took longer than 3 s and was stopped.', extensions: { code: sqlState, hint: 'Ask for less: a target, a time range, fewer rows.' } }
+      return {
+        status: 503,
+        message: 'This took longer than 3 s and was stopped.',
+        extensions: { code: sqlState, hint: 'Ask for less: a target, a time range, fewer rows.' },
+      }
     }
     if (sqlState === '42501') return told(new TmiError('TM102', undefined, { cause }))
   }
   // The filter's complaints are plain errors.
-  if (cause instanceof Error && !(cause instanceof TmiError) && /^(Empty objects|Null literals) are forbidden in filter/.test(cause.message)) {
+  if (
+    cause instanceof Error &&
+    !(cause instanceof TmiError) &&
+    /^(Empty objects|Null literals) are forbidden in filter/.test(cause.message)
+  ) {
     return told(new TmiError('TM303', cause.message, { cause }))
   }
   const e = fromPg(cause)
@@ -47,7 +57,14 @@ function told(cause: unknown): { status: number; message: string; extensions: Re
   if (e.status >= 500) {
     const requestId = randomUUID()
     const from = cause instanceof Error ? cause : e
-    observe({ kind: 'error', level: 'error', code: e.code, message: from.message, requestId, ...(from.stack ? { stack: from.stack } : {}) })
+    observe({
+      kind: 'error',
+      level: 'error',
+      code: e.code,
+      message: from.message,
+      requestId,
+      ...(from.stack ? { stack: from.stack } : {}),
+    })
     extensions.requestId = requestId
   }
   return { status: e.status, message: e.message, extensions }

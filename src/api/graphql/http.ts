@@ -2,8 +2,8 @@
 // Around grafserv: who asks is known before anything is parsed, what is refused is a 4xx whatever the Accept header says, and every
 // answer is a GraphQL answer.
 import type {} from 'postgraphile'
-import type { GrafservBase, NormalizedRequestDigest, RequestDigest, Result } from 'postgraphile/grafserv'
 import { execute, subscribe } from 'postgraphile/grafast'
+import type { GrafservBase, NormalizedRequestDigest, RequestDigest, Result } from 'postgraphile/grafserv'
 import type { ExecutionArgs, GraphQLSchema } from 'postgraphile/graphql'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
@@ -48,7 +48,7 @@ export function httpPlugin(access: Pick<Access, 'identify'>, graphqlPath: string
     grafserv: {
       middleware: {
         processRequest(next, { requestDigest }) {
-          return requestDigest.path === graphqlPath ? answer(next, requestDigest) as never : next()
+          return requestDigest.path === graphqlPath ? (answer(next, requestDigest) as never) : next()
         },
         setPreset(next, event) {
           event.getExecutionConfig = executionConfig(refused) as typeof event.getExecutionConfig
@@ -71,14 +71,20 @@ function executionConfig(refused: WeakSet<object>) {
       if (answer.errors && context.http) refused.add(context.http)
       return answer
     }
-    const guarded = <R>(run: (args: ExecutionArgs) => R) => (args: ExecutionArgs) => {
-      const errors = pageProblems(args.document, args.variableValues as Record<string, unknown> | undefined)
-      if (errors.length === 0) return run(args)
-      if (context.http) refused.add(context.http)
-      return { errors }
-    }
+    const guarded =
+      <R>(run: (args: ExecutionArgs) => R) =>
+      (args: ExecutionArgs) => {
+        const errors = pageProblems(args.document, args.variableValues as Record<string, unknown> | undefined)
+        if (errors.length === 0) return run(args)
+        if (context.http) refused.add(context.http)
+        return { errors }
+      }
     return {
-      schema, parseAndValidate, resolvedPreset: this.getPreset(), execute: guarded(execute), subscribe: guarded(subscribe),
+      schema,
+      parseAndValidate,
+      resolvedPreset: this.getPreset(),
+      execute: guarded(execute),
+      subscribe: guarded(subscribe),
       contextValue: Object.create(null) as Record<string, unknown>,
     }
   }
@@ -87,7 +93,8 @@ function executionConfig(refused: WeakSet<object>) {
 function json({ status, body }: { status: number; body: object }): Result {
   const buffer = Buffer.from(JSON.stringify(body))
   const headers: Record<string, string> = {
-    'content-type': 'application/graphql-response+json; charset=utf-8', 'content-length': String(buffer.length),
+    'content-type': 'application/graphql-response+json; charset=utf-8',
+    'content-length': String(buffer.length),
   }
   if (status === 401) headers['www-authenticate'] = 'Bearer realm="tmiDB"'
   return { type: 'buffer', statusCode: status, headers, buffer }

@@ -1,12 +1,29 @@
 // SPDX-License-Identifier: MIT
 // What one document may ask for. Everything here is refused before it runs, with a 4xx and the reason.
 import {
-  type DocumentNode, GraphQLError, type GraphQLSchema, Kind, type OperationDefinitionNode, parse, type SelectionSetNode,
-  Source, specifiedRules, type ValidationRule, validate, visit,
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  type SelectionSetNode,
+  Source,
+  specifiedRules,
+  type ValidationRule,
+  validate,
+  visit,
 } from 'postgraphile/graphql'
 
 export const limits = {
-  page: 1000, defaultPage: 50, offset: 100_000, depth: 10, introspectionDepth: 20, aliases: 15, tokens: 1000, documents: 500,
+  page: 1000,
+  defaultPage: 50,
+  offset: 100_000,
+  depth: 10,
+  introspectionDepth: 20,
+  aliases: 15,
+  tokens: 1000,
+  documents: 500,
 } as const
 
 export type Checked = { document: DocumentNode; errors?: never } | { errors: readonly GraphQLError[]; document?: never }
@@ -23,7 +40,11 @@ export function documentChecker(schema: GraphQLSchema): (query: string) => Check
     }
     const answer = check(schema, query)
     known.set(query, answer)
-    if (known.size > limits.documents) for (const oldest of known.keys()) { known.delete(oldest); break }
+    if (known.size > limits.documents)
+      for (const oldest of known.keys()) {
+        known.delete(oldest)
+        break
+      }
     return answer
   }
 }
@@ -41,7 +62,10 @@ function check(schema: GraphQLSchema, query: string): Checked {
   return errors.length > 0 ? { errors } : { document }
 }
 
-interface Size { depth: number; aliases: number }
+interface Size {
+  depth: number
+  aliases: number
+}
 
 /** Depth and aliases with fragments counted as often as they are spread. */
 export const sizeRule: ValidationRule = (context) => {
@@ -65,8 +89,12 @@ export const sizeRule: ValidationRule = (context) => {
       aliases += inner.aliases + (s.kind === Kind.FIELD && s.alias ? 1 : 0)
       // Introspection nests deeper than data ever does, and reads nothing but the schema.
       const free = s.kind === Kind.FIELD && s.name.value.startsWith('__')
-      const here = s.kind !== Kind.FIELD ? inner.depth
-        : free ? Math.max(1, inner.depth + 1 - (limits.introspectionDepth - limits.depth)) : inner.depth + 1
+      const here =
+        s.kind !== Kind.FIELD
+          ? inner.depth
+          : free
+            ? Math.max(1, inner.depth + 1 - (limits.introspectionDepth - limits.depth))
+            : inner.depth + 1
       depth = Math.max(depth, here)
     }
     return { depth, aliases }
@@ -75,8 +103,10 @@ export const sizeRule: ValidationRule = (context) => {
   return {
     OperationDefinition(operation: OperationDefinitionNode) {
       const { depth, aliases } = of(operation.selectionSet)
-      if (depth > limits.depth) context.reportError(refusal(`This is nested ${depth} levels deep; at most ${limits.depth} are answered.`))
-      if (aliases > limits.aliases) context.reportError(refusal(`There are ${aliases} aliases; at most ${limits.aliases} are answered.`))
+      if (depth > limits.depth)
+        context.reportError(refusal(`This is nested ${depth} levels deep; at most ${limits.depth} are answered.`))
+      if (aliases > limits.aliases)
+        context.reportError(refusal(`There are ${aliases} aliases; at most ${limits.aliases} are answered.`))
       return false
     },
   }
@@ -96,11 +126,18 @@ export function pageProblem(argument: string, value: unknown): string | null {
   return value > most ? `"${argument}" may be at most ${most}; ask for the next page with "after".` : null
 }
 
-interface PageArgument { argument: string; variable?: string; value?: number }
+interface PageArgument {
+  argument: string
+  variable?: string
+  value?: number
+}
 const pages = new WeakMap<DocumentNode, PageArgument[]>()
 
 /** The page sizes a document asks for, of its text and of its variables. */
-export function pageProblems(document: DocumentNode, variables: Readonly<Record<string, unknown>> | null | undefined): GraphQLError[] {
+export function pageProblems(
+  document: DocumentNode,
+  variables: Readonly<Record<string, unknown>> | null | undefined,
+): GraphQLError[] {
   let asked = pages.get(document)
   if (!asked) {
     const found: PageArgument[] = []

@@ -9,9 +9,17 @@ export const defaultBehavior = '-insert -update -delete -base -node -type:node -
 
 /** What PostGraphile has for Relay Classic and node ids; readings have no node id, and "id" is a field name that devices use. */
 export const withoutNodes = [
-  'NodePlugin', 'NodeIdCodecBase64JSONPlugin', 'NodeIdCodecPipeStringPlugin', 'RegisterQueryNodePlugin',
-  'AddNodeInterfaceToSuitableTypesPlugin', 'PgTableNodePlugin', 'PgNodeIdAttributesPlugin', 'QueryQueryPlugin',
-  'PgConditionArgumentPlugin', 'PgConditionCustomFieldsPlugin', 'PgJWTPlugin',
+  'NodePlugin',
+  'NodeIdCodecBase64JSONPlugin',
+  'NodeIdCodecPipeStringPlugin',
+  'RegisterQueryNodePlugin',
+  'AddNodeInterfaceToSuitableTypesPlugin',
+  'PgTableNodePlugin',
+  'PgNodeIdAttributesPlugin',
+  'QueryQueryPlugin',
+  'PgConditionArgumentPlugin',
+  'PgConditionCustomFieldsPlugin',
+  'PgJWTPlugin',
 ]
 
 export const NamingPlugin: GraphileConfig.Plugin = {
@@ -45,7 +53,8 @@ export const NamingPlugin: GraphileConfig.Plugin = {
       // one row value, which the index can follow.
       pgCodecs_attribute(_info, { attribute, pgAttribute }) {
         const view = pgAttribute.getClass()
-        const never = view?.getTags().tmidbCategory !== undefined ? ownColumns : view?.relname === 'target' ? ['key', 'created_at'] : []
+        const never =
+          view?.getTags().tmidbCategory !== undefined ? ownColumns : view?.relname === 'target' ? ['key', 'created_at'] : []
         if (never.includes(pgAttribute.attname)) attribute.notNull = true
       },
     },

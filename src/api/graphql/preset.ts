@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The GraphQL API: PostGraphile over the schema "api", whose views already say who may see what.
-import type {} from 'postgraphile'
-import type {} from 'postgraphile/grafserv/node'
+
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection'
+import type {} from 'postgraphile'
 import { makePgService } from 'postgraphile/adaptors/pg'
+import type {} from 'postgraphile/grafserv/node'
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter'
 import type { Access, Identity } from '../../db/access.ts'
@@ -29,8 +30,14 @@ export const graphqlPath = '/graphql'
 export function makePreset({ pool, access, hub, memo = true, plugins = [] }: PresetOptions): GraphileConfig.Preset {
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
-    plugins: [NamingPlugin, ConnectionArgumentsPlugin, SubscriptionsPlugin, httpPlugin(access, graphqlPath),
-      ...(memo ? [BehaviourMemoPlugin] : []), ...plugins],
+    plugins: [
+      NamingPlugin,
+      ConnectionArgumentsPlugin,
+      SubscriptionsPlugin,
+      httpPlugin(access, graphqlPath),
+      ...(memo ? [BehaviourMemoPlugin] : []),
+      ...plugins,
+    ],
     disablePlugins: withoutNodes,
     pgServices: [makePgService({ pool, schemas: ['api'], pubsub: false })],
     schema: {
@@ -41,8 +48,9 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
     grafast: {
       explain: false,
       context: async (request) => {
-        const identity = request.tmidbIdentity ?? await identifyReader(access, socketAuthorization(request.ws))
-        return { identity, hub, pgSettings: settingsOf(identity) }
+        const authorization = request.http?.getHeader('authorization') ?? socketAuthorization(request.ws)
+        const identity = request.tmidbIdentity ?? (await identifyReader(access, authorization))
+        return { identity, authorization, hub, pgSettings: settingsOf(identity) }
       },
     },
     grafserv: {

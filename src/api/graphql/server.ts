@@ -74,7 +74,11 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
       builds++
     } catch (e) {
       lastError = e instanceof Error ? e.message : String(e)
-      observe({ kind: 'log', level: 'error', message: `GraphQL keeps its last schema, the new one cannot be built: ${lastError}` })
+      observe({
+        kind: 'log',
+        level: 'error',
+        message: `GraphQL keeps its last schema, the new one cannot be built: ${lastError}`,
+      })
     }
   }
 
@@ -99,7 +103,11 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
     rebuild: () => (wanted ??= soon()),
     sdl: () => (text ??= printSchema(built.schema)),
     status: () => ({
-      builtAt: builtAt.toISOString(), buildMs: built.ms, builds, leftOut: Object.fromEntries(built.leftOut), lastError,
+      builtAt: builtAt.toISOString(),
+      buildMs: built.ms,
+      builds,
+      leftOut: Object.fromEntries(built.leftOut),
+      lastError,
       sockets: sockets.count(),
     }),
     async [Symbol.asyncDispose]() {

@@ -3,7 +3,7 @@
 // sockets with it.
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { handleProtocols, type ServerOptions } from 'graphql-ws'
+import type { ServerOptions } from 'graphql-ws'
 import { type Extra, useServer } from 'graphql-ws/use/ws'
 import { type GrafservBase, makeGraphQLWSConfig, normalizeConnectionParams } from 'postgraphile/grafserv'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -21,32 +21,41 @@ export interface GraphqlSockets extends AsyncDisposable {
 type Options = ServerOptions<Record<string, unknown> | undefined, Extra>
 
 export function openSockets(serv: GrafservBase, access: Pick<Access, 'identify' | 'onChange'>): GraphqlSockets {
-  const server = new WebSocketServer({ noServer: true, maxPayload: 1_000_000, handleProtocols })
+  const server = new WebSocketServer({ noServer: true, maxPayload: 1_000_000 })
   const tokens = new Map<WebSocket, string | undefined>()
 
-  const { dispose } = useServer<Record<string, unknown> | undefined>({
-    ...(makeGraphQLWSConfig(serv as never) as unknown as Options),
-    async onConnect({ connectionParams, extra: { socket, request } }) {
-      const normalizedConnectionParams = normalizeConnectionParams(connectionParams)
-      const authorization = socketAuthorization({ socket, request, connectionParams, normalizedConnectionParams })
-      try {
-        await identifyReader(access, authorization)
-      } catch (e) {
-        close(socket, e)
-        return false
-      }
-      tokens.set(socket, authorization)
-      return true
-    },
-    onClose({ extra: { socket } }) {
-      tokens.delete(socket)
-    },
-  } satisfies Options, server)
+  const { dispose } = useServer<Record<string, unknown> | undefined>(
+    {
+      ...(makeGraphQLWSConfig(serv as never) as unknown as Options),
+      async onConnect({ connectionParams, extra: { socket, request } }) {
+        const normalizedConnectionParams = normalizeConnectionParams(connectionParams)
+        const authorization = socketAuthorization({ socket, request, connectionParams, normalizedConnectionParams })
+        try {
+          await identifyReader(access, authorization)
+        } catch (e) {
+          close(socket, e)
+          return false
+        }
+        tokens.set(socket, authorization)
+        return true
+      },
+      onClose({ extra: { socket } }) {
+        tokens.delete(socket)
+      },
+    } satisfies Options,
+    server,
+  )
 
   async function checkTokens(): Promise<void> {
     const verdicts = new Map<string | undefined, Promise<unknown>>()
     for (const authorization of new Set(tokens.values())) {
-      verdicts.set(authorization, identifyReader(access, authorization).then(() => null, (e: unknown) => e))
+      verdicts.set(
+        authorization,
+        identifyReader(access, authorization).then(
+          () => null,
+          (e: unknown) => e,
+        ),
+      )
     }
     for (const [socket, authorization] of [...tokens]) {
       const e = await verdicts.get(authorization)
@@ -55,7 +64,9 @@ export function openSockets(serv: GrafservBase, access: Pick<Access, 'identify' 
     }
   }
   const forget = access.onChange(() => {
-    checkTokens().catch((e: unknown) => observe({ kind: 'log', level: 'error', message: `sockets were not checked: ${String(e)}` }))
+    checkTokens().catch((e: unknown) =>
+      observe({ kind: 'log', level: 'error', message: `sockets were not checked: ${String(e)}` }),
+    )
   })
 
   return {
@@ -67,8 +78,12 @@ export function openSockets(serv: GrafservBase, access: Pick<Access, 'identify' 
     count: () => tokens.size,
     async [Symbol.asyncDispose]() {
       forget()
+      // A client that does not answer the goodbye is not waited for.
+      const impatient = setTimeout(() => {
+        for (const client of server.clients) client.terminate()
+      }, 500)
       await dispose()
-      server.close()
+      clearTimeout(impatient)
     },
   }
 }

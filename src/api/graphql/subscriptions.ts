@@ -3,13 +3,15 @@
 // schema it was opened with, so it goes on, with the same fields, while newer schemas appear.
 import type {} from 'postgraphile'
 import type { PgCodec, PgCodecAttribute, PgResource } from 'postgraphile/@dataplan/pg'
-import { access, constant, context, listen, object, type Step } from 'postgraphile/grafast'
+import { access, constant, context, lambda, listen, object, type Step } from 'postgraphile/grafast'
 import { extendSchema } from 'postgraphile/utils'
 import type { Identity } from '../../db/access.ts'
 import { type CategoryView, categoryView, ownColumns } from './views.ts'
 
 export interface LiveTopic {
   identity: Identity
+  /** What identifies the one who asks again when access changes. */
+  authorization?: string | undefined
   category: string
   major: number
   targets?: string[] | null
@@ -36,6 +38,7 @@ declare global {
     interface Context {
       hub?: LiveSource
       identity?: Identity
+      authorization?: string | undefined
     }
   }
 }
@@ -67,18 +70,32 @@ export const SubscriptionsPlugin: GraphileConfig.Plugin = extendSchema((build) =
 }, 'TmidbSubscriptionsPlugin')
 
 /** The types that fields of a view can have (tmidb.to_number and its like); codecs have no GraphQL type yet when this runs. */
-const typeNames: Record<string, string | undefined> = { float8: 'Float', numeric: 'BigFloat', bool: 'Boolean', text: 'String', jsonb: 'JSON' }
+const typeNames: Record<string, string | undefined> = {
+  float8: 'Float',
+  numeric: 'BigFloat',
+  bool: 'Boolean',
+  text: 'String',
+  jsonb: 'JSON',
+}
 
 function parseSdl(build: GraphileBuild.Build, source: string) {
   return build.graphql.parse(source, { noLocation: true })
+}
+
+function ownField(row: LiveRow['row'], name: string): unknown {
+  return row && Object.hasOwn(row, name) ? row[name] : null
 }
 
 function subscribePlan({ category, major }: CategoryView) {
   return (_$root: Step, args: { getRaw(name: string): Step }) => {
     const $context = context()
     const $topic = object({
-      identity: $context.get('identity') as Step, category: constant(category), major: constant(major),
-      targets: args.getRaw('targets'), since: args.getRaw('since'),
+      identity: $context.get('identity') as Step,
+      authorization: $context.get('authorization') as Step,
+      category: constant(category),
+      major: constant(major),
+      targets: args.getRaw('targets'),
+      since: args.getRaw('since'),
     })
     return listen($context.get('hub') as never, $topic as never)
   }
@@ -99,7 +116,11 @@ function eventType(build: GraphileBuild.Build, view: CategoryView, codec: PgCode
     while (taken.has(field)) field += '_'
     taken.add(field)
     lines.push(`${attribute.description ? JSON.stringify(attribute.description) : ''} ${field}: ${type}`)
-    plans[field] = ($event: Step) => access($event, ['row', source])
+    plans[field] =
+      source in Object.prototype
+        ? // A row is plain JSON: without the look, a field "constructor" that it has not would be Object's.
+          ($event: Step) => lambda(access($event, ['row']), (row) => ownField(row as LiveRow['row'], source), true)
+        : ($event: Step) => access($event, ['row', source])
   }
   const typeDefs = `"""A reading of ${view.category} that was just stored."""
     type ${name} {

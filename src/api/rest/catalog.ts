@@ -94,9 +94,9 @@ export function makeCatalog(rows: readonly CatalogRow[]): Catalog {
       major: Number.isInteger(major) ? major : null,
       deprecated: tags.get('deprecated') ?? null,
       description: text,
-      key: (tags.get('primaryKey') ?? '').split(',').map((k) => k.trim()).filter((k) => row.columns.some((c) => c.name === k)),
+      key: (tags.get('primaryKey') ?? '').split(',').filter((k) => row.columns.some((c) => c.name === k)),
       columns: new Map(
-        row.columns.map((c) => [c.name, { name: c.name, type: c.type, typeName: c.typeName, description: smartTags(c.comment).text || null }]),
+        row.columns.map(({ comment, ...c }) => [c.name, { ...c, description: smartTags(comment).text || null }]),
       ),
     }
     relations.set(relation.name, relation)

@@ -65,11 +65,12 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     return true
   }
 
-  async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, relation: Relation, search: string): Promise<void> {
+  async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, relation: Relation, search: string) {
     const form = acceptedForm(req.headers)
     const prefer = preference(req.headers.prefer)
     const head = req.method === 'HEAD'
-    const plan = plans(relation, `${head ? 'h' : form} ${prefer.count} ${req.headers.range ?? ''} ${search}`, () => {
+    const key = `${head ? 'head' : form} ${prefer.count} ${req.headers.range ?? ''} ${search}`
+    const plan = plans(relation, key, () => {
       const query = parseQuery(search)
       checkSize(query.where)
       const window = pageWindow(query, req.headers.range)
@@ -83,7 +84,9 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const total = answer.total === null ? null : Math.max(Number(answer.total), answer.n > 0 ? plan.window.offset + answer.n : 0)
     const { status, range } = pageResult(plan.window, answer.n, total)
     if (form === 'object' && answer.n !== 1 && !head) {
-      throw new RestError(406, 'PGRST116', 'Cannot coerce the result to a single JSON object', { details: `The result contains ${answer.n} rows` })
+      throw new RestError(406, 'PGRST116', 'Cannot coerce the result to a single JSON object', {
+        details: `The result contains ${answer.n} rows`,
+      })
     }
     const headers: Record<string, string> = { 'content-type': formTypes[form], 'content-range': range, ...deprecation(relation) }
     if (prefer.applied) headers['preference-applied'] = prefer.applied
@@ -105,18 +108,19 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     }
   }
 
-  async function sendOpenapi(req: IncomingMessage, res: ServerResponse, identity: Identity, listener: string | null): Promise<void> {
+  async function sendOpenapi(req: IncomingMessage, res: ServerResponse, identity: Identity, listener: string | null) {
     if (listener !== null && identity.kind === 'anonymous') throw new TmiError('TM100')
     const claims = listener === null ? identity.claims : await listenerClaims(pool, identity, listener)
     const visible = await visibleCategories(pool, claims)
     const name = listener ?? (identity.kind === 'listener' ? identity.name : null)
-    sendJson(req, res, 200, openapi(catalog.current, { visible, baseUrl: '/', listener: name, writes: listener === null && identity.kind !== 'listener' }))
+    const writes = listener === null && identity.kind !== 'listener'
+    sendJson(req, res, 200, openapi(catalog.current, { visible, baseUrl: '/', listener: name, writes }))
   }
 }
 
 const allowed = 'GET, HEAD, OPTIONS'
 /** First path segments that belong to others. */
-const reserved = new Set(['in', 'rpc', 'v1.json', ''])
+const reserved = new Set(['in', 'rpc', ''])
 
 function routeOf(path: string, catalog: LiveCatalog): Route | null {
   const parts = path.slice('/api/'.length).split('/')
@@ -161,6 +165,7 @@ interface Plan {
 }
 
 const plansPerRelation = 2000
+const longestKey = 1000
 
 /** Dashboards ask the same thing again and again: an address is read once. A relation's plans go when the catalog is replaced. */
 function planCache(): (relation: Relation, key: string, make: () => Plan) => Plan {
@@ -172,7 +177,7 @@ function planCache(): (relation: Relation, key: string, make: () => Plan) => Pla
     if (!plan) {
       plan = make()
       if (plans.size >= plansPerRelation) plans.clear()
-      plans.set(key, plan)
+      if (key.length <= longestKey) plans.set(key, plan)
     }
     return plan
   }
@@ -203,7 +208,7 @@ function bodyOf(form: Form, json: string, header: readonly string[]): string {
   return csv(header, JSON.parse(json) as (string | null)[][])
 }
 
-function sendJson(req: IncomingMessage, res: ServerResponse, status: number, value: unknown, headers: Record<string, string> = {}): void {
+function sendJson(req: IncomingMessage, res: ServerResponse, status: number, value: unknown, headers = {}): void {
   const body = Buffer.from(JSON.stringify(value))
   res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': String(body.length), ...headers })
   res.end(req.method === 'HEAD' ? undefined : body)
@@ -213,7 +218,8 @@ function sendError(req: IncomingMessage, res: ServerResponse, e: unknown): void 
   const error = toRestError(e)
   if (error.status >= 500) {
     const cause = error.cause ?? error
-    observe({ kind: 'error', level: 'error', code: error.code, message: String((cause as Error).message ?? cause), stack: (cause as Error).stack })
+    const { message, stack } = cause as Error
+    observe({ kind: 'error', level: 'error', code: error.code, message: message ?? String(cause), stack })
   }
   if (res.headersSent) res.destroy()
   else sendJson(req, res, error.status, error.body(), error.headers)

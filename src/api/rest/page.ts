@@ -45,14 +45,21 @@ export interface Preference {
 
 const counts: Record<string, CountKind> = { 'count=exact': 'exact', 'count=planned': 'planned', 'count=estimated': 'estimated' }
 
+/** Preferences of PostgREST that say nothing to a read. */
+const known = /^(handling|return|missing|resolution|tx|max-affected|timezone)=/
+
 export function preference(prefer: string | string[] | undefined): Preference {
   if (prefer === undefined) return { count: null, applied: null }
-  const said = String(prefer).split(',').map((p) => p.trim())
+  const said = String(prefer)
+    .split(',')
+    .map((p) => p.trim())
   const applied = said.find((p) => Object.hasOwn(counts, p))
   if (said.includes('handling=strict')) {
-    const unknown = said.filter((p) => !Object.hasOwn(counts, p) && !/^(handling|return|missing|resolution|tx|max-affected|timezone)=/.test(p))
+    const unknown = said.filter((p) => !Object.hasOwn(counts, p) && !known.test(p))
     if (unknown.length > 0) {
-      throw new RestError(400, 'PGRST122', 'Invalid preferences given with handling=strict', { details: `Invalid preferences: ${unknown.join(', ')}` })
+      throw new RestError(400, 'PGRST122', 'Invalid preferences given with handling=strict', {
+        details: `Invalid preferences: ${unknown.join(', ')}`,
+      })
     }
   }
   return applied === undefined ? { count: null, applied: null } : { count: counts[applied] ?? null, applied }

@@ -60,7 +60,8 @@ export function parseQuery(search: string): Query {
     else if (name === 'limit') query.limit = parseCount('limit', value)
     else if (name === 'offset') query.offset = parseCount('offset', value)
     else if (name === 'and' || name === 'or') query.where.push(parseLogic(name, value, name, false))
-    else if (name === 'not.and' || name === 'not.or') query.where.push(parseLogic(name, value, name === 'not.and' ? 'and' : 'or', true))
+    else if (name === 'not.and') query.where.push(parseLogic(name, value, 'and', true))
+    else if (name === 'not.or') query.where.push(parseLogic(name, value, 'or', true))
     else if (name === 'columns' || name === 'on_conflict') continue // said for writes; PostgREST ignores them on reads
     else query.where.push(parseFilter(name, value))
   }
@@ -96,7 +97,9 @@ function selectItem(r: Reader): SelectItem {
   if (r.take('::')) {
     const at = r.at
     const asked = r.word()
-    if (!(casts as readonly string[]).includes(asked)) throw parseError('select parameter', r.text, at, `a cast to one of ${casts.join(', ')}`)
+    if (!(casts as readonly string[]).includes(asked)) {
+      throw parseError('select parameter', r.text, at, `a cast to one of ${casts.join(', ')}`)
+    }
     cast = asked as Cast
   }
   return { kind: 'field', field: { name, path }, alias, cast }
@@ -171,8 +174,10 @@ function group(r: Reader, depth: number): Condition[] {
   do {
     r.blank()
     const nested = r.match(/(not\.)?(and|or)(?=\()/y)
-    if (nested) conditions.push({ kind: 'logic', op: nested[2] as 'and' | 'or', not: nested[1] !== undefined, conditions: group(r, depth + 1) })
-    else {
+    if (nested) {
+      const op = nested[2] as 'and' | 'or'
+      conditions.push({ kind: 'logic', op, not: nested[1] !== undefined, conditions: group(r, depth + 1) })
+    } else {
       const field: Field = { name: r.name(), path: r.path() }
       if (!r.take('.')) throw r.expected('. and an operator')
       conditions.push(operation(r, field, () => r.logicValue()))
@@ -204,6 +209,8 @@ function operation(r: Reader, field: Field, value: () => string): Condition {
   }
   const quantifier = quantifiable.includes(op) ? r.match(/\((any|all)\)/y) : null
   if (!r.take('.')) throw r.expected('.')
-  if (quantifier) return { kind: 'quantified', field, not, op: op as Comparison, how: quantifier[1] as 'any' | 'all', values: r.list('{', '}') }
+  if (quantifier) {
+    return { kind: 'quantified', field, not, op: op as Comparison, how: quantifier[1] as 'any' | 'all', values: r.list('{', '}') }
+  }
   return { kind: 'compare', field, not, op: op as Comparison, value: value() }
 }

@@ -32,7 +32,8 @@ function positiveSql(relation: Relation, c: Condition): SQL {
       return sql`${field.sql} = any(${sql.value(c.values)}::${typeSql(field)}[])`
     case 'quantified': {
       const values = isPattern(c.op) ? c.values.map((v) => pattern(c.op, v)) : c.values
-      return sql`${field.sql} ${operators[c.op]} ${c.how === 'any' ? sql`any` : sql`all`}(${sql.value(values)}::${isPattern(c.op) ? sql`text` : typeSql(field)}[])`
+      const type = isPattern(c.op) ? sql`text` : typeSql(field)
+      return sql`${field.sql} ${operators[c.op]} ${c.how === 'any' ? sql`any` : sql`all`}(${sql.value(values)}::${type}[])`
     }
     case 'compare':
       return isPattern(c.op)

@@ -1,0 +1,11 @@
+-- SPDX-License-Identifier: MIT
+-- A function that neither writes nor calls one that does says stable or immutable; volatile is also what a forgotten word means.
+with writer as (
+  select p.oid, p.proname, p.prosrc ~* '\m(insert|update|delete|merge|execute|create|alter|grant|pg_notify|add_job|for update)\M' as writes, p.prosrc
+  from pg_proc p
+  where p.pronamespace in ('tmidb'::regnamespace, 'api'::regnamespace) and p.provolatile = 'v'
+)
+select format('function %s', w.oid::regprocedure) as what
+from writer w
+where not w.writes and not exists (
+  select from writer x where w.prosrc ~ ('tmidb\.' || x.proname || '\('))

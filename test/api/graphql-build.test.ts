@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { printSchema } from 'graphql'
+import { buildSchema } from '../../src/api/graphql/build.ts'
+import { openPool } from '../../src/db/pool.ts'
+import { testDatabase } from '../lib/postgres.ts'
+import { admin, serve, TestHub } from './graphql-served.ts'
+
+const nobody = {
+  identify: async () => {
+    throw new Error('nobody asks')
+  },
+}
+
+// First in this file: once made, the memo stays for the process.
+test('the behaviour memo changes nothing in the schema', async () => {
+  await using db = await testDatabase()
+  await admin(
+    db,
+    ...Array.from(
+      { length: 12 },
+      (_, i) =>
+        `select tmidb.ingest('c${i}', 't', '{"a": 1, "b": "x", "c": true, "d": {"e": 1}, "f": 12345678901234567890123, "id": 1, "and": 2}')`,
+    ),
+    'select tmidb.publish_views()',
+  )
+  const pool = openPool(db.url('tmidb_api'), { max: 2, application: 'test' })
+  try {
+    const options = { pool, access: nobody, hub: new TestHub() }
+    const without = printSchema((await buildSchema({ ...options, memo: false })).schema)
+    const withMemo = printSchema((await buildSchema(options)).schema)
+    assert.equal(withMemo, without)
+    assert.match(without, /c11V1\(/)
+  } finally {
+    await pool.end()
+  }
+})
+
+test('an empty database has a schema, without subscriptions', async () => {
+  await using api = await serve(async (db) => await admin(db, `select tmidb.create_listener('a')`))
+  const { data } = await api.ask('{ targets { totalCount } __schema { subscriptionType { name } mutationType { name } } }')
+  assert.deepEqual(data, { targets: { totalCount: 0 }, __schema: { subscriptionType: null, mutationType: null } })
+})
+
+test('fields of any name are there, and each can be read, filtered and sorted by', async () => {
+  const names = [
+    '온도',
+    '2x',
+    'a-b',
+    'a_b',
+    'aB',
+    '__proto__',
+    'constructor',
+    'toString',
+    'id',
+    'nodeId',
+    'and',
+    'or',
+    'not',
+    'primaryKey',
+    'PRIMARY_KEY',
+    'natural',
+    'target',
+    'target_id',
+    'targetId',
+    'ts',
+    'digest',
+    'cursor',
+    'category',
+    'version',
+    'row',
+    'x y',
+    '"',
+    '\\',
+    '',
+    ' ',
+    'type',
+    'Ab',
+    'ab',
+    'AB',
+    'query',
+    'filter',
+    'first',
+    '😀',
+    'x'.repeat(200),
+    '@name evil',
+    '@behavior -*',
+    '\n@omit',
+  ]
+  const payload = JSON.stringify(names.map((n, i) => `${JSON.stringify(n)}: ${i}`).join(', ')).slice(1, -1)
+  await using api = await serve(async (db) => {
+    await db.query('select tmidb.ingest($1, $2, $3::text::jsonb)', ['odd', 't', JSON.parse(`"{${payload}}"`)])
+    await admin(db, 'select tmidb.publish_views()')
+    const token = await admin(db, `select tmidb.create_listener('a')`)
+    await admin(db, `select tmidb.subscribe('a', null)`)
+    return token
+  })
+  assert.deepEqual(api.graphql.status().leftOut, {})
+  const type = await api.ask(
+    '{ row: __type(name: "OddV1") { fields { name } } order: __type(name: "OddV1OrderBy") { enumValues { name } } event: __type(name: "OddV1Event") { fields { name } } }',
+  )
+  const fields: string[] = type.data.row.fields.map((f: { name: string }) => f.name)
+  assert.equal(fields.length, names.length + 3)
+  assert.equal(new Set(fields).size, fields.length)
+  assert.equal(type.data.order.enumValues.length, 2 * fields.length + 3)
+  assert.equal(type.data.event.fields.length, names.length + 5)
+  const { data, errors } = await api.ask(
+    `{ oddV1 { nodes { ${fields.filter((f) => !['target', 'targetId', 'ts'].includes(f)).join(' ')} } } }`,
+  )
+  assert.equal(errors, undefined)
+  assert.deepEqual(
+    Object.values(data.oddV1.nodes[0]).sort((a, b) => Number(a) - Number(b)),
+    names.map((_, i) => i),
+  )
+  for (const { name } of type.data.order.enumValues) {
+    assert.equal((await api.ask(`{ oddV1(orderBy: ${name}) { nodes { ts } } }`)).errors, undefined, name)
+  }
+})
+
+test('of two categories with one GraphQL name the older stays, the other is left out and told', async () => {
+  await using api = await serve(async (db) => {
+    await admin(
+      db,
+      `select tmidb.ingest('fine', 't', '{"x": 1}')`,
+      `select tmidb.ingest('a_b', 't', '{"x": 1}')`,
+      'select tmidb.publish_views()',
+    )
+    const token = await admin(db, `select tmidb.create_listener('a')`)
+    await admin(db, `select tmidb.subscribe('a', null)`)
+    return token
+  })
+  await admin(
+    api.db,
+    `select tmidb.ingest('a__b', 't', '{"x": 2}')`,
+    `select tmidb.ingest('wind', 't', '{"x": 3}')`,
+    'select tmidb.publish_views()',
+  )
+  await api.graphql.rebuild()
+  const { data } = await api.ask('{ fineV1 { nodes { x } } aBV1 { nodes { x } } windV1 { nodes { x } } }')
+  assert.deepEqual(data, { fineV1: { nodes: [{ x: 1 }] }, aBV1: { nodes: [{ x: 1 }] }, windV1: { nodes: [{ x: 3 }] } })
+  assert.deepEqual(Object.keys(api.graphql.status().leftOut), ['a__b_v1'])
+  assert.equal(api.graphql.status().lastError, null)
+})
+
+test('a rebuild that fails keeps the last schema and says why; the next good one clears it', async () => {
+  let version = async () => '1'
+  await using api = await serve(
+    async (db) => {
+      await admin(db, `select tmidb.ingest('fine', 't', '{"x": 1}')`, 'select tmidb.publish_views()')
+      const token = await admin(db, `select tmidb.create_listener('a')`)
+      await admin(db, `select tmidb.subscribe('a', null)`)
+      return token
+    },
+    { catalogVersion: () => version() },
+  )
+  version = async () => {
+    throw new Error('the catalog cannot be read')
+  }
+  await api.graphql.rebuild()
+  assert.equal(api.graphql.status().lastError, 'the catalog cannot be read')
+  assert.equal((await api.ask('{ fineV1 { totalCount } }')).data.fineV1.totalCount, 1)
+  version = async () => '2'
+  await api.graphql.rebuild()
+  assert.equal(api.graphql.status().lastError, null)
+  assert.equal(api.graphql.status().builds, 2)
+  await api.graphql.rebuild()
+  assert.equal(api.graphql.status().builds, 2, 'an unchanged catalog is not built again')
+})

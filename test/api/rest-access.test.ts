@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// Who may read what over REST: rows and fields that are not a listener's own cannot be seen, and cannot be asked about.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { type RestWorld, restWorld } from './rest-world.ts'
+
+let world: RestWorld
+before(async () => {
+  world = await restWorld()
+})
+after(async () => await world[Symbol.asyncDispose]())
+
+const few = () => world.as('few').from('sensor')
+
+test('without a token: 401 TM100, with WWW-Authenticate', async () => {
+  const res = await world.get('/api/v1/sensor')
+  assert.equal(res.status, 401)
+  assert.match(res.headers.get('www-authenticate') ?? '', /Bearer/)
+  assert.equal(((await res.json()) as { code: string }).code, 'TM100')
+})
+
+test('with a wrong token: 401 TM101', async () => {
+  const res = await world.get('/api/v1/sensor', undefined, { authorization: 'Bearer tmi_listener_nonsense' })
+  assert.deepEqual([res.status, ((await res.json()) as { code: string }).code], [401, 'TM101'])
+})
+
+test('a speaker may not read: 403 42501', async () => {
+  const { status, error } = await world.as('speaker').from('sensor').select()
+  assert.deepEqual([status, error?.code], [403, '42501'])
+})
+
+test('a listener sees its own rows only, whatever it asks', async () => {
+  for (const query of ['', '?target=eq.truck-2', '?target=in.(truck-1,truck-2,house)', '?or=(target.eq.truck-2,target.eq.house)', '?target=not.eq.truck-1', '?order=target.desc', '?ts=gt.2000-01-01']) {
+    const rows = (await (await world.get(`/api/v1/sensor${query}`, 'few')).json()) as { target: string }[]
+    assert.deepEqual(rows.filter((r) => r.target !== 'truck-1'), [], query)
+  }
+  assert.equal((await few().select('*', { count: 'exact' })).count, 4)
+  assert.equal((await world.as('all').from('sensor').select('*', { count: 'exact' })).count, 7)
+})
+
+test('neither the counted nor the estimated number tells of hidden rows', async () => {
+  for (const count of ['exact', 'planned', 'estimated'] as const) {
+    assert.equal((await few().select('*', { count }).limit(1)).count, 4)
+    assert.equal((await few().select('*', { count, head: true }).eq('target', 'house')).count, 0)
+  }
+})
+
+test('a listener without a subscription sees no row', async () => {
+  assert.deepEqual((await world.as('none').from('sensor').select()).data, [])
+  assert.deepEqual((await world.as('none').from('../target').select()).data, [])
+})
+
+test('a category that is not subscribed has no rows', async () => {
+  assert.deepEqual((await world.as('few').from('secret').select()).data, [])
+  assert.equal((await world.as('all').from('secret').select()).data?.length, 1)
+})
+
+test('a hidden field is null, by every way to it', async () => {
+  const { data } = await few().select('temperature,humidity,h:humidity::text,j:humidity->a').eq('temperature', 20.5).single()
+  assert.deepEqual(data, { temperature: 20.5, humidity: null, h: null, j: null })
+})
+
+test('a filter on a hidden field finds nothing', async () => {
+  assert.equal((await world.as('all').from('sensor').select().eq('humidity', 40)).data?.length, 1)
+  assert.equal((await few().select().eq('humidity', 40)).data?.length, 0)
+  assert.equal((await few().select().gt('humidity', 0)).data?.length, 0)
+  assert.equal((await few().select().not('humidity', 'is', null)).data?.length, 0)
+  assert.equal((await few().select('*', { count: 'exact', head: true }).or('humidity.gt.0,meta->>n.eq.5')).count, 0)
+})
+
+test('ordering by a hidden field leaves the order of the key', async () => {
+  const up = await few().select('ts').order('humidity', { ascending: true })
+  const down = await few().select('ts').order('humidity', { ascending: false })
+  assert.deepEqual(up.data?.map((r) => r.ts), down.data?.map((r) => r.ts).reverse())
+  const byKey = await few().select('ts').order('ts', { ascending: true })
+  assert.deepEqual(up.data, byKey.data)
+})
+
+test('csv hides the same fields', async () => {
+  const { data } = await few().select('temperature,humidity').eq('temperature', 20.5).csv()
+  assert.equal(data, 'temperature,humidity\n20.5,')
+})
+
+test('a listener opens its own address and no other', async () => {
+  assert.equal((await world.get('/api/few', 'few')).status, 200)
+  for (const path of ['/api/all', '/api/all/sensor', '/api/all/openapi.json', '/api/nobody', '/api/nobody/sensor']) {
+    const res = await world.get(path, 'few')
+    assert.deepEqual([res.status, ((await res.json()) as { code: string }).code], [403, 'TM102'], path)
+  }
+  assert.equal((await world.get('/api/few', 'speaker')).status, 403)
+  assert.equal((await world.get('/api/few')).status, 401)
+})
+
+test('/api/{listener}/{category} is the newest major', async () => {
+  const rows = (await (await world.get('/api/few/sensor?order=ts.desc&limit=1', 'few')).json()) as { temperature: unknown }[]
+  assert.deepEqual(rows.map((r) => r.temperature), ['warm'])
+})
+
+test('an administrator sees at a listener\'s address what the listener sees', async () => {
+  const rows = (await (await world.get('/api/few/sensor?select=target,humidity', 'admin')).json()) as { target: string; humidity: unknown }[]
+  assert.equal(rows.length, 4)
+  assert.ok(rows.every((r) => r.target === 'truck-1' && r.humidity === null))
+  assert.equal((await world.get('/api/nobody', 'admin')).status, 404)
+  assert.equal(((await (await world.get('/api/v1/sensor', 'admin')).json()) as unknown[]).length, 7)
+})
+
+test('/api/{listener} lists categories, versions and the newest reading of each target', async () => {
+  const index = (await (await world.get('/api/few', 'few')).json()) as Record<string, unknown>
+  assert.equal(index.listener, 'few')
+  assert.deepEqual(index.categories, [
+    {
+      category: 'sensor',
+      href: '/api/few/sensor',
+      versions: [
+        { version: 2, href: '/api/v2/sensor', deprecated: false },
+        { version: 1, href: '/api/v1/sensor', deprecated: true },
+      ],
+    },
+  ])
+  const latest = index.latest as { category: string; target: string; data: unknown }[]
+  assert.deepEqual(latest.map((l) => [l.category, l.target, l.data]), [['sensor', 'truck-1', { status: 'odd', temperature: 'warm' }]])
+  const all = (await (await world.get('/api/all', 'all')).json()) as { latest: { target: string }[] }
+  assert.deepEqual(all.latest.map((l) => l.target).sort(), ['house', 'truck-1', 'truck-2', 'vault'])
+  const none = (await (await world.get('/api/none', 'none')).json()) as object
+  assert.deepEqual(none, { listener: 'none', categories: [], latest: [] })
+})

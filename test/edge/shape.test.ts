@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { test } from 'node:test'
+import { gateReading } from '../../src/edge/gate.ts'
+import { mostFields, mostUnions, type Shape, ShapeBook } from '../../src/edge/shape.ts'
+
+function category() {
+  const shapes = new ShapeBook().of('sensor')
+  return (reading: string | object): Shape => {
+    const text = typeof reading === 'string' ? reading : JSON.stringify(reading)
+    return gateReading(Buffer.from(text), { shapes, now: Date.now() * 1000 }).shape
+  }
+}
+
+const fields = (shape: Shape) => JSON.parse(shape.descriptor) as Record<string, string>
+
+test('each kind of value has its type', () => {
+  const text = '{"a":true,"b":1,"c":1.5,"d":9007199254740993,"e":"x","f":{},"g":[],"h":1e3,"i":9007199254740992,"j":-9007199254740993,"k":null}'
+  assert.equal(category()(text).descriptor,
+    '{"a":"boolean","b":"integer","c":"number","d":"exact","e":"text","f":"json","g":"json","h":"number","i":"integer","j":"exact"}')
+})
+
+test('fields are sorted, so the order of keys does not matter', () => {
+  assert.equal(category()({ b: 1, a: 2 }).sig, category()({ a: 2, b: 1 }).sig)
+})
+
+test('the signature is the start of the SHA-256 of the descriptor', () => {
+  const shape = category()({ a: 1 })
+  assert.equal(shape.sig, createHash('sha256').update('{"a":"integer"}').digest().readBigInt64BE(0))
+})
+
+test('a reading that fits has the very same shape', () => {
+  const of = category()
+  const shape = of({ a: 1.5, b: 'x', c: true })
+  for (const reading of [{ a: 1, b: 'y' }, { c: false }, {}, { b: null, a: 2 }, { c: true, b: '', a: 0 }]) assert.equal(of(reading), shape)
+})
+
+test('a null field is absent', () => {
+  assert.deepEqual(fields(category()({ a: null, b: 1 })), { b: 'integer' })
+})
+
+test('the empty reading has the empty shape', () => {
+  assert.equal(category()({}).descriptor, '{}')
+})
+
+test('a new field grows the union and leaves the old shape as it was', () => {
+  const of = category()
+  const before = of({ a: 1 })
+  const after = of({ b: 'x' })
+  assert.deepEqual([fields(before), fields(after)], [{ a: 'integer' }, { a: 'integer', b: 'text' }])
+  assert.equal(of({ a: 2 }), after)
+  assert.notEqual(before.seq, after.seq)
+})
+
+test('a number widens an integer', () => {
+  const of = category()
+  of({ a: 1 })
+  assert.deepEqual(fields(of({ a: 1.5 })), { a: 'number' })
+})
+
+test('integers and numbers fit an exact field', () => {
+  const of = category()
+  const shape = of('{"a":12345678901234567890}')
+  assert.equal(of('{"a":1}'), shape)
+  assert.equal(of('{"a":1.5}'), shape)
+})
+
+test('what contradicts the union gets a variant and does not disturb the others', () => {
+  const of = category()
+  const number = of({ a: 1.5, b: 1 })
+  const text = of({ a: 'broken', b: 1 })
+  assert.deepEqual(fields(text), { a: 'text', b: 'integer' })
+  assert.equal(of({ a: 2.5 }), number)
+  assert.equal(of({ a: 'again' }), text)
+})
+
+test('2^n readings with other fields left out need n shapes at most', () => {
+  const of = category()
+  const names = [...'abcdefghij']
+  const sigs = new Set<bigint>()
+  for (let bits = 0; bits < 1024; bits++) {
+    sigs.add(of(Object.fromEntries(names.filter((_, i) => bits & (1 << i)).map((n) => [n, 1]))).sig)
+  }
+  assert.ok(sigs.size <= names.length + 1, `${sigs.size}`)
+})
+
+test('whatever types a hostile sender mixes, shapes come to an end', () => {
+  const of = category()
+  const values = ['1', '"x"', 'true', '{}', '12345678901234567890']
+  const sigs = new Set<bigint>()
+  for (let n = 0; n < 5 ** 5; n++) {
+    const members = [...'abcde'].map((name, i) => `"${name}":${values[Math.floor(n / 5 ** i) % 5]}`)
+    sigs.add(of(`{${members.join(',')}}`).sig)
+  }
+  assert.ok(sigs.size <= mostUnions + 6, `${sigs.size}`)
+  assert.deepEqual(fields(of('{"a":{},"b":"x","c":true,"d":1,"e":12345678901234567890}')), { a: 'json', b: 'json', c: 'json', d: 'json', e: 'json' })
+})
+
+test('fields beyond 256 are left out of the shape and stay in the payload', () => {
+  const shapes = new ShapeBook().of('wide')
+  const text = JSON.stringify(Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`f${i}`, i])))
+  const how = { shapes, now: Date.now() * 1000 }
+  const first = gateReading(Buffer.from(text), how)
+  assert.equal(Object.keys(fields(first.shape)).length, mostFields)
+  assert.equal(Buffer.from(first.payload).toString(), text)
+  assert.equal(gateReading(Buffer.from(text), how).shape, first.shape)
+})
+
+test('only top-level fields count', () => {
+  assert.deepEqual(fields(category()({ a: { b: 1 }, c: [{ d: 1 }] })), { a: 'json', c: 'json' })
+})
+
+test('with data, its fields count and an envelope name inside is a field', () => {
+  assert.deepEqual(fields(category()({ target: 'x', ts: 1, data: { ts: 'noon', target: 5, a: 1 } })), { a: 'integer', target: 'integer', ts: 'text' })
+})
+
+test('escaped keys are decoded, __proto__ is a field', () => {
+  assert.equal(category()('{"\\u0061\\n":1,"__proto__":2,"é":3}').descriptor, '{"__proto__":"integer","a\\n":"integer","é":"integer"}')
+})
+
+test('categories do not share a union', () => {
+  const book = new ShapeBook()
+  const now = Date.now() * 1000
+  gateReading(Buffer.from('{"a":1}'), { shapes: book.of('one'), now })
+  assert.equal(gateReading(Buffer.from('{"b":1}'), { shapes: book.of('two'), now }).shape.descriptor, '{"b":"integer"}')
+})
+
+test('made-up names do not fill the memory', () => {
+  const book = new ShapeBook()
+  let most = 0
+  for (let c = 0; c < 150; c++) {
+    const text = JSON.stringify(Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`${c}-${i}`, 1])))
+    gateReading(Buffer.from(text), { shapes: book.of(`c${c}`), now: 0 })
+    most = Math.max(most, book.keyCount)
+  }
+  assert.ok(most > 100_000 && most < 101_000, `${most}`)
+  assert.ok(book.keyCount < 50_000, `${book.keyCount}`)
+})

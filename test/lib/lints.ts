@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// The rules that the database keeps (db/lint): each file is one select that must return no row.
+import { globSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { dbDir } from '../../src/db/migrate.ts'
+import { type TestDatabase, testDatabase } from './postgres.ts'
+
+export interface Lint {
+  name: string
+  /** What must hold, in a sentence. */
+  rule: string
+  sql: string
+}
+
+export function readLints(): Lint[] {
+  return globSync(join(dbDir, 'lint', '*.sql'))
+    .sort()
+    .map((file) => {
+      const sql = readFileSync(file, 'utf8')
+      return { name: basename(file, '.sql'), rule: /^-- SPDX.*\n-- (.+)/.exec(sql)?.[1] ?? '', sql }
+    })
+}
+
+/** A database with what only grows while it is used: categories of two majors, their views, chunks of all widths, a listener's login. */
+export async function lintedDatabase(): Promise<TestDatabase> {
+  const db = await testDatabase()
+  await db.query(`
+    select tmidb.create_listener('lint');
+    select tmidb.create_login('listener', 'lint', 'lint');
+    select tmidb.ingest('sensor', 'truck-17', '{"temperature": 21.5, "status": "ok", "lat": 1, "lon": 2}');
+    select tmidb.ingest('sensor', 'truck-17', '{"temperature": "warm"}');
+    select tmidb.ingest('log', 'truck-17', '{"한글": true, "nested": {"a": 1}, "target": "x"}');
+    select tmidb.make_chunk(now() - interval '3 months'), tmidb.make_chunk(now() - interval '10 years');
+    select tmidb.publish_views()`)
+  return db
+}
+
+export async function violations(db: TestDatabase, lint: Lint): Promise<string[]> {
+  return (await db.query<{ what: string }>(lint.sql)).map((row) => row.what)
+}
