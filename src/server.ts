@@ -44,7 +44,7 @@ endWith(async () => {
   // What changed between building and listening.
   follow()
 
-  const app = openApp()
+  const app = openApp(() => pool.query('select 1'))
   const server = createServer((req, res) => {
     // The hot ways first; express and what it carries for everything else.
     if (intake(req, res)) return

@@ -21,7 +21,8 @@ const addresses = {
   health: '/health/ready',
 }
 
-export function openApp(): App {
+/** ready rejects while the instance cannot answer. */
+export function openApp(ready: () => Promise<unknown>): App {
   const app = express() as unknown as App
   app.disable('x-powered-by')
   app.use((_req, res, next) => {
@@ -29,7 +30,13 @@ export function openApp(): App {
     res.setHeader('Referrer-Policy', 'no-referrer')
     next()
   })
-  app.get(['/health/live', '/health/ready'], (_req, res) => void res.json({ status: 'ok' }))
+  app.get('/health/live', (_req, res) => void res.json({ status: 'ok' }))
+  app.get('/health/ready', (_req, res) => {
+    ready().then(
+      () => res.json({ status: 'ok' }),
+      () => res.status(503).json({ status: 'database away' }),
+    )
+  })
   app.get('/', (_req, res) => void res.json({ name: 'tmiDB', version: '0.1', addresses }))
   const docs = docsHandler()
   app.use((req, res, next) => {

@@ -42,7 +42,9 @@ export function fromPg(e: unknown): TmiError {
       ...(typeof pg?.detail === 'string' ? { details: pg.detail } : {}),
     })
   }
-  if (awayCodes.has(code) || code.startsWith('08')) return new TmiError('TM401', undefined, { cause: e })
+  // The pool's own refusal carries no code.
+  const waited = code === '' && e instanceof Error && e.message.startsWith('timeout exceeded when trying to connect')
+  if (waited || awayCodes.has(code) || code.startsWith('08')) return new TmiError('TM401', undefined, { cause: e })
   return new TmiError('TM500', undefined, { cause: e })
 }
 

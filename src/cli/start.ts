@@ -32,7 +32,7 @@ async function run(args: Args): Promise<number> {
       onReady(connection, first) {
         if (args.json) printJson({ ready: true, first, data: config.dataDir, ...connection })
         else print(readyBlock(connection, config.dataDir, first))
-        if (args.values.demo) feedDemo(config.dataDir, stop.signal)
+        if (args.values.demo) feedDemo(config.dataDir, stop.signal, args.json)
       },
     })
   } catch (e) {
@@ -65,9 +65,10 @@ function stopOnSignals(): { stop: AbortController; crashed: () => boolean } {
   return { stop, crashed: () => crash }
 }
 
-function feedDemo(dataDir: string, signal: AbortSignal): void {
+function feedDemo(dataDir: string, signal: AbortSignal, json: boolean): void {
   const child = spawn(process.execPath, [demoProgram], {
-    stdio: ['ignore', 'inherit', 'inherit'],
+    // With --json nothing but JSON may stand on stdout. The channel tells it when we are gone.
+    stdio: ['ignore', json ? 2 : 'inherit', 'inherit', 'ipc'],
     detached: true,
     env: { ...process.env, TMIDB_DATA: dataDir },
   })

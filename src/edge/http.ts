@@ -7,10 +7,12 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { problem, TmiError, fromPg } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
-import type { Intake, Verdict } from './intake.ts'
+import { type Intake, mostNamed, type Verdict } from './intake.ts'
 
 const prefix = '/api/in/'
 const mostBytes = 10 * 1024 * 1024
+/** How long the rest of a refused body is read. */
+const lingerMs = 5000
 const one = Buffer.from('{"accepted":1,"rejected":[]}')
 const json = 'application/json; charset=utf-8'
 const unzip = promisify(gunzip)
@@ -97,14 +99,20 @@ async function unzipped(body: Buffer): Promise<Buffer> {
 }
 
 function answer(res: ServerResponse, verdict: Verdict): void {
-  const { accepted, rejected, quarantined, single } = verdict
+  const { accepted, quarantined, single } = verdict
+  const rejected = verdict.rejected.length > mostNamed ? verdict.rejected.slice(0, mostNamed) : verdict.rejected
   if (accepted === 1 && rejected.length === 0 && quarantined.length === 0) return send(res, 202, one)
   const first = rejected[0]
   if (accepted === 0 && first !== undefined) {
     const e = new TmiError(first.code, first.message, single ? {} : { details: { accepted, rejected } })
     return refuse(res.req, res, e)
   }
-  const body = quarantined.length === 0 ? { accepted, rejected } : { accepted, rejected, quarantined }
+  const body = {
+    accepted,
+    rejected,
+    ...(verdict.rejected.length > rejected.length ? { rejectedCount: verdict.rejected.length } : {}),
+    ...(quarantined.length === 0 ? {} : { quarantined: quarantined.slice(0, mostNamed) }),
+  }
   send(res, 202, Buffer.from(JSON.stringify(body)))
 }
 
@@ -118,10 +126,12 @@ function refuse(req: IncomingMessage, res: ServerResponse, thrown: unknown): voi
   if (e.status === 429 || e.status === 503) res.setHeader('Retry-After', '1')
   if (e.status === 401) res.setHeader('WWW-Authenticate', 'Bearer realm="tmiDB"')
   if (e.code === 'TM302') res.setHeader('Allow', 'POST')
-  // The rest of a body that was not read is not waited for.
+  // The sender may still be writing: closing now would reset the connection before it has read the answer. What it sends is thrown
+  // away for a while.
   if (!req.complete) {
-    res.setHeader('Connection', 'close')
-    res.once('finish', () => req.destroy())
+    req.resume()
+    const patience = setTimeout(() => req.destroy(), lingerMs)
+    req.once('close', () => clearTimeout(patience))
   }
   send(res, e.status, Buffer.from(JSON.stringify(problem(e, requestId))), 'application/problem+json')
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What every way in does with a message once it has its bytes: right, name, gate, target, streams. One verdict for all.
-import { TmiError } from '../base/errors.ts'
+import { errorTable, TmiError } from '../base/errors.ts'
 import type { Access, Identity } from '../db/access.ts'
 import { openPool } from '../db/pool.ts'
 import type { Row } from '../nats-bridge/frame.ts'
@@ -36,6 +36,9 @@ export interface Verdict {
 
 const categoryForm = /^[a-z][a-z0-9_]{0,47}$/
 const mostSingleBytes = 1024 * 1024
+const mostReadings = 100_000
+/** An answer names so many refusals; their number is in "rejectedCount". */
+export const mostNamed = 1000
 
 export function openIntake(parts: { access: Access; publisher: Publisher; edgeUrl: string }): Intake {
   const { access, publisher } = parts
@@ -64,6 +67,7 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
       const now = stamp()
       const { readings, rejected, single } = gateBody(body, { format, shapes: shapes.of(category), now })
       if (single && body.length > mostSingleBytes) throw new TmiError('TM212')
+      if (readings.length > mostReadings) throw new TmiError('TM212', `There are more than ${mostReadings} readings in this batch.`)
       const rows: Row[] = []
       const quarantined: Rejection[] = []
       for (const reading of readings) {
@@ -73,7 +77,7 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
           continue
         }
         if (reading.quarantine !== null) {
-          quarantined.push({ index: reading.index, code: reading.quarantine, message: 'The time of the reading is out of range.' })
+          quarantined.push({ index: reading.index, code: reading.quarantine, message: errorTable[reading.quarantine].sentence })
         }
         rows.push({
           category,

@@ -78,6 +78,8 @@ export async function openMqtt(intake: Intake, where: { host: string; port: numb
 
 async function publish(intake: Intake, device: Device, topic: string, payload: Buffer): Promise<void> {
   const identity = device.identity as Identity
+  // MQTT itself forbids it (1.5.3-2: close the connection), and no text column can keep it.
+  if (topic.includes('\0')) throw await denied(intake, device, topic.replaceAll('\0', '\ufffd'), new TmiError('TM208'))
   const [root, way, category, ...rest] = topic.split('/')
   const target = rest.join('/')
   if (root !== 'tmi' || way !== 'in' || !category) throw await denied(intake, device, topic, new TmiError('TM102', 'Publish to tmi/in/{category}/{target}.'))

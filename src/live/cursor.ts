@@ -14,5 +14,7 @@ export function encodeCursor(vector: Vector): string {
 export function decodeCursor(text: string): Vector {
   const [version, ...parts] = text.split('.')
   if (version !== '1' || parts.length !== 8 || !parts.every((p) => /^[0-9a-z]{1,11}$/.test(p))) throw new TmiError('TM304')
-  return parts.map((p) => Number.parseInt(p, 36))
+  const vector = parts.map((p) => Number.parseInt(p, 36))
+  if (!vector.every(Number.isSafeInteger)) throw new TmiError('TM304')
+  return vector
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Group commit: readings that arrive while a shard's publish is under way travel together in the next one, and each sender is
-// acknowledged when its message is fsynced. Every acknowledged publish costs JetStream an fsync; grouped, 39,000 readings/s are
-// as durable as 6,500 are one by one (50 MQTT clients). One publish of a shard is under way at a time, so order is kept.
+// Group commit: readings that arrive while a round of publishes is under way travel together in the next round, one frame a shard,
+// and each sender is acknowledged when its frames are fsynced. Every publish costs JetStream an fsync; grouped, 39,000 readings/s are
+// as durable as 6,500 are one by one (50 MQTT clients). All shards go in one round: shards that flush each for itself find nobody
+// to travel with (64 senders: 1.3 readings a frame instead of 8). One frame of a shard is under way at a time, so order is kept.
 import { TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
 import { FrameBuilder, type Refused, type Row } from './frame.ts'
@@ -35,7 +36,6 @@ interface Waiter {
 interface Lane {
   subject: string
   queue: Batch[]
-  busy: boolean
 }
 
 export function openPublisher(nc: NatsConnection): Publisher {
@@ -43,25 +43,33 @@ export function openPublisher(nc: NatsConnection): Publisher {
   const lanes: Lane[] = Array.from({ length: shardCount }, (_, shard) => ({
     subject: streamSubject(shard),
     queue: [],
-    busy: false,
   }))
   let bytesInFlight = 0
+  let busy = false
 
-  const flush = async (lane: Lane): Promise<void> => {
-    for (;;) {
-      const batch = lane.queue.shift()
-      if (batch === undefined) break
-      const bytes = batch.frame.bytes
-      try {
-        await sender.send(lane.subject, batch.frame.encode())
-        for (const w of batch.waiting) if (--w.left === 0) w.resolve()
-      } catch (e) {
-        for (const w of batch.waiting) w.reject(e as Error)
-      } finally {
-        bytesInFlight -= bytes
-      }
+  const send = async (subject: string, batch: Batch): Promise<void> => {
+    const bytes = batch.frame.bytes
+    try {
+      await sender.send(subject, batch.frame.encode())
+      for (const w of batch.waiting) if (--w.left === 0) w.resolve()
+    } catch (e) {
+      for (const w of batch.waiting) w.reject(e as Error)
+    } finally {
+      bytesInFlight -= bytes
     }
-    lane.busy = false
+  }
+
+  const flush = async (): Promise<void> => {
+    for (;;) {
+      const round: Promise<void>[] = []
+      for (const lane of lanes) {
+        const batch = lane.queue.shift()
+        if (batch !== undefined) round.push(send(lane.subject, batch))
+      }
+      if (round.length === 0) break
+      await Promise.all(round)
+    }
+    busy = false
   }
 
   /** The batch that takes more, telling the waiter to wait for it too. */
@@ -70,10 +78,10 @@ export function openPublisher(nc: NatsConnection): Publisher {
     if (batch === undefined || batch.frame.bytes >= frameBytes) {
       batch = { frame: new FrameBuilder(), waiting: [] }
       lane.queue.push(batch)
-      if (!lane.busy) {
-        lane.busy = true
+      if (!busy) {
+        busy = true
         // What arrives in the same turn of the event loop joins the first frame.
-        setImmediate(() => void flush(lane))
+        setImmediate(() => void flush())
       }
     }
     if (batch.waiting[batch.waiting.length - 1] !== waiter) {
@@ -106,7 +114,7 @@ export function openPublisher(nc: NatsConnection): Publisher {
       })
     },
     async [Symbol.asyncDispose]() {
-      while (lanes.some((lane) => lane.busy)) await sleep(10)
+      while (busy) await sleep(10)
       await sender[Symbol.asyncDispose]()
     },
   }

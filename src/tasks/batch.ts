@@ -41,7 +41,7 @@ export function batchValues(taken: Taken[], places: Map<number, ShardPlace>, ref
   for (const { shard, seq, frame } of taken) {
     if (!first.has(shard)) first.set(shard, seq)
     last.set(shard, seq)
-    for (const r of frame.head.refused ?? []) refused.push(r)
+    for (const r of frame.head.refused ?? []) refused.push(storable(r))
     if (refuseAll) {
       refused.push(...refuseFrame(frame, shard))
       continue
@@ -86,6 +86,12 @@ export function batchValues(taken: Taken[], places: Map<number, ShardPlace>, ref
     anyMid ? arrayOf(oid.text, count, mids, true) : null,
     arrayOf(oid.text, count, payloads),
   ]
+}
+
+/** Names that came from outside, as PostgreSQL can keep them: a refusal that is refused in turn would hold its shard up for ever. */
+function storable(r: Refused): Refused {
+  const clean = (text: string | null) => text && text.replaceAll('\0', '\ufffd').toWellFormed()
+  return { ...r, category: clean(r.category), target: clean(r.target), message: clean(r.message) ?? '' }
 }
 
 /** Every reading of a frame that PostgreSQL refuses goes to quarantine, so that it cannot hold its shard up. */

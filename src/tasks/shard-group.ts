@@ -12,7 +12,7 @@ import { batchValues, type ShardPlace, type Taken } from './batch.ts'
 /** Rows a transaction; at least 500 pays, beyond some thousands nothing is gained. */
 const mostRows = 4000
 /** Under this many rows a batch waits so long since the last one, which bounds transactions to about 200 a second. */
-const lingerMs = 8
+const lingerMs = 12
 
 const ingestBatch = {
   name: 'ingest_batch',

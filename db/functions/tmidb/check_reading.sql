@@ -18,6 +18,9 @@ begin
     raise exception 'The reading is nested deeper than 32 levels.' using errcode = 'TM203', hint = 'Flatten it.';
   elsif (select count(*) > 1000 from jsonb_path_query(p_data, 'strict $.** ? (@.type() == "object").keyvalue()')) then
     raise exception 'The reading has more than 1,000 keys.' using errcode = 'TM204', hint = 'Split it by category.';
+  elsif exists (select from jsonb_path_query(p_data, 'strict $.** ? (@.type() == "object").keyvalue().key') k
+                where octet_length(k #>> '{}') > 256) then
+    raise exception 'A key is longer than 256 bytes.' using errcode = 'TM205', hint = 'Shorten it.';
   elsif jsonb_path_exists(p_data, 'strict $.** ? (@.type() == "number" && (@ > 1.7e308 || @ < -1.7e308 || (@ < 2.3e-308 && @ > -2.3e-308 && @ <> 0)))') then
     raise exception 'A number is not a finite float64.' using errcode = 'TM207', hint = 'Send it as a string.';
   elsif exists (select from jsonb_path_query(p_data, 'strict $.** ? (@.type() == "string")') s where octet_length(s #>> '{}') > 65536) then

@@ -18,6 +18,10 @@ begin
   into v_rows
   from jsonb_array_elements(case jsonb_typeof(p_readings) when 'array' then p_readings else jsonb_build_array(p_readings) end)
     with ordinality a(x, o);
+  if exists (select from jsonb_array_elements(case jsonb_typeof(p_readings) when 'array' then p_readings else jsonb_build_array(p_readings) end) x
+             where x ? 'data' and x - array['target', 'ts', 'mid', 'data'] <> '{}') then
+    raise exception 'There are keys beside "data".' using errcode = 'TM215', hint = 'Put every field inside "data", or leave "data" out.';
+  end if;
   perform tmidb.check_reading(p_category, r->>'target', r->'data') from jsonb_array_elements(v_rows) r;
   if v_speaker.target_id is not null
      and exists (select from jsonb_array_elements(v_rows) r where r->>'target' <> tmidb.target_key(v_speaker.target_id)) then

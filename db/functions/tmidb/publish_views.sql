@@ -9,6 +9,7 @@ declare
   v record;
   v_field record;
   v_view text;
+  v_graphql text;
   v_count int := 0;
 begin
   perform pg_advisory_xact_lock(hashtextextended('tmidb.publish_views', 0));
@@ -41,9 +42,15 @@ begin
       on conflict (category_id, major) do update set version_id = excluded.version_id, published_at = now();
       v_count := v_count + 1;
     end if;
+    -- Category names that differ in underscores only are one name in GraphQL: the younger gets its number.
+    v_graphql := tmidb.graphql_name(v_view);
+    if exists (select from tmidb.category c where c.category_id < v.category_id
+               and tmidb.graphql_name(c.name || '_v' || v.major) = v_graphql) then
+      v_graphql := v_graphql || '_' || v.category_id;
+    end if;
     execute format('comment on view api.%I is %L', v_view, format(
       E'@name %s\n@primaryKey target_id,ts,digest\n@tmidbCategory %s\n@tmidbMajor %s\n%sReadings of %s, version %s.%s.%s',
-      tmidb.graphql_name(v_view), v.name, v.major,
+      v_graphql, v.name, v.major,
       case when v.major < v.newest then format(E'@deprecated Version %s of %s is newer.\n', v.newest, v.name) else '' end,
       v.name, v.major, v.minor,
       case when v.major < v.newest then format(' Version %s is newer.', v.newest) else '' end));
