@@ -61,8 +61,19 @@ function midOf(key: string): string {
 }
 
 function formatOf(type: string | undefined): 'json' | 'ndjson' {
-  if (type === undefined || type.startsWith('application/json') || type.startsWith('application/x-www-form-urlencoded')) return 'json'
-  if (type.startsWith('application/x-ndjson') || type.startsWith('application/jsonl')) return 'ndjson'
+  const name = type?.split(';', 1)[0]?.trim().toLowerCase()
+  switch (name) {
+    case undefined:
+    case '':
+    case 'application/json':
+    case 'application/x-www-form-urlencoded':
+      return 'json'
+    case 'application/x-ndjson':
+    case 'application/ndjson':
+    case 'application/jsonl':
+    case 'application/x-jsonlines':
+      return 'ndjson'
+  }
   throw new TmiError('TM219')
 }
 

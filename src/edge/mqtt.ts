@@ -5,7 +5,7 @@
 // token may not do closes the connection and is audited.
 import { createServer, type Server } from 'node:net'
 import { Aedes, type AuthenticateError, type Client } from 'aedes'
-import { fromPg, TmiError } from '../base/errors.ts'
+import { errorTable, fromPg, TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
 import type { Identity } from '../db/access.ts'
 import { shardOf } from '../nats-bridge/shard.ts'
@@ -18,6 +18,8 @@ interface Device extends Client {
   identity?: Identity
   token?: string
   wantsVerdicts?: boolean
+  /** Messages of QoS 2 that are being taken, by their ids. */
+  taking?: Map<number, Promise<void>>
 }
 
 export interface MqttIntake extends AsyncDisposable {
@@ -43,7 +45,10 @@ export async function openMqtt(intake: Intake, where: { host: string; port: numb
     },
     authorizePublish: (client, packet, done) => {
       if (client === null) return done(null)
-      publish(intake, client as Device, packet.topic, packet.payload as Buffer).then(
+      const take = () => publish(intake, client as Device, packet.topic, packet.payload as Buffer)
+      const isKnown = () => broker.persistence.incomingGetPacket(client, packet)
+      const taken = packet.qos === 2 ? takeOnce(client as Device, packet as Exact, take, isKnown) : take()
+      taken.then(
         () => done(null),
         (e: unknown) => done(fromPg(e)),
       )
@@ -76,6 +81,36 @@ export async function openMqtt(intake: Intake, where: { host: string; port: numb
   }
 }
 
+interface Exact {
+  messageId: number
+  dup: boolean
+}
+
+/** What is sent again before its PUBREL is the same message; aedes knows that only behind authorizePublish, where it is stored already. */
+async function takeOnce(device: Device, { messageId, dup }: Exact, take: () => Promise<void>, isKnown: () => Promise<unknown>): Promise<void> {
+  device.taking ??= new Map()
+  const { taking } = device
+  if (dup) {
+    const before = taking.get(messageId)
+    if (before !== undefined) return await before
+    const known = await isKnown().then(
+      () => true,
+      () => false,
+    )
+    if (known) return
+  }
+  const taken = take()
+  taking.set(messageId, taken)
+  try {
+    await taken
+  } finally {
+    // aedes writes it down first, within this turn of the event loop.
+    setImmediate(() => {
+      if (taking.get(messageId) === taken) taking.delete(messageId)
+    })
+  }
+}
+
 async function publish(intake: Intake, device: Device, topic: string, payload: Buffer): Promise<void> {
   const identity = device.identity as Identity
   // MQTT itself forbids it (1.5.3-2: close the connection), and no text column can keep it.
@@ -87,6 +122,8 @@ async function publish(intake: Intake, device: Device, topic: string, payload: B
   try {
     const body = Buffer.isBuffer(payload) ? payload : Buffer.from(payload)
     const verdict = await intake.take({ identity, category, target: target || null, body, format: 'json' })
+    const [first] = verdict.rejected
+    if (verdict.accepted === 0 && first !== undefined && errorTable[first.code].status === 403) throw new TmiError(first.code, first.message)
     for (const r of verdict.rejected) tell(device, { topic, code: r.code, message: r.message, index: r.index })
     for (const r of verdict.quarantined) tell(device, { topic, code: r.code, message: r.message, index: r.index })
     const refused = verdict.rejected[0]

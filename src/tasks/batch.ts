@@ -90,7 +90,7 @@ export function batchValues(taken: Taken[], places: Map<number, ShardPlace>, ref
 
 /** Names that came from outside, as PostgreSQL can keep them: a refusal that is refused in turn would hold its shard up for ever. */
 function storable(r: Refused): Refused {
-  const clean = (text: string | null) => text && text.replaceAll('\0', '\ufffd').toWellFormed()
+  const clean = (text: string | null) => text?.replaceAll('\0', '\ufffd').toWellFormed() ?? null
   return { ...r, category: clean(r.category), target: clean(r.target), message: clean(r.message) ?? '' }
 }
 
