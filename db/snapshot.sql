@@ -511,7 +511,7 @@ function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind te
 function tmidb.base62(p_number numeric, p_digits integer) returns text language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cfce8471856c836ff9fa3d182ff46ccc;
   comment: 'The last digits of a number in base 62.';
 
-function tmidb.check_reading(p_category text, p_target text, p_data jsonb) returns void language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c971a78c5efb814b0b877c4e634ed2be;
+function tmidb.check_reading(p_category text, p_target text, p_data jsonb) returns void language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 dfe535537c9a3238fc7e1aff1bdfe5fd;
   comment: 'Raises what is wrong with a reading, in the words of tmidb.error_code.';
 
 function tmidb.class_of(p_listener_id bigint) returns bigint language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 70c8b42a1ce560b1fcab14385f15379d;
@@ -547,7 +547,7 @@ function tmidb.create_target(p_key text, p_name text DEFAULT NULL::text, p_meta 
   execute: tmidb_admin, tmidb_editor;
   comment: 'Makes a target, or sets name and adds attributes of one; returns target_id.';
 
-function tmidb.create_token(p_kind text, p_name text, p_label text DEFAULT NULL::text, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0d66f74d9c6879bbdc4aa004796d3212;
+function tmidb.create_token(p_kind text, p_name text, p_label text DEFAULT NULL::text, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9b39a5f08db24465ad48e9f88d75542f;
   execute: tmidb_admin;
   comment: 'Makes a token for a speaker or listener and returns it, once.';
 
@@ -565,7 +565,7 @@ function tmidb.fanout(p_from bigint[], p_upto bigint[], p_classes bigint[], p_lo
 function tmidb.field_column(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d0f47feb76c133abc8adfa88856d8b18;
   comment: 'Name of the view column that shows a payload field.';
 
-function tmidb.graphql_name(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 132c064a3e90d2aa3ff28dbcd4f264c9;
+function tmidb.graphql_name(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 becab13b9647b4ff8b65b95e9b1267a1;
   comment: 'Name of a payload field in GraphQL.';
 
 function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb, p_most integer, p_version_id integer) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 893f552ecca5f120023c327334f13bf5;
@@ -578,7 +578,7 @@ function tmidb.identity() returns jsonb language plpgsql stable security definer
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'Who is asking: {"role", "listener_id" or "speaker_id", "name"}.';
 
-function tmidb.ingest(p_category text, p_readings jsonb) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c677f3f771a76442208fbc374f03dc23;
+function tmidb.ingest(p_category text, p_readings jsonb) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c84d09948cad675c78e8ac9cb7e8f834;
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Writes readings [{"target", "ts", "mid", "data"}]; returns {"stored", "duplicate", "quarantined"}.';
 
@@ -604,7 +604,7 @@ function tmidb.open_shard(p_shard smallint, p_created timestamp with time zone, 
   execute: tmidb_drain;
   comment: 'The last stored sequence of a shard''s stream.';
 
-function tmidb.publish_views() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 89ab05dcae4dc075a77462696037953d;
+function tmidb.publish_views() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 f7b99ce7b5c29a58123db9f735bb630e;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Makes or replaces the views whose version is behind; returns how many.';
 
@@ -615,7 +615,7 @@ function tmidb.record_audit(p_kind text, p_actor text, p_detail jsonb) returns v
   execute: tmidb_api, tmidb_edge;
   comment: 'Adds an audit row.';
 
-function tmidb.revoke_token(p_token text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 17a306db770867fd497bd90e897f6f17;
+function tmidb.revoke_token(p_token text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0188cb485285c0ffea9c6d0b2fe5cce5;
   execute: tmidb_admin;
   comment: 'Revokes the token of this text or prefix; returns how many.';
 
@@ -637,7 +637,7 @@ function tmidb.shard_of(p_key text) returns smallint language sql immutable para
 function tmidb.speaker_id() returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3c26ef410ab39ea8a81b3d65aa2f5345;
   comment: 'The speaker as which the one who asks writes; TM102 if none.';
 
-function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7d3219a0b7c7effcf67fc3879e8059f8;
+function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan owner tmidb_owner md5 7d3219a0b7c7effcf67fc3879e8059f8;
   comment: 'Stores a batch of readings in one transaction; returns {"stored", "duplicate", "quarantined"}.';
 
 function tmidb.store_json(p_rows jsonb) returns jsonb language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b4069cb75aaae511013175c4012674f1;

@@ -2,7 +2,7 @@
 // data-consumer: from the streams into PostgreSQL, and all queued work.
 import { unitConfig } from './base/config.ts'
 import { ended, endWith, ready } from './base/unit.ts'
-import { openPool } from './db/pool.ts'
+import { openPool, whenReachable } from './db/pool.ts'
 import { letGo } from './nats-bridge/pull.ts'
 import { shardCount } from './nats-bridge/shard.ts'
 import { ensureStreams, openNats } from './nats-bridge/streams.ts'
@@ -13,6 +13,7 @@ const groupCount = 2
 
 endWith(async () => {
   const config = unitConfig()
+  await whenReachable(config.pg.drain, ended)
   const nc = await openNats(config.natsServer, ended)
   const manager = await ensureStreams(nc)
   const pool = openPool(config.pg.drain, { max: groupCount + 2, application: 'drain' })

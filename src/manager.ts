@@ -3,6 +3,7 @@
 import { unitConfig } from './base/config.ts'
 import { ended, endWith, ready } from './base/unit.ts'
 import { openAccess } from './db/access.ts'
+import { whenReachable } from './db/pool.ts'
 import { openIntake } from './edge/intake.ts'
 import { openMqtt } from './edge/mqtt.ts'
 import { openPublisher } from './nats-bridge/publish.ts'
@@ -10,6 +11,7 @@ import { ensureStreams, openNats } from './nats-bridge/streams.ts'
 
 endWith(async () => {
   const config = unitConfig()
+  await whenReachable(config.pg.edge, ended)
   await using access = await openAccess(config.pg.edge)
   const nc = await openNats(config.natsServer, ended)
   await ensureStreams(nc)

@@ -10,7 +10,7 @@ import { observe } from './base/observe.ts'
 import { ended, endWith, ready } from './base/unit.ts'
 import { openAccess } from './db/access.ts'
 import { listenTo } from './db/listen.ts'
-import { openPool } from './db/pool.ts'
+import { openPool, whenReachable } from './db/pool.ts'
 import { httpIntake } from './edge/http.ts'
 import { openIntake } from './edge/intake.ts'
 import { openHub } from './live/hub.ts'
@@ -20,6 +20,7 @@ import { ensureStreams, openNats } from './nats-bridge/streams.ts'
 
 endWith(async () => {
   const config = unitConfig()
+  await whenReachable(config.pg.api, ended)
   await using access = await openAccess(config.pg.api)
   const pool = openPool(config.pg.api, { max: 10, application: 'api' })
 

@@ -2,7 +2,7 @@
 // The express app: everything that is not on a hot path. GraphQL is mounted between openApp() and finish().
 import { randomUUID } from 'node:crypto'
 import express, { type Express } from 'express'
-import { problem, TmiError } from '../base/errors.ts'
+import { errorTable, problem, TmiError } from '../base/errors.ts'
 import { docsHandler } from './docs.ts'
 
 export interface App extends Express {
@@ -38,6 +38,7 @@ export function openApp(ready: () => Promise<unknown>): App {
     )
   })
   app.get('/', (_req, res) => void res.json({ name: 'tmiDB', version: '0.1', addresses }))
+  app.get('/docs/errors', (_req, res) => void res.type('html').send(errorsPage()))
   const docs = docsHandler()
   app.use((req, res, next) => {
     if (!docs(req, res)) next()
@@ -49,4 +50,15 @@ export function openApp(ready: () => Promise<unknown>): App {
     })
   }
   return app
+}
+
+/** Where the "type" of every problem leads. */
+function errorsPage(): string {
+  const text = (s: string): string => s.replace(/&/g, '&amp;').replace(/</g, '&lt;')
+  const rows = Object.entries(errorTable).map(
+    ([code, e]) => `<tr id="${code}"><td>${code}<td>${e.status}<td>${text(e.sentence)}<td>${text(e.hint)}`,
+  )
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>tmiDB errors</title>
+<style>:root{color-scheme:light dark}body{font:15px/1.5 system-ui;margin:2rem auto;max-width:60rem;padding:0 1rem}td,th{padding:.3rem .8rem .3rem 0;
+text-align:left;vertical-align:top}tr:target{outline:2px solid}</style><h1>Errors</h1><table><tr><th>code<th>HTTP<th>what<th>what to do${rows.join('')}</table>`
 }

@@ -2,6 +2,7 @@
 // Connections to PostgreSQL, and the one way to read as somebody.
 import pg from 'pg'
 import { observe } from '../base/observe.ts'
+import { sleep } from '../base/retry.ts'
 
 export type Pool = pg.Pool
 export type QueryResult<T extends pg.QueryResultRow> = pg.QueryResult<T>
@@ -36,6 +37,23 @@ export function openPool(url: string, options: { max: number; application: strin
   pool.on('error', (e) => observe({ kind: 'log', level: 'warn', message: `idle connection lost: ${e.message}` }))
   pool.on('connect', (client) => client.on('error', () => {}))
   return pool
+}
+
+/** A unit that starts while PostgreSQL is away waits for it instead of failing. */
+export async function whenReachable(url: string, signal: AbortSignal): Promise<void> {
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3000 })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return
+    } catch (e) {
+      if (attempt % 20 === 0) observe({ kind: 'log', level: 'warn', message: `PostgreSQL is not there yet: ${(e as Error).message}` })
+      await sleep(250, signal)
+    } finally {
+      await client.end().catch(() => {})
+    }
+  }
 }
 
 const claimsStatement = {

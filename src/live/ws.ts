@@ -28,13 +28,13 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
     }
   }, keepaliveMs)
 
-  const open = async (req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): Promise<void> => {
-    const token = url.searchParams.get('token')
+  const open = async (req: IncomingMessage, socket: Duplex, head: Buffer, path: string, search: URLSearchParams): Promise<void> => {
+    const token = search.get('token')
     const authorization = req.headers.authorization ?? (token === null ? undefined : `Bearer ${token}`)
     const identity = await parts.access.identify(authorization)
     if (identity.kind === 'anonymous') throw new TmiError('TM100')
     if (identity.kind === 'speaker') throw new TmiError('TM102')
-    const named = url.pathname.startsWith('/ws/') ? decodeURIComponent(url.pathname.slice(4)) : null
+    const named = path.startsWith('/ws/') ? decoded(path.slice(4)) : null
     if (named !== null && !(identity.kind === 'listener' && identity.name === named)) {
       throw new TmiError('TM102', 'A listener opens only its own address.')
     }
@@ -44,10 +44,10 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
       ws.on('error', () => ws.terminate())
       const client = serve(ws, parts.hub, identity, authorization)
       if (named !== null) {
-        void client.subscribe({
-          category: url.searchParams.get('category'),
-          targets: url.searchParams.has('target') ? url.searchParams.getAll('target') : null,
-          since: url.searchParams.get('since'),
+        client.subscribe({
+          category: search.get('category'),
+          targets: search.has('target') ? search.getAll('target') : null,
+          since: search.get('since'),
         })
       }
     })
@@ -55,9 +55,10 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
 
   return {
     upgrade(req, socket, head) {
-      const url = new URL(req.url ?? '/', 'http://x')
-      if (url.pathname !== '/tmi/ws' && !url.pathname.startsWith('/ws/')) return false
-      open(req, socket, head, url).catch((thrown: unknown) => refuse(socket, fromPg(thrown)))
+      // Not by URL, which throws on some of what a client may send here.
+      const [path = '', search] = (req.url ?? '').split('?', 2)
+      if (path !== '/tmi/ws' && !path.startsWith('/ws/')) return false
+      open(req, socket, head, path, new URLSearchParams(search)).catch((thrown: unknown) => refuse(socket, fromPg(thrown)))
       return true
     },
     async [Symbol.asyncDispose]() {
@@ -65,6 +66,14 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
       for (const ws of server.clients) ws.close(1001, 'the server is stopping')
       server.close()
     },
+  }
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name)
+  } catch (cause) {
+    throw new TmiError('TM303', 'The address is not valid percent-encoding.', { cause })
   }
 }
 
@@ -114,19 +123,28 @@ function serve(ws: WebSocket, hub: Hub, identity: Identity, authorization: strin
     }
   }
 
+  const unsubscribe = async ({ id }: Subscribe): Promise<void> => {
+    attached.get(id ?? '')?.detach()
+    attached.delete(id ?? '')
+    send({ type: 'unsubscribed', ...(id === undefined ? {} : { id }) })
+  }
+
+  // One after the other: of two at once with the same id, one would be forgotten and never end.
+  let turn: Promise<unknown> = Promise.resolve()
+  const inTurn = (step: () => Promise<unknown>): void => {
+    turn = turn.then(step).catch(() => ws.terminate())
+  }
+
   ws.on('message', (data) => {
     const message = parse(String(data))
     if (message === null) return fail(new TmiError('TM303', 'Send {"type":"subscribe",…} or {"type":"unsubscribe"}.'), undefined)
-    if (message.type === 'subscribe') return void subscribe(message)
-    attached.get(message.id ?? '')?.detach()
-    attached.delete(message.id ?? '')
-    send({ type: 'unsubscribed', ...(message.id === undefined ? {} : { id: message.id }) })
+    inTurn(() => (message.type === 'subscribe' ? subscribe(message) : unsubscribe(message)))
   })
   ws.on('close', () => {
     for (const attachment of attached.values()) attachment.detach()
     attached.clear()
   })
-  return { subscribe }
+  return { subscribe: (message: Subscribe) => inTurn(() => subscribe(message)) }
 }
 
 function parse(text: string): (Subscribe & { type: 'subscribe' | 'unsubscribe' }) | null {

@@ -59,7 +59,7 @@ test('an event carries cursor, target, time and the typed fields of its view, wh
   const row = Object.fromEntries([
     ['temperature', 1.5],
     ['big', '12345678901234567890123'],
-    ['category', 'x'],
+    ['categoryValue', 'x'],
     ['constructor', 1],
     ['proto', 2],
     ['fd19f454980', 3],
@@ -68,16 +68,16 @@ test('an event carries cursor, target, time and the typed fields of its view, wh
   ])
   const s = listen(
     api.socket(reader),
-    'subscription { sensorV1 { cursor category version target ts temperature big category_ constructor proto fd19f454980 deep on } }',
+    'subscription { sensorV1 { cursor category version target ts temperature big categoryValue constructor proto fd19f454980 deep on } }',
   )
   await api.hub.opened(1)
   api.hub.emit(event(row))
   api.hub.emit(event({}))
   await until(() => s.seen.length === 2)
   const own = { cursor: 'c1', category: 'sensor', version: '1.0', target: 't1', ts: '2026-01-01T00:00:00.000000Z' }
-  assert.deepEqual(s.seen[0], { sensorV1: { ...own, ...row, category: 'sensor', category_: 'x' } })
+  assert.deepEqual(s.seen[0], { sensorV1: { ...own, ...row, category: 'sensor', categoryValue: 'x' } })
   assert.deepEqual(s.seen[1], {
-    sensorV1: { ...own, ...Object.fromEntries(Object.keys(row).map((k) => [k, null])), category: 'sensor', category_: null },
+    sensorV1: { ...own, ...Object.fromEntries(Object.keys(row).map((k) => [k, null])), category: 'sensor', categoryValue: null },
   })
   s.stop()
   await until(() => api.hub.open.size === 0)

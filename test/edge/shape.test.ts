@@ -97,7 +97,7 @@ test('whatever types a hostile sender mixes, shapes come to an end', () => {
   assert.deepEqual(fields(of('{"a":{},"b":"x","c":true,"d":1,"e":12345678901234567890}')), { a: 'json', b: 'json', c: 'json', d: 'json', e: 'json' })
 })
 
-test('fields beyond 256 are left out of the shape and stay in the payload', () => {
+test('fields beyond one more than 256 are left out of the shape and stay in the payload', () => {
   const shapes = new ShapeBook().of('wide')
   const text = JSON.stringify(Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`f${i}`, i])))
   const how = { shapes, now: Date.now() * 1000 }

@@ -3,6 +3,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { dbDir } from '../../src/db/migrate.ts'
+import type { Client } from '../../src/db/superuser.ts'
 import { type TestDatabase, testDatabase } from './postgres.ts'
 
 export interface Lint {
@@ -21,20 +22,30 @@ export function readLints(): Lint[] {
     })
 }
 
+/** Roles belong to the whole server, so the login is named after its process. */
+export const lintLogin = `lint_${process.pid}`
+
 /** A database with what only grows while it is used: categories of two majors, their views, chunks of all widths, a listener's login. */
 export async function lintedDatabase(): Promise<TestDatabase> {
   const db = await testDatabase()
   await db.query(`
-    select tmidb.create_listener('lint');
-    select tmidb.create_login('listener', 'lint', 'lint');
+    select tmidb.create_listener('${lintLogin}');
+    select tmidb.create_login('listener', '${lintLogin}', 'lint');
     select tmidb.ingest('sensor', 'truck-17', '{"temperature": 21.5, "status": "ok", "lat": 1, "lon": 2}');
     select tmidb.ingest('sensor', 'truck-17', '{"temperature": "warm"}');
     select tmidb.ingest('log', 'truck-17', '{"한글": true, "nested": {"a": 1}, "target": "x"}');
     select tmidb.make_chunk(now() - interval '3 months'), tmidb.make_chunk(now() - interval '10 years');
     select tmidb.publish_views()`)
-  return db
+  return {
+    ...db,
+    async [Symbol.asyncDispose]() {
+      await db.query(`drop role ${lintLogin}`)
+      await db[Symbol.asyncDispose]()
+    },
+  }
 }
 
-export async function violations(db: TestDatabase, lint: Lint): Promise<string[]> {
-  return (await db.query<{ what: string }>(lint.sql)).map((row) => row.what)
+export async function violations(client: Client, lint: Lint): Promise<string[]> {
+  const { rows } = await client.query<{ what: string }>(lint.sql)
+  return rows.map((row) => row.what)
 }

@@ -26,7 +26,7 @@ begin
   v_text := 'tmi_' || p_kind || '_' || tmidb.base62(v_random, 32);
   v_text := v_text || tmidb.base62(tmidb.crc32(convert_to(v_text, 'UTF8')), 6);
   insert into tmidb.token (hash, prefix, kind, speaker_id, listener_id, label, expires_at)
-  values (sha256(convert_to(v_text, 'UTF8')), left(v_text, length(p_kind) + 9), p_kind,
+  values (sha256(convert_to(v_text, 'UTF8')), left(v_text, length(p_kind) + 13), p_kind,
     case p_kind when 'speaker' then v_id end, case p_kind when 'listener' then v_id end, p_label, p_expires_at);
   return v_text;
 end $$;
