@@ -39,7 +39,10 @@ const reading = (n: number): string =>
 
 // Made once: the server stamps the time, so equal bytes are different readings.
 const made = Math.max(1, Math.ceil(4000 / load.batch))
-const requests: Buffer[] = load.kind === 'http' ? Array.from({ length: made }, (_, i) => Buffer.from(httpRequest(i))) : (load.requests ?? []).map((r) => Buffer.from(r))
+const requests: Buffer[] =
+  load.kind === 'http'
+    ? Array.from({ length: made }, (_, i) => Buffer.from(httpRequest(i)))
+    : (load.requests ?? []).map((r) => Buffer.from(r))
 let counter = 0
 function httpRequest(n: number): string {
   if (load.batch === 1) return request(`/api/in/${load.category}/device-${n % load.targets}`, `{${reading(n)}}`)
@@ -98,7 +101,10 @@ function idAt(bytes: Buffer): number {
 }
 
 const packets = Array.from({ length: load.kind === 'mqtt' ? 4000 : 0 }, (_, n) =>
-  framed(0x32, Buffer.concat([text(`tmi/in/${load.category}/device-${n % load.targets}`), Buffer.alloc(2), Buffer.from(`{${reading(n)}}`)])),
+  framed(
+    0x32,
+    Buffer.concat([text(`tmi/in/${load.category}/device-${n % load.targets}`), Buffer.alloc(2), Buffer.from(`{${reading(n)}}`)]),
+  ),
 )
 
 function mqtt(socket: Socket, id: number): void {
@@ -117,7 +123,13 @@ function mqtt(socket: Socket, id: number): void {
   }
   let rest: Buffer = Buffer.alloc(0)
   socket.on('connect', () => {
-    const body = Buffer.concat([text('MQTT'), Buffer.from([4, 0xc2, 0, 60]), text(`bench-${id}`), text('device'), text(load.token)])
+    const body = Buffer.concat([
+      text('MQTT'),
+      Buffer.from([4, 0xc2, 0, 60]),
+      text(`bench-${id}`),
+      text('device'),
+      text(load.token),
+    ])
     socket.write(framed(0x10, body))
   })
   socket.on('data', (chunk: Buffer) => {

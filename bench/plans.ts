@@ -21,7 +21,9 @@ await client.query(`select tmidb.ingest('sensor', jsonb_agg(jsonb_build_object('
   generate_series(1, ${readings}) n`)
 await client.query('select tmidb.publish_views()')
 await client.query(`select tmidb.create_listener('few')`)
-await client.query(`select tmidb.subscribe('few', 'sensor', array(select 'device-' || i from generate_series(1, 50) i), array['temperature'])`)
+await client.query(
+  `select tmidb.subscribe('few', 'sensor', array(select 'device-' || i from generate_series(1, 50) i), array['temperature'])`,
+)
 await client.query('vacuum analyze')
 const heads = (await client.query<{ h: string[] }>('select tmidb.live_heads() as h')).rows[0]?.h ?? []
 
@@ -63,7 +65,12 @@ const pool = openPool(db.url('tmidb_api'), { max: 1, application: 'plans' })
 const view = (await loadCatalog(pool)).relations.get('sensor_v1')
 await pool.end()
 if (view === undefined) throw new Error('no view sensor_v1')
-const rest = selectSql(view, parseQuery('target=eq.device-7&order=ts.desc&limit=20'), { shape: 'objects', limit: 20, offset: 0, count: null })
+const rest = selectSql(view, parseQuery('target=eq.device-7&order=ts.desc&limit=20'), {
+  shape: 'objects',
+  limit: 20,
+  offset: 0,
+  count: null,
+})
 // As the API asks: under the login, role and claims of a listener.
 const few = (await client.query<{ id: string }>(`select listener_id as id from tmidb.listener where name = 'few'`)).rows[0]?.id
 await client.query(`set session authorization tmidb_api; set role tmidb_listener`)
@@ -79,7 +86,7 @@ await client.query('reset session authorization; reset role')
 await plan(
   'Live: what is new for three classes',
   'Wanted: index conditions on (shard, position), only the chunks between the two times.',
-  'select * from tmidb.fanout($1, $2, array(select class_id from tmidb.permission_class), now() - interval \'1 hour\', now())',
+  "select * from tmidb.fanout($1, $2, array(select class_id from tmidb.permission_class), now() - interval '1 hour', now())",
   [heads.map((h) => Math.max(0, Number(h) - 100)), heads],
   ['with class as materialized'],
 )

@@ -46,7 +46,10 @@ export function openApp(ready: () => Promise<unknown>): App {
   app.finish = () => {
     app.use((req, res) => {
       const e = new TmiError('TM301', `There is nothing at ${req.path.slice(0, 200)}.`)
-      res.status(e.status).type('application/problem+json').send(JSON.stringify(problem(e, randomUUID())))
+      res
+        .status(e.status)
+        .type('application/problem+json')
+        .send(JSON.stringify(problem(e, randomUUID())))
     })
   }
   return app

@@ -104,7 +104,8 @@ export function docsHandler(): (req: IncomingMessage, res: ServerResponse) => bo
       'cache-control': 'max-age=300',
       vary: 'accept-encoding',
       'x-content-type-options': 'nosniff',
-      'content-security-policy': "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+      'content-security-policy':
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
       ...(zipped ? { 'content-encoding': 'gzip' } : {}),
     })
     res.end(req.method === 'HEAD' ? undefined : body)

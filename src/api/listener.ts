@@ -37,15 +37,27 @@ export async function listenerIndex(pool: Pool, catalog: Catalog, claims: Claims
     categories: categories.map(([category, versions]) => ({
       category,
       href: `/api/${encodeURIComponent(listener)}/${category}`,
-      versions: versions.map((v) => ({ version: v.major ?? 0, href: `/api/v${v.major}/${category}`, deprecated: v.deprecated !== null })),
+      versions: versions.map((v) => ({
+        version: v.major ?? 0,
+        href: `/api/v${v.major}/${category}`,
+        deprecated: v.deprecated !== null,
+      })),
     })),
-    latest: await latest(pool, claims, categories.flatMap(([, versions]) => versions.slice(0, 1)), visible),
+    latest: await latest(
+      pool,
+      claims,
+      categories.flatMap(([, versions]) => versions.slice(0, 1)),
+      visible,
+    ),
   }
 }
 
 async function latest(pool: Pool, claims: Claims, views: Relation[], visible: Visible): Promise<LatestReading[]> {
   if (views.length === 0) return []
-  const each = sql.join(views.map((view) => latestOf(view, visible)), ' union all ')
+  const each = sql.join(
+    views.map((view) => latestOf(view, visible)),
+    ' union all ',
+  )
   const ts = jsonSql({ sql: sql`x.ts`, type: 'timestamp with time zone' })
   const newest = sql`select x.category, x.version, x.target, ${ts} as ts, x.data
     from (${each}) x order by x.ts desc, x.target limit ${sql.literal(latestCount)}`

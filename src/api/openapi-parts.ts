@@ -17,28 +17,57 @@ const problem = (description: string): Schema => ({
 export const openapiParts = {
   parameters: {
     select: {
-      name: 'select', in: 'query', schema: { type: 'string' }, example: '*',
+      name: 'select',
+      in: 'query',
+      schema: { type: 'string' },
+      example: '*',
       description: 'Columns, with alias:column, column::cast and json->path->>text.',
     },
     order: {
-      name: 'order', in: 'query', schema: { type: 'string' },
+      name: 'order',
+      in: 'query',
+      schema: { type: 'string' },
       description: 'column.asc or column.desc, .nullsfirst or .nullslast, separated by commas.',
     },
     limit: {
-      name: 'limit', in: 'query', schema: { type: 'integer', minimum: 0, default: defaultPage },
+      name: 'limit',
+      in: 'query',
+      schema: { type: 'integer', minimum: 0, default: defaultPage },
       description: `Rows to send, at most ${largestPage}.`,
     },
-    offset: { name: 'offset', in: 'query', schema: { type: 'integer', minimum: 0, default: 0 }, description: 'Rows to leave out first.' },
-    and: { name: 'and', in: 'query', schema: { type: 'string' }, description: 'Filters that all hold: (a.gt.1,or(b.eq.2,c.is.null)).' },
+    offset: {
+      name: 'offset',
+      in: 'query',
+      schema: { type: 'integer', minimum: 0, default: 0 },
+      description: 'Rows to leave out first.',
+    },
+    and: {
+      name: 'and',
+      in: 'query',
+      schema: { type: 'string' },
+      description: 'Filters that all hold: (a.gt.1,or(b.eq.2,c.is.null)).',
+    },
     or: { name: 'or', in: 'query', schema: { type: 'string' }, description: 'Filters of which one holds.' },
     Prefer: {
-      name: 'Prefer', in: 'header', schema: { type: 'string' }, example: 'count=exact',
+      name: 'Prefer',
+      in: 'header',
+      schema: { type: 'string' },
+      example: 'count=exact',
       description: 'count=exact counts all rows into Content-Range; count=planned and count=estimated stop at 10,000.',
     },
-    Range: { name: 'Range', in: 'header', schema: { type: 'string' }, example: '0-19', description: 'Rows from-to, as limit and offset.' },
+    Range: {
+      name: 'Range',
+      in: 'header',
+      schema: { type: 'string' },
+      example: '0-19',
+      description: 'Rows from-to, as limit and offset.',
+    },
   },
   pageHeaders: {
-    'Content-Range': { schema: { type: 'string' }, description: 'Which rows these are, and of how many if that was asked: 0-49/1234.' },
+    'Content-Range': {
+      schema: { type: 'string' },
+      description: 'Which rows these are, and of how many if that was asked: 0-49/1234.',
+    },
     Deprecation: { schema: { type: 'string' }, description: '"true" when a newer version is there; Link names it.' },
   },
   responses: {
@@ -54,11 +83,13 @@ export const openapiParts = {
   schemas: {
     Error: {
       type: 'object',
-      description: 'An error in PostgREST\'s form.',
+      description: "An error in PostgREST's form.",
       required: ['code', 'message', 'details', 'hint'],
       properties: {
-        code: { type: 'string' }, message: { type: 'string' },
-        details: { type: ['string', 'null'] }, hint: { type: ['string', 'null'] },
+        code: { type: 'string' },
+        message: { type: 'string' },
+        details: { type: ['string', 'null'] },
+        hint: { type: ['string', 'null'] },
       },
     },
     Problem: {
@@ -66,8 +97,13 @@ export const openapiParts = {
       description: 'An error by RFC 9457.',
       required: ['type', 'title', 'status', 'code'],
       properties: {
-        type: { type: 'string' }, title: { type: 'string' }, status: { type: 'integer' }, detail: { type: 'string' },
-        code: { type: 'string', pattern: '^TM[0-9]{3}$' }, hint: { type: 'string' }, requestId: { type: 'string' },
+        type: { type: 'string' },
+        title: { type: 'string' },
+        status: { type: 'integer' },
+        detail: { type: 'string' },
+        code: { type: 'string', pattern: '^TM[0-9]{3}$' },
+        hint: { type: 'string' },
+        requestId: { type: 'string' },
       },
     },
     Reading: {
@@ -75,7 +111,10 @@ export const openapiParts = {
       description: 'One reading. Without "data", every other key is the data.',
       properties: {
         target: { type: 'string', description: 'Key of the target; may be left out where the path or the token says it.' },
-        ts: { description: 'RFC 3339, or epoch seconds, milliseconds or microseconds; now if left out.', type: ['string', 'number'] },
+        ts: {
+          description: 'RFC 3339, or epoch seconds, milliseconds or microseconds; now if left out.',
+          type: ['string', 'number'],
+        },
         mid: { type: ['string', 'integer'], description: 'Message id: the same one again changes nothing.' },
         data: { type: 'object', additionalProperties: true },
       },
@@ -106,7 +145,8 @@ export const openapiParts = {
           items: {
             type: 'object',
             properties: {
-              category: { type: 'string' }, href: { type: 'string' },
+              category: { type: 'string' },
+              href: { type: 'string' },
               versions: {
                 type: 'array',
                 items: {
@@ -122,8 +162,11 @@ export const openapiParts = {
           items: {
             type: 'object',
             properties: {
-              category: { type: 'string' }, version: { type: 'integer' }, target: { type: 'string' },
-              ts: { type: 'string', format: 'date-time' }, data: { type: 'object' },
+              category: { type: 'string' },
+              version: { type: 'integer' },
+              target: { type: 'string' },
+              ts: { type: 'string', format: 'date-time' },
+              data: { type: 'object' },
             },
           },
         },
@@ -143,7 +186,9 @@ function ingest(withTarget: boolean): Schema {
       security: [{ bearer: [] }],
       parameters: [
         { name: 'category', in: 'path', required: true, schema: { type: 'string', pattern: '^[a-z][a-z0-9_]{0,47}$' } },
-        ...(withTarget ? [{ name: 'target', in: 'path', required: true, schema: { type: 'string', minLength: 1, maxLength: 256 } }] : []),
+        ...(withTarget
+          ? [{ name: 'target', in: 'path', required: true, schema: { type: 'string', minLength: 1, maxLength: 256 } }]
+          : []),
         { name: 'wait', in: 'query', schema: { type: 'string', enum: ['stored'] } },
         { name: 'Idempotency-Key', in: 'header', schema: { type: 'string', minLength: 1, maxLength: 128 } },
       ],
@@ -152,7 +197,9 @@ function ingest(withTarget: boolean): Schema {
         content: {
           'application/json': {
             schema: { oneOf: [reading, { type: 'array', items: reading }] },
-            example: withTarget ? { temperature: 21.5, status: 'ok' } : { target: 'truck-17', data: { temperature: 21.5, status: 'ok' } },
+            example: withTarget
+              ? { temperature: 21.5, status: 'ok' }
+              : { target: 'truck-17', data: { temperature: 21.5, status: 'ok' } },
           },
           'application/x-ndjson': { schema: { type: 'string' } },
         },

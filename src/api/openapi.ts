@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // OpenAPI 3.1 of what one caller may do, from the catalog that REST itself works on.
+
+import { ingestPaths, listenerPath, openapiParts, type Schema } from './openapi-parts.ts'
 import type { Catalog, Column, Relation } from './rest/catalog.ts'
 import { shownColumns } from './rest/catalog.ts'
 import { baseType } from './rest/fields.ts'
 import { defaultPage, largestPage } from './rest/page.ts'
 import type { Visible } from './rest/visible.ts'
-import { ingestPaths, listenerPath, openapiParts, type Schema } from './openapi-parts.ts'
 
 export interface OpenapiOptions {
   /** Only these categories are spoken of, and of them only these fields. */
@@ -115,28 +116,39 @@ function columnSchema(relation: Relation, column: Column): Schema {
 }
 
 const examples: Record<string, string> = {
-  'double precision': 'gte.20', numeric: 'gte.20', bigint: 'gte.20', integer: 'gte.20', boolean: 'is.true', text: 'eq.ok',
-  'timestamp with time zone': 'gte.2026-01-01T00:00:00Z', uuid: 'eq.00000000-0000-0000-0000-000000000000',
+  'double precision': 'gte.20',
+  numeric: 'gte.20',
+  bigint: 'gte.20',
+  integer: 'gte.20',
+  boolean: 'is.true',
+  text: 'eq.ok',
+  'timestamp with time zone': 'gte.2026-01-01T00:00:00Z',
+  uuid: 'eq.00000000-0000-0000-0000-000000000000',
 }
 
 const notColumns = new Set(['select', 'order', 'limit', 'offset', 'and', 'or', 'columns', 'on_conflict'])
 
 function readOperation(relation: Relation, columns: Column[], operationId: string): Schema {
   const row = { $ref: `#/components/schemas/${schemaName(relation)}` }
-  const filters = columns.filter((c) => !notColumns.has(c.name)).map((c) => ({
-    name: c.name,
-    in: 'query',
-    description: [c.description, 'Filter: operator.value, see /docs.'].filter(Boolean).join(' '),
-    schema: { type: 'string' },
-    ...(examples[baseType(c.type)] ? { example: examples[baseType(c.type)] } : {}),
-  }))
+  const filters = columns
+    .filter((c) => !notColumns.has(c.name))
+    .map((c) => ({
+      name: c.name,
+      in: 'query',
+      description: [c.description, 'Filter: operator.value, see /docs.'].filter(Boolean).join(' '),
+      schema: { type: 'string' },
+      ...(examples[baseType(c.type)] ? { example: examples[baseType(c.type)] } : {}),
+    }))
   return {
     tags: [relation.category ?? relation.name],
     operationId,
     summary: relation.description || relation.name,
     ...(relation.deprecated === null ? {} : { deprecated: true, description: relation.deprecated }),
     ...(relation.major === null ? {} : { 'x-tmidb-version': relation.major }),
-    parameters: [...Object.keys(openapiParts.parameters).map((name) => ({ $ref: `#/components/parameters/${name}` })), ...filters],
+    parameters: [
+      ...Object.keys(openapiParts.parameters).map((name) => ({ $ref: `#/components/parameters/${name}` })),
+      ...filters,
+    ],
     responses: {
       200: {
         description: 'The rows of the page.',
@@ -152,7 +164,9 @@ function readOperation(relation: Relation, columns: Column[], operationId: strin
         headers: openapiParts.pageHeaders,
         content: { 'application/json': { schema: { type: 'array', items: row } }, 'text/csv': { schema: { type: 'string' } } },
       },
-      ...Object.fromEntries(Object.keys(openapiParts.responses).map((status) => [status, { $ref: `#/components/responses/${status}` }])),
+      ...Object.fromEntries(
+        Object.keys(openapiParts.responses).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
+      ),
     },
   }
 }

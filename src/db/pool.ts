@@ -48,7 +48,8 @@ export async function whenReachable(url: string, signal: AbortSignal): Promise<v
       await client.connect()
       return
     } catch (e) {
-      if (attempt % 20 === 0) observe({ kind: 'log', level: 'warn', message: `PostgreSQL is not there yet: ${(e as Error).message}` })
+      if (attempt % 20 === 0)
+        observe({ kind: 'log', level: 'warn', message: `PostgreSQL is not there yet: ${(e as Error).message}` })
       await sleep(250, signal)
     } finally {
       await client.end().catch(() => {})

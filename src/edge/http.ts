@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { problem, TmiError, fromPg } from '../base/errors.ts'
+import { fromPg, problem, TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
 import { type Intake, mostNamed, type Verdict } from './intake.ts'
 
@@ -112,11 +112,15 @@ async function unzipped(body: Buffer): Promise<Buffer> {
 function answer(res: ServerResponse, verdict: Verdict): void {
   const { accepted, quarantined, single } = verdict
   const rejected = verdict.rejected.length > mostNamed ? verdict.rejected.slice(0, mostNamed) : verdict.rejected
-  if (accepted === 1 && rejected.length === 0 && quarantined.length === 0) return send(res, 202, one)
+  if (accepted === 1 && rejected.length === 0 && quarantined.length === 0) {
+    send(res, 202, one)
+    return
+  }
   const first = rejected[0]
   if (accepted === 0 && first !== undefined) {
     const e = new TmiError(first.code, first.message, single ? {} : { details: { accepted, rejected } })
-    return refuse(res.req, res, e)
+    refuse(res.req, res, e)
+    return
   }
   const body = {
     accepted,
@@ -131,7 +135,14 @@ function refuse(req: IncomingMessage, res: ServerResponse, thrown: unknown): voi
   const requestId = randomUUID()
   const e = fromPg(thrown)
   if (e.status >= 500) {
-    observe({ kind: 'error', level: 'error', code: e.code, message: e.message, requestId, stack: String((e.cause as Error)?.stack ?? e.stack) })
+    observe({
+      kind: 'error',
+      level: 'error',
+      code: e.code,
+      message: e.message,
+      requestId,
+      stack: String((e.cause as Error)?.stack ?? e.stack),
+    })
   }
   if (res.headersSent || res.destroyed) return
   if (e.status === 429 || e.status === 503) res.setHeader('Retry-After', '1')

@@ -67,7 +67,8 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
       const now = stamp()
       const { readings, rejected, single } = gateBody(body, { format, shapes: shapes.of(category), now })
       if (single && body.length > mostSingleBytes) throw new TmiError('TM212')
-      if (readings.length > mostReadings) throw new TmiError('TM212', `There are more than ${mostReadings} readings in this batch.`)
+      if (readings.length > mostReadings)
+        throw new TmiError('TM212', `There are more than ${mostReadings} readings in this batch.`)
       const rows: Row[] = []
       const quarantined: Rejection[] = []
       for (const reading of readings) {

@@ -46,7 +46,7 @@ export async function openMqtt(intake: Intake, where: { host: string; port: numb
     authorizePublish: (client, packet, done) => {
       if (client === null) return done(null)
       const take = () => publish(intake, client as Device, packet.topic, packet.payload as Buffer)
-      const isKnown = () => broker.persistence.incomingGetPacket(client, packet)
+      const isKnown = () => (broker as unknown as Persistent).persistence.incomingGetPacket(client, packet)
       const taken = packet.qos === 2 ? takeOnce(client as Device, packet as Exact, take, isKnown) : take()
       taken.then(
         () => done(null),
@@ -81,13 +81,23 @@ export async function openMqtt(intake: Intake, where: { host: string; port: numb
   }
 }
 
+/** What aedes' types leave out. */
+interface Persistent {
+  persistence: { incomingGetPacket(client: Client, packet: object): Promise<unknown> }
+}
+
 interface Exact {
   messageId: number
   dup: boolean
 }
 
 /** What is sent again before its PUBREL is the same message; aedes knows that only behind authorizePublish, where it is stored already. */
-async function takeOnce(device: Device, { messageId, dup }: Exact, take: () => Promise<void>, isKnown: () => Promise<unknown>): Promise<void> {
+async function takeOnce(
+  device: Device,
+  { messageId, dup }: Exact,
+  take: () => Promise<void>,
+  isKnown: () => Promise<unknown>,
+): Promise<void> {
   device.taking ??= new Map()
   const { taking } = device
   if (dup) {
@@ -117,13 +127,15 @@ async function publish(intake: Intake, device: Device, topic: string, payload: B
   if (topic.includes('\0')) throw await denied(intake, device, topic.replaceAll('\0', '\ufffd'), new TmiError('TM208'))
   const [root, way, category, ...rest] = topic.split('/')
   const target = rest.join('/')
-  if (root !== 'tmi' || way !== 'in' || !category) throw await denied(intake, device, topic, new TmiError('TM102', 'Publish to tmi/in/{category}/{target}.'))
+  if (root !== 'tmi' || way !== 'in' || !category)
+    throw await denied(intake, device, topic, new TmiError('TM102', 'Publish to tmi/in/{category}/{target}.'))
   if (payload.length > mostBytes) throw await denied(intake, device, topic, new TmiError('TM212'))
   try {
     const body = Buffer.isBuffer(payload) ? payload : Buffer.from(payload)
     const verdict = await intake.take({ identity, category, target: target || null, body, format: 'json' })
     const [first] = verdict.rejected
-    if (verdict.accepted === 0 && first !== undefined && errorTable[first.code].status === 403) throw new TmiError(first.code, first.message)
+    if (verdict.accepted === 0 && first !== undefined && errorTable[first.code].status === 403)
+      throw new TmiError(first.code, first.message)
     for (const r of verdict.rejected) tell(device, { topic, code: r.code, message: r.message, index: r.index })
     for (const r of verdict.quarantined) tell(device, { topic, code: r.code, message: r.message, index: r.index })
     const refused = verdict.rejected[0]
@@ -138,7 +150,15 @@ async function publish(intake: Intake, device: Device, topic: string, payload: B
   }
 }
 
-async function keep(intake: Intake, identity: Identity, category: string, target: string, code: string, message: string, payload: Buffer) {
+async function keep(
+  intake: Intake,
+  identity: Identity,
+  category: string,
+  target: string,
+  code: string,
+  message: string,
+  payload: Buffer,
+) {
   await intake.publisher.refuse({
     code,
     message,
@@ -160,7 +180,10 @@ async function denied(intake: Intake, device: Device, topic: string, e: TmiError
 
 function tell(device: Device, verdict: object): void {
   if (!device.wantsVerdicts) return
-  device.publish({ cmd: 'publish', topic: verdictTopic, payload: JSON.stringify(verdict), qos: 0, retain: false, dup: false }, () => {})
+  device.publish(
+    { cmd: 'publish', topic: verdictTopic, payload: JSON.stringify(verdict), qos: 0, retain: false, dup: false },
+    () => {},
+  )
 }
 
 /** Rights changed: a connection whose token opens nothing any more is closed. */

@@ -113,7 +113,12 @@ export class CategoryShapes {
 
   constructor(book: ShapeBook) {
     this.#book = book
-    for (const [name, role] of [['target', TARGET], ['ts', TS], ['mid', MID], ['data', DATA]] as const) {
+    for (const [name, role] of [
+      ['target', TARGET],
+      ['ts', TS],
+      ['mid', MID],
+      ['data', DATA],
+    ] as const) {
       const key = new Key(name, role)
       key.know()
       this.#envelope.set(name, key)

@@ -28,7 +28,13 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
     }
   }, keepaliveMs)
 
-  const open = async (req: IncomingMessage, socket: Duplex, head: Buffer, path: string, search: URLSearchParams): Promise<void> => {
+  const open = async (
+    req: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    path: string,
+    search: URLSearchParams,
+  ): Promise<void> => {
     const token = search.get('token')
     const authorization = req.headers.authorization ?? (token === null ? undefined : `Bearer ${token}`)
     const identity = await parts.access.identify(authorization)
@@ -65,6 +71,11 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
       clearInterval(keepalive)
       for (const ws of server.clients) ws.close(1001, 'the server is stopping')
       server.close()
+      // A client that does not answer the goodbye is not waited for.
+      const impatient = setTimeout(() => {
+        for (const ws of server.clients) ws.terminate()
+      }, 500)
+      impatient.unref()
     },
   }
 }

@@ -12,15 +12,26 @@ after(async () => await world[Symbol.asyncDispose]())
 type Doc = {
   openapi: string
   info: { title: string }
-  paths: Record<string, Record<string, { deprecated?: boolean; parameters: { name?: string; $ref?: string }[]; operationId: string; 'x-tmidb-version'?: number }>>
-  components: { schemas: Record<string, { properties?: Record<string, { type?: unknown; format?: string; description?: string }> }> }
+  paths: Record<
+    string,
+    Record<
+      string,
+      { deprecated?: boolean; parameters: { name?: string; $ref?: string }[]; operationId: string; 'x-tmidb-version'?: number }
+    >
+  >
+  components: {
+    schemas: Record<string, { properties?: Record<string, { type?: unknown; format?: string; description?: string }> }>
+  }
 }
 const doc = async (path = '/api/openapi.json', who?: keyof RestWorld['tokens']): Promise<Doc> => {
   const res = await world.get(path, who)
   assert.equal(res.status, 200)
   return (await res.json()) as Doc
 }
-const readPaths = (d: Doc) => Object.keys(d.paths).filter((p) => !p.startsWith('/api/in/')).sort()
+const readPaths = (d: Doc) =>
+  Object.keys(d.paths)
+    .filter((p) => !p.startsWith('/api/in/'))
+    .sort()
 
 test('it is OpenAPI 3.1, titled "tmiDB API", also for nobody, who sees only the way in', async () => {
   const d = await doc()
@@ -36,13 +47,25 @@ test('an administrator sees every category and version', async () => {
 
 test('a listener sees the categories and fields that its rules name, and no way in', async () => {
   const d = await doc('/api/openapi.json', 'few')
-  assert.deepEqual(Object.keys(d.paths).sort(), ['/api/few', '/api/few/sensor', '/api/target', '/api/v1/sensor', '/api/v2/sensor'])
-  assert.deepEqual(Object.keys(d.components.schemas.sensor_v1?.properties ?? {}), ['target', 'target_id', 'ts', 'status', 'temperature'])
+  assert.deepEqual(Object.keys(d.paths).sort(), [
+    '/api/few',
+    '/api/few/sensor',
+    '/api/target',
+    '/api/v1/sensor',
+    '/api/v2/sensor',
+  ])
+  assert.deepEqual(Object.keys(d.components.schemas.sensor_v1?.properties ?? {}), [
+    'target',
+    'target_id',
+    'ts',
+    'status',
+    'temperature',
+  ])
   const text = JSON.stringify(d)
   for (const hidden of ['humidity', 'serial', 'secret']) assert.ok(!text.includes(hidden), hidden)
 })
 
-test('per listener it is the same for the listener and for an administrator, and nobody else\'s', async () => {
+test("per listener it is the same for the listener and for an administrator, and nobody else's", async () => {
   assert.deepEqual(await doc('/api/few/openapi.json', 'few'), await doc('/api/few/openapi.json', 'admin'))
   assert.equal((await world.get('/api/few/openapi.json', 'all')).status, 403)
   assert.equal((await world.get('/api/few/openapi.json')).status, 401)
@@ -55,7 +78,7 @@ test('an old major is deprecated', async () => {
   assert.equal(d.paths['/api/v2/sensor']?.get?.['x-tmidb-version'], 2)
 })
 
-test('types, formats and descriptions are the columns\' own', async () => {
+test("types, formats and descriptions are the columns' own", async () => {
   const p = (await doc('/api/openapi.json', 'all')).components.schemas.sensor_v1?.properties ?? {}
   assert.deepEqual(p.temperature, { type: ['number', 'null'], format: 'double', description: 'Field "temperature", number.' })
   assert.deepEqual([p.ts?.type, p.ts?.format], ['string', 'date-time'])

@@ -30,9 +30,21 @@ test('a speaker may not read: 403 42501', async () => {
 })
 
 test('a listener sees its own rows only, whatever it asks', async () => {
-  for (const query of ['', '?target=eq.truck-2', '?target=in.(truck-1,truck-2,house)', '?or=(target.eq.truck-2,target.eq.house)', '?target=not.eq.truck-1', '?order=target.desc', '?ts=gt.2000-01-01']) {
+  for (const query of [
+    '',
+    '?target=eq.truck-2',
+    '?target=in.(truck-1,truck-2,house)',
+    '?or=(target.eq.truck-2,target.eq.house)',
+    '?target=not.eq.truck-1',
+    '?order=target.desc',
+    '?ts=gt.2000-01-01',
+  ]) {
     const rows = (await (await world.get(`/api/v1/sensor${query}`, 'few')).json()) as { target: string }[]
-    assert.deepEqual(rows.filter((r) => r.target !== 'truck-1'), [], query)
+    assert.deepEqual(
+      rows.filter((r) => r.target !== 'truck-1'),
+      [],
+      query,
+    )
   }
   assert.equal((await few().select('*', { count: 'exact' })).count, 4)
   assert.equal((await world.as('all').from('sensor').select('*', { count: 'exact' })).count, 7)
@@ -71,7 +83,10 @@ test('a filter on a hidden field finds nothing', async () => {
 test('ordering by a hidden field leaves the order of the key', async () => {
   const up = await few().select('ts').order('humidity', { ascending: true })
   const down = await few().select('ts').order('humidity', { ascending: false })
-  assert.deepEqual(up.data?.map((r) => r.ts), down.data?.map((r) => r.ts).reverse())
+  assert.deepEqual(
+    up.data?.map((r) => r.ts),
+    down.data?.map((r) => r.ts).reverse(),
+  )
   const byKey = await few().select('ts').order('ts', { ascending: true })
   assert.deepEqual(up.data, byKey.data)
 })
@@ -93,11 +108,17 @@ test('a listener opens its own address and no other', async () => {
 
 test('/api/{listener}/{category} is the newest major', async () => {
   const rows = (await (await world.get('/api/few/sensor?order=ts.desc&limit=1', 'few')).json()) as { temperature: unknown }[]
-  assert.deepEqual(rows.map((r) => r.temperature), ['warm'])
+  assert.deepEqual(
+    rows.map((r) => r.temperature),
+    ['warm'],
+  )
 })
 
-test('an administrator sees at a listener\'s address what the listener sees', async () => {
-  const rows = (await (await world.get('/api/few/sensor?select=target,humidity', 'admin')).json()) as { target: string; humidity: unknown }[]
+test("an administrator sees at a listener's address what the listener sees", async () => {
+  const rows = (await (await world.get('/api/few/sensor?select=target,humidity', 'admin')).json()) as {
+    target: string
+    humidity: unknown
+  }[]
   assert.equal(rows.length, 4)
   assert.ok(rows.every((r) => r.target === 'truck-1' && r.humidity === null))
   assert.equal((await world.get('/api/nobody', 'admin')).status, 404)
@@ -118,7 +139,10 @@ test('/api/{listener} lists categories, versions and the newest reading of each 
     },
   ])
   const latest = index.latest as { category: string; target: string; data: unknown }[]
-  assert.deepEqual(latest.map((l) => [l.category, l.target, l.data]), [['sensor', 'truck-1', { status: 'odd', temperature: 'warm' }]])
+  assert.deepEqual(
+    latest.map((l) => [l.category, l.target, l.data]),
+    [['sensor', 'truck-1', { status: 'odd', temperature: 'warm' }]],
+  )
   const all = (await (await world.get('/api/all', 'all')).json()) as { latest: { target: string }[] }
   assert.deepEqual(all.latest.map((l) => l.target).sort(), ['house', 'truck-1', 'truck-2', 'vault'])
   const none = (await (await world.get('/api/none', 'none')).json()) as object

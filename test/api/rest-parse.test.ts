@@ -8,24 +8,39 @@ import { csv, pageWindow } from '../../src/api/rest/page.ts'
 import { parseQuery } from '../../src/api/rest/parse.ts'
 import { selectSql } from '../../src/api/rest/sql.ts'
 
-const column = (name: string, type: string, short = type) => ({ name, type, typeName: ['pg_catalog', short] as [string, string], comment: null })
+const column = (name: string, type: string, short = type) => ({
+  name,
+  type,
+  typeName: ['pg_catalog', short] as [string, string],
+  comment: null,
+})
 const relation = makeCatalog([
   {
     name: 'sensor_v1',
     comment: '@primaryKey target_id,ts,digest\n@tmidbCategory sensor\n@tmidbMajor 1\nReadings.',
     columns: [
-      column('target', 'text'), column('target_id', 'uuid'), column('ts', 'timestamp with time zone', 'timestamptz'),
-      column('digest', 'bigint', 'int8'), column('temperature', 'double precision', 'float8'), column('gps.lat', 'double precision', 'float8'),
+      column('target', 'text'),
+      column('target_id', 'uuid'),
+      column('ts', 'timestamp with time zone', 'timestamptz'),
+      column('digest', 'bigint', 'int8'),
+      column('temperature', 'double precision', 'float8'),
+      column('gps.lat', 'double precision', 'float8'),
       column('meta', 'jsonb'),
     ],
   },
 ]).relations.get('sensor_v1') as Relation
 
 const refused = (search: string, code: string) =>
-  assert.throws(() => parseQuery(search), (e) => e instanceof RestError && e.code === code, search)
+  assert.throws(
+    () => parseQuery(search),
+    (e) => e instanceof RestError && e.code === code,
+    search,
+  )
 
 test('a filter is a field, an operator and a value that may hold dots and commas', () => {
-  assert.deepEqual(parseQuery('a=eq.1.5,x').where, [{ kind: 'compare', field: { name: 'a', path: [] }, not: false, op: 'eq', value: '1.5,x' }])
+  assert.deepEqual(parseQuery('a=eq.1.5,x').where, [
+    { kind: 'compare', field: { name: 'a', path: [] }, not: false, op: 'eq', value: '1.5,x' },
+  ])
 })
 
 test('not not is nothing', () => {
@@ -38,19 +53,25 @@ test('names: other scripts, spaces, dashes, dots, quotes', () => {
   assert.equal(name('my-field=eq.1'), 'my-field')
   assert.equal(name('gps.lat=eq.1'), 'gps.lat')
   assert.equal(name('"a b.c"=eq.1'), 'a b.c')
-  assert.deepEqual(parseQuery('order="gps.lat".desc').order, [{ field: { name: 'gps.lat', path: [] }, descending: true, nulls: null }])
+  assert.deepEqual(parseQuery('order="gps.lat".desc').order, [
+    { field: { name: 'gps.lat', path: [] }, descending: true, nulls: null },
+  ])
 })
 
 test('values inside and/or: quotes, braces, nested groups', () => {
   const [tree] = parseQuery('or=(a.eq."x,)\\"",b.cs.{1,2},c.in.(1,"2,3"),not.and(d.is.null,e.not.gt.3))').where
   assert.deepEqual(tree, {
-    kind: 'logic', op: 'or', not: false,
+    kind: 'logic',
+    op: 'or',
+    not: false,
     conditions: [
       { kind: 'compare', field: { name: 'a', path: [] }, not: false, op: 'eq', value: 'x,)"' },
       { kind: 'compare', field: { name: 'b', path: [] }, not: false, op: 'cs', value: '{1,2}' },
       { kind: 'in', field: { name: 'c', path: [] }, not: false, values: ['1', '2,3'] },
       {
-        kind: 'logic', op: 'and', not: true,
+        kind: 'logic',
+        op: 'and',
+        not: true,
         conditions: [
           { kind: 'is', field: { name: 'd', path: [] }, not: false, value: 'null' },
           { kind: 'compare', field: { name: 'e', path: [] }, not: true, op: 'gt', value: '3' },
@@ -62,9 +83,29 @@ test('values inside and/or: quotes, braces, nested groups', () => {
 
 test('what is not of the grammar is PGRST100', () => {
   for (const search of [
-    'a=1', 'a=eq', 'a=xx.1', 'a=is.maybe', 'a=in.1,2', 'a=in.(1', 'or=a.eq.1', 'or=(a.eq.1', 'or=()', 'or=(a)', 'select=a,,b', 'select=a::money',
-    'select=a::text;drop', 'order=a.up', 'order=a.desc.asc', 'order=a.', 'limit=1e3', 'offset=1.5', 'a->>b->c=eq.1', 'select="a', `or=${'(and('.repeat(11)}`,
-  ]) refused(search, 'PGRST100')
+    'a=1',
+    'a=eq',
+    'a=xx.1',
+    'a=is.maybe',
+    'a=in.1,2',
+    'a=in.(1',
+    'or=a.eq.1',
+    'or=(a.eq.1',
+    'or=()',
+    'or=(a)',
+    'select=a,,b',
+    'select=a::money',
+    'select=a::text;drop',
+    'order=a.up',
+    'order=a.desc.asc',
+    'order=a.',
+    'limit=1e3',
+    'offset=1.5',
+    'a->>b->c=eq.1',
+    'select="a',
+    `or=${'(and('.repeat(11)}`,
+  ])
+    refused(search, 'PGRST100')
   refused('select=*,target(key)', 'PGRST200')
   refused('limit=-5', 'PGRST103')
 })
@@ -79,13 +120,61 @@ test('the window is never more than a page, nor before the first row', () => {
 })
 
 test('csv tells null from an empty text', () => {
-  assert.equal(csv(['a', 'b'], [[null, ''], ['x"y', 'l\nm']]), 'a,b\n,""\n"x""y","l\nm"')
+  assert.equal(
+    csv(
+      ['a', 'b'],
+      [
+        [null, ''],
+        ['x"y', 'l\nm'],
+      ],
+    ),
+    'a,b\n,""\n"x""y","l\nm"',
+  )
 })
 
 const piece = fc.oneof(
   fc.constantFrom(
-    'select', 'order', 'limit', 'offset', 'and', 'or', 'not.and', 'target', 'temperature', 'meta', 'ts', '=', '&', '(', ')', ',', '.', '"', '->', '->>', '::', ':',
-    '*', 'eq', 'in', 'is', 'not', 'like(any)', '{', '}', '[', ']', 'null', 'desc', 'nullslast', 'text', '\\', '%22', '%00', '-1', '7',
+    'select',
+    'order',
+    'limit',
+    'offset',
+    'and',
+    'or',
+    'not.and',
+    'target',
+    'temperature',
+    'meta',
+    'ts',
+    '=',
+    '&',
+    '(',
+    ')',
+    ',',
+    '.',
+    '"',
+    '->',
+    '->>',
+    '::',
+    ':',
+    '*',
+    'eq',
+    'in',
+    'is',
+    'not',
+    'like(any)',
+    '{',
+    '}',
+    '[',
+    ']',
+    'null',
+    'desc',
+    'nullslast',
+    'text',
+    '\\',
+    '%22',
+    '%00',
+    '-1',
+    '7',
   ),
   fc.string({ maxLength: 4 }),
 )
@@ -95,7 +184,11 @@ test('whatever is asked, it is answered with SQL or a RestError, and no word of 
     fc.property(fc.array(piece, { maxLength: 25 }), fc.boolean(), (pieces, csvAsked) => {
       try {
         const query = parseQuery(pieces.join(''))
-        const statement = selectSql(relation, query, { ...pageWindow(query, undefined), count: 'exact', shape: csvAsked ? 'texts' : 'objects' })
+        const statement = selectSql(relation, query, {
+          ...pageWindow(query, undefined),
+          count: 'exact',
+          shape: csvAsked ? 'texts' : 'objects',
+        })
         // Aliases are the only names of the caller's; they are quoted identifiers.
         const bare = statement.text.replace(/"(?:[^"]|"")*"/g, '').replace(/'(?:[^']|'')*'/g, '')
         assert.match(bare, /^[a-z0-9_ .,()*$:<>=~@[\]-]*$/)

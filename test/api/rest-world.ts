@@ -18,13 +18,40 @@ export interface RestWorld extends AsyncDisposable {
   catalog: LiveCatalog
   /** all: everything; few: temperature and status of truck-1; none: nothing yet; speaker: may only write. */
   tokens: { all: string; few: string; none: string; speaker: string; admin: string }
+  // biome-ignore lint/suspicious/noExplicitAny: the client's own word for a schema that is not declared
   as(who: keyof RestWorld['tokens'], major?: number): PostgrestClient<any>
   get(path: string, who?: keyof RestWorld['tokens'], headers?: Record<string, string>, method?: string): Promise<Response>
 }
 
 const readings = [
-  ['truck-1', '01:00:00.000001', { temperature: 20.5, status: 'ok', humidity: 40, moving: true, serial: 9007199254740993, meta: { a: [1, { b: 'deep' }], n: 5 }, tags: ['x', 'y'] }],
-  ['truck-1', '02:00:00', { temperature: 21, status: 'a, "b"', humidity: 41, moving: false, serial: 12345678901234567890, meta: { a: [2] }, tags: ['y'] }],
+  [
+    'truck-1',
+    '01:00:00.000001',
+    {
+      temperature: 20.5,
+      status: 'ok',
+      humidity: 40,
+      moving: true,
+      // biome-ignore lint/correctness/noPrecisionLoss: the lost digits are put back in the text
+      serial: 9007199254740993,
+      meta: { a: [1, { b: 'deep' }], n: 5 },
+      tags: ['x', 'y'],
+    },
+  ],
+  [
+    'truck-1',
+    '02:00:00',
+    {
+      temperature: 21,
+      status: 'a, "b"',
+      humidity: 41,
+      moving: false,
+      // biome-ignore lint/correctness/noPrecisionLoss: the lost digits are put back in the text
+      serial: 12345678901234567890,
+      meta: { a: [2] },
+      tags: ['y'],
+    },
+  ],
   ['truck-1', '03:00:00', { temperature: 22.5, status: 'Hot (very)', humidity: 42 }],
   ['truck-2', '01:30:00', { temperature: 5, status: 'ok', humidity: 90 }],
   ['truck-2', '02:30:00', { temperature: -3, status: 'cold', humidity: 95 }],
@@ -38,7 +65,9 @@ export async function restWorld(): Promise<RestWorld> {
   const db = await testDatabase()
   for (const [target, time, data] of readings) {
     // As text: the integers are larger than JavaScript's.
-    const text = JSON.stringify(data).replace('9007199254740992', '9007199254740993').replace('12345678901234567000', '12345678901234567890')
+    const text = JSON.stringify(data)
+      .replace('9007199254740992', '9007199254740993')
+      .replace('12345678901234567000', '12345678901234567890')
     await db.query('select tmidb.ingest($1, $2, $3::jsonb, $4::timestamptz)', ['sensor', target, text, `${day}T${time}Z`])
   }
   await db.query('select tmidb.publish_views()')
@@ -53,7 +82,9 @@ export async function restWorld(): Promise<RestWorld> {
     speaker: await token(`tmidb.create_speaker('device')`),
     admin: `Basic ${Buffer.from('root:secret').toString('base64')}`,
   }
-  await db.query(`select tmidb.subscribe('all', null), tmidb.subscribe('few', 'sensor', array['truck-1'], array['temperature', 'status'])`)
+  await db.query(
+    `select tmidb.subscribe('all', null), tmidb.subscribe('few', 'sensor', array['truck-1'], array['temperature', 'status'])`,
+  )
   await db.query(`select tmidb.create_account('root', $1, 'admin')`, [await hashPassword('secret')])
 
   const pool = openPool(db.url('tmidb_api'), { max: 4, application: 'rest-test' })

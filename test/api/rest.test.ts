@@ -12,9 +12,9 @@ after(async () => await world[Symbol.asyncDispose]())
 
 const sensor = () => world.as('all').from('sensor')
 /** The temperatures of an answer, which tell its rows apart. */
-const temperatures = (answer: { data: any; error: any }): (number | null)[] => {
+const temperatures = (answer: { data: unknown; error: unknown }): (number | null)[] => {
   assert.equal(answer.error, null)
-  return answer.data.map((r: { temperature: number | null }) => r.temperature)
+  return (answer.data as { temperature: number | null }[]).map((r) => r.temperature)
 }
 
 test('select=* gives target, target_id, ts and the fields, newest first, without digest', async () => {
@@ -22,8 +22,8 @@ test('select=* gives target, target_id, ts and the fields, newest first, without
   assert.equal(error, null)
   assert.equal(status, 200)
   assert.equal(data?.length, 7)
-  assert.deepEqual(Object.keys(data?.[0]).slice(0, 3), ['target', 'target_id', 'ts'])
-  assert.ok(!('digest' in data?.[0]))
+  assert.deepEqual(Object.keys(data?.[0] ?? {}).slice(0, 3), ['target', 'target_id', 'ts'])
+  assert.ok(!('digest' in (data?.[0] ?? {})))
   assert.deepEqual(temperatures({ data, error }), [null, 22.5, -3, 21, 5, 20.5, 19])
 })
 
@@ -49,12 +49,18 @@ test('select renames by alias:column', async () => {
 })
 
 test('select casts by column::type', async () => {
-  const { data } = await sensor().select('temperature::text,humidity::int,b:humidity::bigint,d:ts::date,n:humidity::numeric,at:ts::text').eq('temperature', 20.5).single()
+  const { data } = await sensor()
+    .select('temperature::text,humidity::int,b:humidity::bigint,d:ts::date,n:humidity::numeric,at:ts::text')
+    .eq('temperature', 20.5)
+    .single()
   assert.deepEqual(data, { temperature: '20.5', humidity: 40, b: '40', d: day, n: '40', at: `${day}T01:00:00.000001Z` })
 })
 
 test('select walks into JSON by -> and ->>', async () => {
-  const { data } = await sensor().select('meta->a->1->>b,meta->n,first:meta->a->0,as_text:meta->>a,num:meta->>n::int').eq('temperature', 20.5).single()
+  const { data } = await sensor()
+    .select('meta->a->1->>b,meta->n,first:meta->a->0,as_text:meta->>a,num:meta->>n::int')
+    .eq('temperature', 20.5)
+    .single()
   assert.deepEqual(data, { b: 'deep', n: 5, first: 1, as_text: '[1, {"b": "deep"}]', num: 5 })
 })
 
@@ -139,7 +145,12 @@ test('or holds when one does', async () => {
 })
 
 test('and, or and not nest', async () => {
-  assert.deepEqual(temperatures(await sensor().select().or('and(temperature.gt.0,temperature.lt.10),not.and(status.neq."Hot (very)",humidity.lt.95)')), [null, 22.5, -3, 5].filter((t) => t !== null))
+  assert.deepEqual(
+    temperatures(
+      await sensor().select().or('and(temperature.gt.0,temperature.lt.10),not.and(status.neq."Hot (very)",humidity.lt.95)'),
+    ),
+    [null, 22.5, -3, 5].filter((t) => t !== null),
+  )
 })
 
 test('or takes lists and quoted values', async () => {
@@ -147,14 +158,46 @@ test('or takes lists and quoted values', async () => {
 })
 
 test('order by a column, descending, nulls first or last', async () => {
-  assert.deepEqual(temperatures(await sensor().select().order('temperature', { ascending: true })), [-3, 5, 19, 20.5, 21, 22.5, null])
-  assert.deepEqual(temperatures(await sensor().select().order('temperature', { ascending: false })), [null, 22.5, 21, 20.5, 19, 5, -3])
-  assert.deepEqual(temperatures(await sensor().select().order('temperature', { ascending: false, nullsFirst: false })), [22.5, 21, 20.5, 19, 5, -3, null])
+  assert.deepEqual(temperatures(await sensor().select().order('temperature', { ascending: true })), [
+    -3,
+    5,
+    19,
+    20.5,
+    21,
+    22.5,
+    null,
+  ])
+  assert.deepEqual(temperatures(await sensor().select().order('temperature', { ascending: false })), [
+    null,
+    22.5,
+    21,
+    20.5,
+    19,
+    5,
+    -3,
+  ])
+  assert.deepEqual(temperatures(await sensor().select().order('temperature', { ascending: false, nullsFirst: false })), [
+    22.5,
+    21,
+    20.5,
+    19,
+    5,
+    -3,
+    null,
+  ])
 })
 
 test('order by several columns and by JSON', async () => {
   assert.deepEqual(temperatures(await sensor().select().eq('status', 'ok').order('status').order('temperature')), [5, 19, 20.5])
-  assert.deepEqual(temperatures(await sensor().select().not('meta', 'is', null).order('meta->a->0' as never, { ascending: true })), [20.5, 21])
+  assert.deepEqual(
+    temperatures(
+      await sensor()
+        .select()
+        .not('meta', 'is', null)
+        .order('meta->a->0' as never, { ascending: true }),
+    ),
+    [20.5, 21],
+  )
 })
 
 test('limit and range page through', async () => {
@@ -194,22 +237,37 @@ test('maybeSingle gives null for none', async () => {
 })
 
 test('csv has a header line and quotes what needs it', async () => {
-  const { data } = await sensor().select('target,temperature,status,ts,serial').gt('temperature', 20).order('ts', { ascending: true }).csv()
-  assert.equal(data, [
-    'target,temperature,status,ts,serial',
-    `truck-1,20.5,ok,${day}T01:00:00.000001Z,9007199254740993`,
-    `truck-1,21,"a, ""b""",${day}T02:00:00.000000Z,12345678901234567890`,
-    `truck-1,22.5,Hot (very),${day}T03:00:00.000000Z,`,
-  ].join('\n'))
+  const { data } = await sensor()
+    .select('target,temperature,status,ts,serial')
+    .gt('temperature', 20)
+    .order('ts', { ascending: true })
+    .csv()
+  assert.equal(
+    data,
+    [
+      'target,temperature,status,ts,serial',
+      `truck-1,20.5,ok,${day}T01:00:00.000001Z,9007199254740993`,
+      `truck-1,21,"a, ""b""",${day}T02:00:00.000000Z,12345678901234567890`,
+      `truck-1,22.5,Hot (very),${day}T03:00:00.000000Z,`,
+    ].join('\n'),
+  )
 })
 
 test('an unknown column is 42703', async () => {
-  for (const answer of [await sensor().select('nope'), await sensor().select().eq('nope', 1), await sensor().select().order('nope'), await sensor().select().or('nope.eq.1')]) {
-    assert.deepEqual([answer.status, answer.error?.code, answer.error?.message], [400, '42703', 'column sensor_v1.nope does not exist'])
+  for (const answer of [
+    await sensor().select('nope'),
+    await sensor().select().eq('nope', 1),
+    await sensor().select().order('nope'),
+    await sensor().select().or('nope.eq.1'),
+  ]) {
+    assert.deepEqual(
+      [answer.status, answer.error?.code, answer.error?.message],
+      [400, '42703', 'column sensor_v1.nope does not exist'],
+    )
   }
 })
 
-test('a value that is not of the column\'s type is 22P02', async () => {
+test("a value that is not of the column's type is 22P02", async () => {
   const { error, status } = await sensor().select().eq('temperature', 'hot')
   assert.deepEqual([status, error?.code], [400, '22P02'])
 })
@@ -222,12 +280,20 @@ test('an unknown relation is PGRST205 and 404', async () => {
 test('an unknown operator is PGRST100', async () => {
   const { error, status } = await sensor().select().filter('temperature', 'xx', 1)
   assert.deepEqual([status, error?.code], [400, 'PGRST100'])
-  assert.deepEqual(Object.keys(error ?? {}).filter((k) => ['code', 'details', 'hint', 'message'].includes(k)).sort(), ['code', 'details', 'hint', 'message'])
+  assert.deepEqual(
+    Object.keys(error ?? {})
+      .filter((k) => ['code', 'details', 'hint', 'message'].includes(k))
+      .sort(),
+    ['code', 'details', 'hint', 'message'],
+  )
 })
 
 test('a page that begins after the last row is PGRST103 and 416 when the rows were counted', async () => {
   const { error, status } = await sensor().select('*', { count: 'exact' }).range(100, 110)
-  assert.deepEqual([status, error?.code, error?.details], [416, 'PGRST103', 'An offset of 100 was requested, but there are only 7 rows.'])
+  assert.deepEqual(
+    [status, error?.code, error?.details],
+    [416, 'PGRST103', 'An offset of 100 was requested, but there are only 7 rows.'],
+  )
 })
 
 test('an embedded relation is PGRST200', async () => {
@@ -236,8 +302,14 @@ test('an embedded relation is PGRST200', async () => {
 
 test('a filter on target finds by key: eq, in, unknown', async () => {
   assert.deepEqual(temperatures(await sensor().select().eq('target', 'truck-2')), [-3, 5])
-  assert.deepEqual(temperatures(await sensor().select().in('target', ['truck-2', 'house']).order('ts', { ascending: false })), [-3, 5, 19])
-  assert.deepEqual(temperatures(await sensor().select().in('target', ['truck-2', 'truck-1']).order('temperature').range(1, 2)), [5, 20.5])
+  assert.deepEqual(
+    temperatures(await sensor().select().in('target', ['truck-2', 'house']).order('ts', { ascending: false })),
+    [-3, 5, 19],
+  )
+  assert.deepEqual(
+    temperatures(await sensor().select().in('target', ['truck-2', 'truck-1']).order('temperature').range(1, 2)),
+    [5, 20.5],
+  )
   assert.deepEqual(temperatures(await sensor().select().eq('target', 'nobody')), [])
   assert.deepEqual(temperatures(await sensor().select().neq('target', 'truck-1')), [-3, 5, 19])
   assert.deepEqual(temperatures(await sensor().select().eq('target', 'truck-1').eq('target', 'truck-2')), [])
@@ -252,5 +324,8 @@ test('both majors answer; a value that does not fit is null in the old one and w
 
 test('targets are a relation too', async () => {
   const { data } = await world.as('all').from('../target').select('key').order('key')
-  assert.deepEqual(data?.map((t) => t.key), ['house', 'truck-1', 'truck-2', 'vault'])
+  assert.deepEqual(
+    data?.map((t) => t.key),
+    ['house', 'truck-1', 'truck-2', 'vault'],
+  )
 })

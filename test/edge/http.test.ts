@@ -57,7 +57,11 @@ beforeEach(() => {
 })
 
 async function post(path: string, body: string | Buffer, headers: Record<string, string> = {}, token = tokens.any) {
-  const response = await fetch(`${base}${path}`, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers }, body: body as BodyInit })
+  const response = await fetch(`${base}${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+    body: body as string,
+  })
   return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> }
 }
 const payloads = () => published.map((r) => [r.category, r.target, Buffer.from(r.payload).toString()])
@@ -66,19 +70,29 @@ test('category and target come from the address, percent-decoded', async () => {
   assert.equal((await post('/api/in/sensor/a%2Fb%20%C3%A9?x=1', '{"a":1}')).status, 202)
   assert.equal((await post('/api/in/sensor/a/b', '{"a":2}')).status, 202)
   assert.equal((await post('/api/in/sensor/', '{"target":"t","a":3}')).status, 202)
-  assert.deepEqual(payloads(), [['sensor', 'a/b é', '{"a":1}'], ['sensor', 'a/b', '{"a":2}'], ['sensor', 't', '{"a":3}']])
+  assert.deepEqual(payloads(), [
+    ['sensor', 'a/b é', '{"a":1}'],
+    ['sensor', 'a/b', '{"a":2}'],
+    ['sensor', 't', '{"a":3}'],
+  ])
 })
 
 test('a reading names its own target before the address does', async () => {
   await post('/api/in/sensor/address', '[{"target":"own","a":1},{"a":2}]')
-  assert.deepEqual(payloads().map(([, target]) => target), ['own', 'address'])
+  assert.deepEqual(
+    payloads().map(([, target]) => target),
+    ['own', 'address'],
+  )
 })
 
 test('ndjson, gzip and a form’s content type are understood', async () => {
   await post('/api/in/s/t', '{"a":1}\n{"a":2}', { 'content-type': 'application/x-ndjson; charset=utf-8' })
   await post('/api/in/s/t', '{"a":3}', { 'content-type': 'application/x-www-form-urlencoded' })
   await post('/api/in/s/t', gzipSync('{"a":4}\n{"a":5}'), { 'content-type': 'application/jsonl', 'content-encoding': 'gzip' })
-  assert.deepEqual(payloads().map(([, , p]) => p), ['{"a":1}', '{"a":2}', '{"a":3}', '{"a":4}', '{"a":5}'])
+  assert.deepEqual(
+    payloads().map(([, , p]) => p),
+    ['{"a":1}', '{"a":2}', '{"a":3}', '{"a":4}', '{"a":5}'],
+  )
 })
 
 test('readings without a time get rising times, all different', async () => {
@@ -86,13 +100,19 @@ test('readings without a time get rising times, all different', async () => {
   await post('/api/in/s/t', '{"a":1}')
   const times = published.map((r) => r.ts)
   assert.equal(new Set(times).size, 501)
-  assert.deepEqual(times, [...times].sort((x, y) => x - y))
+  assert.deepEqual(
+    times,
+    [...times].sort((x, y) => x - y),
+  )
 })
 
 test('Idempotency-Key is the message id; in a batch each reading has its own part of it', async () => {
   await post('/api/in/s/t', '{"a":1}', { 'idempotency-key': 'k1' })
   await post('/api/in/s/t', '[{"a":1},{"mid":"own","a":2}]', { 'idempotency-key': 'k2' })
-  assert.deepEqual(published.map((r) => r.mid), ['k1', 'k2#0', 'own'])
+  assert.deepEqual(
+    published.map((r) => r.mid),
+    ['k1', 'k2#0', 'own'],
+  )
 })
 
 test('TM102 a speaker bound to one target leaves it out, or names it; another is refused', async () => {
@@ -102,7 +122,14 @@ test('TM102 a speaker bound to one target leaves it out, or names it; another is
   assert.deepEqual([other.status, other.body.code], [403, 'TM102'])
   const mixed = await post('/api/in/s', '[{"a":4},{"target":"truck-18","a":5}]', {}, tokens.bound)
   assert.deepEqual([mixed.status, mixed.body.accepted, (mixed.body.rejected as { code: string }[])[0]?.code], [202, 1, 'TM102'])
-  assert.deepEqual(payloads().map(([, target, p]) => [target, p]), [['truck-17', '{"a":1}'], ['truck-17', '{"a":2}'], ['truck-17', '{"a":4}']])
+  assert.deepEqual(
+    payloads().map(([, target, p]) => [target, p]),
+    [
+      ['truck-17', '{"a":1}'],
+      ['truck-17', '{"a":2}'],
+      ['truck-17', '{"a":4}'],
+    ],
+  )
 })
 
 test('TM103 a speaker that may not create writes only what is there', async () => {
@@ -128,7 +155,12 @@ test('TM101 a token whose check digits are wrong is refused without asking the d
 })
 
 test('a token is taken in each form that clients know: Bearer, Token, Basic', async () => {
-  for (const authorization of [`bearer ${tokens.any}`, `Token ${tokens.any}`, tokens.any, `Basic ${Buffer.from(`x:${tokens.any}`).toString('base64')}`]) {
+  for (const authorization of [
+    `bearer ${tokens.any}`,
+    `Token ${tokens.any}`,
+    tokens.any,
+    `Basic ${Buffer.from(`x:${tokens.any}`).toString('base64')}`,
+  ]) {
     assert.equal((await post('/api/in/s/t', '{"a":1}', { authorization })).status, 202, authorization)
   }
   for (const authorization of ['', 'Bearer', 'Digest x', 'Basic eA==', `Basic ${Buffer.from('x:y').toString('base64')}`]) {
@@ -137,7 +169,9 @@ test('a token is taken in each form that clients know: Bearer, Token, Basic', as
 })
 
 test('TM101 an expired token opens nothing', async () => {
-  const [row] = await db.query<{ token: string }>(`select tmidb.create_token('speaker', 'any', null, now() + interval '400 ms') as token`)
+  const [row] = await db.query<{ token: string }>(
+    `select tmidb.create_token('speaker', 'any', null, now() + interval '400 ms') as token`,
+  )
   assert.equal((await post('/api/in/s/t', '{}', {}, row?.token)).status, 202)
   await new Promise((resolve) => setTimeout(resolve, 500))
   assert.equal((await post('/api/in/s/t', '{}', {}, row?.token)).body.code, 'TM101')

@@ -56,7 +56,12 @@ beforeEach(() => {
 
 async function connect(token = tokens.any, options: mqtt.IClientOptions = {}) {
   const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${door.port}`, {
-    protocolVersion: 4, username: 'd', password: token, reconnectPeriod: 0, connectTimeout: 3000, ...options,
+    protocolVersion: 4,
+    username: 'd',
+    password: token,
+    reconnectPeriod: 0,
+    connectTimeout: 3000,
+    ...options,
   })
   client.on('error', () => {})
   clients.push(client)
@@ -83,14 +88,24 @@ for (const qos of [1, 2] as const) {
 test('a message of QoS 2 that is sent again before its PUBREL is one reading', async () => {
   const client = await connect(tokens.any, { manualConnect: false })
   const { stream } = client
-  const packet = { cmd: 'publish', topic: 'tmi/in/sensor/t', payload: '{"twice":1}', qos: 2, messageId: 7, retain: false } as const
+  const packet = {
+    cmd: 'publish',
+    topic: 'tmi/in/sensor/t',
+    payload: '{"twice":1}',
+    qos: 2,
+    messageId: 7,
+    retain: false,
+  } as const
   const { default: mqttPacket } = await import('mqtt-packet')
   stream.write(mqttPacket.generate({ ...packet, dup: false }))
   await sleep(100)
   stream.write(mqttPacket.generate({ ...packet, dup: true }))
   stream.write(mqttPacket.generate({ ...packet, dup: true }))
   await sleep(200)
-  assert.deepEqual(published.map((r) => Buffer.from(r.payload).toString()), ['{"twice":1}'])
+  assert.deepEqual(
+    published.map((r) => Buffer.from(r.payload).toString()),
+    ['{"twice":1}'],
+  )
 })
 
 test('nothing is acknowledged when nothing was taken: the connection ends and the device sends again (TM400)', async () => {
@@ -108,7 +123,14 @@ test('the target is the rest of the topic, slashes and all; a batch may be sent 
   const client = await connect()
   await client.publishAsync('tmi/in/sensor/a/b c/ü', '{"a":1}', { qos: 1 })
   await client.publishAsync('tmi/in/sensor', '[{"target":"x","a":1},{"target":"y","a":2}]', { qos: 1 })
-  assert.deepEqual(published.map((r) => [r.category, r.target]), [['sensor', 'a/b c/ü'], ['sensor', 'x'], ['sensor', 'y']])
+  assert.deepEqual(
+    published.map((r) => [r.category, r.target]),
+    [
+      ['sensor', 'a/b c/ü'],
+      ['sensor', 'x'],
+      ['sensor', 'y'],
+    ],
+  )
 })
 
 test('of a batch the good readings are taken and the message is kept with its first fault', async () => {
@@ -119,21 +141,35 @@ test('of a batch the good readings are taken and the message is kept with its fi
   await client.publishAsync('tmi/in/sensor/t', '[{"a":1},{"a":1e400},5]', { qos: 1 })
   await sleep(50)
   assert.equal(published.length, 1)
-  assert.deepEqual(verdicts.map((v) => [v.index, v.code]), [[1, 'TM207'], [2, 'TM202']])
-  assert.deepEqual(refused.map((r) => [r.code, Buffer.from(r.raw, 'base64').toString()]), [['TM207', '[{"a":1},{"a":1e400},5]']])
+  assert.deepEqual(
+    verdicts.map((v) => [v.index, v.code]),
+    [
+      [1, 'TM207'],
+      [2, 'TM202'],
+    ],
+  )
+  assert.deepEqual(
+    refused.map((r) => [r.code, Buffer.from(r.raw, 'base64').toString()]),
+    [['TM207', '[{"a":1},{"a":1e400},5]']],
+  )
 })
 
 test('TM102 a device that is bound to one target needs no target in its topic; another target is refused', async () => {
   const client = await connect(tokens.bound)
   await client.publishAsync('tmi/in/sensor', '{"a":1}', { qos: 1 })
   await client.publishAsync('tmi/in/sensor/truck-17', '{"a":2}', { qos: 1 })
-  assert.deepEqual(published.map((r) => r.target), ['truck-17', 'truck-17'])
+  assert.deepEqual(
+    published.map((r) => r.target),
+    ['truck-17', 'truck-17'],
+  )
   const closed = closing(client)
   let acknowledged = false
   client.publish('tmi/in/sensor/truck-18', '{"a":3}', { qos: 1 }, (e) => (acknowledged = !e))
   await closed
   assert.deepEqual([acknowledged, published.length, refused], [false, 2, []])
-  const [row] = await db.query(`select actor, detail->>'code' as code from tmidb.audit where kind = 'mqtt.denied' and actor = 'bound'`)
+  const [row] = await db.query(
+    `select actor, detail->>'code' as code from tmidb.audit where kind = 'mqtt.denied' and actor = 'bound'`,
+  )
   assert.deepEqual(row, { actor: 'bound', code: 'TM102' })
 })
 
@@ -144,7 +180,10 @@ test('TM103 a speaker that may not create is closed on an unknown target', async
   const closed = closing(client)
   client.publish('tmi/in/sensor/unknown', '{"a":1}', { qos: 1 }, () => {})
   await closed
-  assert.deepEqual(published.map((r) => r.target), ['known'])
+  assert.deepEqual(
+    published.map((r) => r.target),
+    ['known'],
+  )
 })
 
 test('nobody reads others’ messages: only the verdicts can be subscribed to, and they are one’s own', async () => {
@@ -164,10 +203,15 @@ test('nobody reads others’ messages: only the verdicts can be subscribed to, a
 })
 
 test('a last will goes through the same gate as any reading', async () => {
-  const client = await connect(tokens.any, { will: { topic: 'tmi/in/state/t', payload: Buffer.from('{"online":false}'), qos: 1, retain: false } })
+  const client = await connect(tokens.any, {
+    will: { topic: 'tmi/in/state/t', payload: Buffer.from('{"online":false}'), qos: 1, retain: false },
+  })
   client.stream.destroy()
   for (let i = 0; i < 200 && published.length === 0; i++) await sleep(10)
-  assert.deepEqual(published.map((r) => [r.category, r.target, Buffer.from(r.payload).toString()]), [['state', 't', '{"online":false}']])
+  assert.deepEqual(
+    published.map((r) => [r.category, r.target, Buffer.from(r.payload).toString()]),
+    [['state', 't', '{"online":false}']],
+  )
 })
 
 test('the token may be the user name, for devices that have no password', async () => {

@@ -33,7 +33,13 @@ async function serve(): Promise<void> {
   const port = await freePort()
   const password = randomBytes(12).toString('hex')
   const cluster = await preparePostgres({
-    dataDir: dir, port, password, runUid: 65534, say: () => {}, sharedBuffersMb: 64, maxConnections: 200,
+    dataDir: dir,
+    port,
+    password,
+    runUid: 65534,
+    say: () => {},
+    sharedBuffersMb: 64,
+    maxConnections: 200,
   })
   const { file, args, ...options } = cluster.command
   const out = fs.openSync(join(dir, 'postgres.log'), 'a')
@@ -50,7 +56,9 @@ async function serve(): Promise<void> {
     }
     await migrate({ superuserUrl: `${server}/tmidb_template`, createDatabase: true, passwords: testPasswords })
     // Nobody may connect to a template while it is copied.
-    await withClient(`${server}/postgres`, (c) => c.query('alter database tmidb_template with is_template true allow_connections false'))
+    await withClient(`${server}/postgres`, (c) =>
+      c.query('alter database tmidb_template with is_template true allow_connections false'),
+    )
     tell({ url: `${server}/postgres` })
     await Promise.race([exited, unused()])
   } finally {

@@ -14,7 +14,11 @@ import { type Client, withClient, withDatabase, withLogin } from '../../src/db/s
 
 /** The logins' passwords in every test database. */
 export const testPasswords: Record<Login, string> = {
-  tmidb_api: 'test', tmidb_edge: 'test', tmidb_drain: 'test', tmidb_worker: 'test', admin: 'test',
+  tmidb_api: 'test',
+  tmidb_edge: 'test',
+  tmidb_drain: 'test',
+  tmidb_worker: 'test',
+  admin: 'test',
 }
 
 export interface TestDatabase extends AsyncDisposable {
@@ -104,7 +108,9 @@ function read(file: string): { url?: string; error?: string } | null {
 
 /** This checkout with these SQL files; another state gets another server. */
 function key(): string {
-  const sum = createHash('sha256').update(dbDir).update(JSON.stringify(codeHashes(dbDir)))
+  const sum = createHash('sha256')
+    .update(dbDir)
+    .update(JSON.stringify(codeHashes(dbDir)))
   for (const name of fs.readdirSync(join(dbDir, 'schema')).sort()) sum.update(fs.readFileSync(join(dbDir, 'schema', name)))
   return sum.digest('hex').slice(0, 12)
 }

@@ -19,7 +19,10 @@ export interface Producers {
 }
 
 /** perSecond readings a second from each producer, of one target each. */
-export function startProducers(connection: Connection, options: { http: number; mqtt: number; perSecond: number; category: string }): Producers {
+export function startProducers(
+  connection: Connection,
+  options: { http: number; mqtt: number; perSecond: number; category: string },
+): Producers {
   const books: Book[] = []
   const stopping = new AbortController()
   const running: Promise<void>[] = []
@@ -84,7 +87,13 @@ function mqttSender({ mqtt: url, speaker }: Connection, category: string): Sende
   const connected = async (): Promise<mqtt.MqttClient> => {
     if (client?.connected) return client
     await client?.endAsync(true).catch(() => {})
-    client = await mqtt.connectAsync(url, { protocolVersion: 4, username: 'device', password: speaker.token, reconnectPeriod: 0, connectTimeout: 3000 })
+    client = await mqtt.connectAsync(url, {
+      protocolVersion: 4,
+      username: 'device',
+      password: speaker.token,
+      reconnectPeriod: 0,
+      connectTimeout: 3000,
+    })
     client.on('error', () => {})
     return client
   }

@@ -17,9 +17,24 @@ test('a cursor comes back as it was and fits an address', () => {
 
 test('anything else is TM304', () => {
   const refused = (e: unknown) => e instanceof TmiError && e.code === 'TM304'
-  for (const text of ['', '1', '2.0.0.0.0.0.0.0.0', '1.0.0.0.0.0.0.0', '1.0.0.0.0.0.0.0.0.0', '1.-1.0.0.0.0.0.0.0', '1.A.0.0.0.0.0.0.0', '1..0.0.0.0.0.0.0',
-    '1.zzzzzzzzzzz.0.0.0.0.0.0.0', `1.${'1'.repeat(12)}.0.0.0.0.0.0.0`, "1.0.0.0.0.0.0.0.0'; drop table"]) {
+  for (const text of [
+    '',
+    '1',
+    '2.0.0.0.0.0.0.0.0',
+    '1.0.0.0.0.0.0.0',
+    '1.0.0.0.0.0.0.0.0.0',
+    '1.-1.0.0.0.0.0.0.0',
+    '1.A.0.0.0.0.0.0.0',
+    '1..0.0.0.0.0.0.0',
+    '1.zzzzzzzzzzz.0.0.0.0.0.0.0',
+    `1.${'1'.repeat(12)}.0.0.0.0.0.0.0`,
+    "1.0.0.0.0.0.0.0.0'; drop table",
+  ]) {
     assert.throws(() => decodeCursor(text), refused, text)
   }
-  fc.assert(fc.property(fc.string(), (text) => { assert.throws(() => decodeCursor(text), refused) }))
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      assert.throws(() => decodeCursor(text), refused)
+    }),
+  )
 })

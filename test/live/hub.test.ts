@@ -35,7 +35,9 @@ let written = 0
 /** One reading of each target in one transaction. */
 async function write(): Promise<void> {
   const n = ++written
-  await db.query(`select tmidb.ingest('sensor', $1::jsonb)`, [JSON.stringify(targets.map((target) => ({ target, data: { n, hidden: 'x' } })))])
+  await db.query(`select tmidb.ingest('sensor', $1::jsonb)`, [
+    JSON.stringify(targets.map((target) => ({ target, data: { n, hidden: 'x' } }))),
+  ])
 }
 
 interface Seen {
@@ -53,7 +55,10 @@ async function attach(wish: Partial<Wish> = {}): Promise<Seen> {
   return Object.assign(seen, { cursor, detach })
 }
 const keys = (events: LiveEvent[]) => events.map((e) => `${e.target} ${(JSON.parse(e.text) as { data: { n: number } }).data.n}`)
-const all = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => targets.map((t) => `${t} ${from + i}`)).flat().sort()
+const all = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, i) => targets.map((t) => `${t} ${from + i}`))
+    .flat()
+    .sort()
 async function until(done: () => boolean): Promise<void> {
   for (let i = 0; !done(); i++) {
     assert.ok(i < 1000, 'not within 10 s')
@@ -83,7 +88,16 @@ test('from any event’s cursor on, every later event comes once and in the orde
   const writer = (async () => {
     while (writing) await write()
   })()
-  const places = [...new Set([0, 1, 17, 100, start.events.length - 1, ...Array.from({ length: 8 }, () => Math.floor(Math.random() * start.events.length))])]
+  const places = [
+    ...new Set([
+      0,
+      1,
+      17,
+      100,
+      start.events.length - 1,
+      ...Array.from({ length: 8 }, () => Math.floor(Math.random() * start.events.length)),
+    ]),
+  ]
   const resumed = await Promise.all(places.map((i) => attach({ since: start.events[i]?.cursor ?? '' })))
   const fromStart = await attach({ since: start.cursor })
   await sleep(400)
@@ -102,8 +116,14 @@ test('from any event’s cursor on, every later event comes once and in the orde
   await sleep(100)
   for (const seen of [start, fromStart, ...resumed]) {
     for (const target of targets) {
-      const numbers = keys(seen.events).filter((k) => k.startsWith(`${target} `)).map((k) => Number(k.split(' ')[1]))
-      assert.deepEqual(numbers, [...numbers].sort((a, b) => a - b), target)
+      const numbers = keys(seen.events)
+        .filter((k) => k.startsWith(`${target} `))
+        .map((k) => Number(k.split(' ')[1]))
+      assert.deepEqual(
+        numbers,
+        [...numbers].sort((a, b) => a - b),
+        target,
+      )
     }
     seen.detach()
   }
@@ -126,7 +146,9 @@ test('targets and category narrow what comes, in the past and live', async () =>
 test('a lost LISTEN connection loses no event', async () => {
   const seen = await attach()
   const from = written + 1
-  await db.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tmiDB-listen' and datname = current_database()`)
+  await db.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tmiDB-listen' and datname = current_database()`,
+  )
   for (let i = 0; i < 5; i++) await write()
   await until(() => seen.events.length === 5 * targets.length)
   assert.deepEqual(keys(seen.events).sort(), all(from, written))

@@ -46,7 +46,10 @@ after(async () => {
 })
 
 function open(path: string, token: string | null = tokens.reader) {
-  const ws = new WebSocket(`ws://127.0.0.1:${port}${path}`, token === null ? {} : { headers: { authorization: `Bearer ${token}` } })
+  const ws = new WebSocket(
+    `ws://127.0.0.1:${port}${path}`,
+    token === null ? {} : { headers: { authorization: `Bearer ${token}` } },
+  )
   const seen: Message[] = []
   const closed = Promise.withResolvers<number>()
   ws.on('error', () => {})
@@ -84,11 +87,16 @@ test('an address that cannot be read is refused, and the process lives on', asyn
   for (const path of ['//', '/ws/%E0%A4%A', '/\\', 'http://[', '*', '/ws/reader?since=%']) {
     const answer = await new Promise<string>((resolve) => {
       const socket = connect(port, '127.0.0.1')
-      socket.on('data', (d) => resolve(String(d).split('\r\n', 1)[0] ?? ''))
+      socket.on('data', (d) => {
+        resolve(String(d).split('\r\n', 1)[0] ?? '')
+        socket.destroy()
+      })
       socket.on('close', () => resolve('closed'))
       socket.on('error', () => resolve('closed'))
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
-        `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer ${tokens.reader}\r\n\r\n`)
+      socket.write(
+        `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+          `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer ${tokens.reader}\r\n\r\n`,
+      )
     })
     assert.match(answer, path.startsWith('/ws/reader') ? /^HTTP\/1.1 101/ : /^HTTP\/1.1 40[034]/, path)
   }
@@ -102,11 +110,27 @@ test('the token may be in the address, for browsers', async () => {
 
 test('TM303 answers what cannot be understood, and the socket stays', async () => {
   const socket = open('/tmi/ws')
-  const wrong = ['', 'hello', '[]', 'null', '5', '{}', '{"type":"event"}', '{"type":"subscribe","targets":"t"}', '{"type":"subscribe","targets":[1]}',
-    '{"type":"subscribe","category":7}', '{"type":"subscribe","since":{}}', '{"type":"subscribe","id":1}', Buffer.from([0xc3, 0x28])]
+  const wrong = [
+    '',
+    'hello',
+    '[]',
+    'null',
+    '5',
+    '{}',
+    '{"type":"event"}',
+    '{"type":"subscribe","targets":"t"}',
+    '{"type":"subscribe","targets":[1]}',
+    '{"type":"subscribe","category":7}',
+    '{"type":"subscribe","since":{}}',
+    '{"type":"subscribe","id":1}',
+    Buffer.from([0xc3, 0x28]),
+  ]
   for (const message of wrong) await socket.say(message)
   await until(() => socket.seen.length >= wrong.length || socket.ws.readyState !== socket.ws.OPEN)
-  assert.deepEqual(socket.seen.map((m) => [m.type, m.code]), wrong.map(() => ['error', 'TM303']))
+  assert.deepEqual(
+    socket.seen.map((m) => [m.type, m.code]),
+    wrong.map(() => ['error', 'TM303']),
+  )
   await socket.say({ type: 'subscribe' })
   await until(() => socket.types().at(-1) === 'ready')
   socket.ws.close()
@@ -128,11 +152,28 @@ test('several subscriptions of one socket are told apart by their ids', async ()
   await socket.say({ type: 'subscribe', id: 'all' })
   await socket.say({ type: 'subscribe', id: 'all' })
   await until(() => socket.seen.length === 3)
-  assert.deepEqual(socket.seen.map((m) => [m.type, m.id]), [['ready', 'one'], ['ready', 'all'], ['error', 'all']])
+  assert.deepEqual(
+    socket.seen.map((m) => [m.type, m.id]),
+    [
+      ['ready', 'one'],
+      ['ready', 'all'],
+      ['error', 'all'],
+    ],
+  )
   await write(1, 'one')
   await write(2, 'two')
   await until(() => socket.seen.length === 6)
-  assert.deepEqual(socket.seen.slice(3).map((m) => [m.id, m.target]).sort(), [['all', 'one'], ['all', 'two'], ['one', 'one']])
+  assert.deepEqual(
+    socket.seen
+      .slice(3)
+      .map((m) => [m.id, m.target])
+      .sort(),
+    [
+      ['all', 'one'],
+      ['all', 'two'],
+      ['one', 'one'],
+    ],
+  )
   await socket.say({ type: 'unsubscribe', id: 'all' })
   await until(() => socket.types().at(-1) === 'unsubscribed')
   await write(3, 'one')

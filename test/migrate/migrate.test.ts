@@ -33,7 +33,10 @@ test('up, all the way down, and up again gives the same database', async () => {
   assert.deepEqual(down, steps.map((s) => s.name).reverse())
   assert.ok((await history({ superuserUrl: db.superUrl })).every((s) => s.appliedAt === null))
   const up = await migrate({ superuserUrl: db.superUrl })
-  assert.deepEqual(up.steps, steps.map((s) => s.name))
+  assert.deepEqual(
+    up.steps,
+    steps.map((s) => s.name),
+  )
   assert.equal(await withClient(db.superUrl, snapshot), before)
 })
 
@@ -61,7 +64,9 @@ test('changed code is applied again without a schema step', async () => {
   const done = await migrate({ superuserUrl: db.superUrl, dir: sql.dir })
   assert.deepEqual(done.steps, [])
   assert.equal(done.codeApplied, true)
-  const rows = await db.query(`select tmidb.${name}() as n, pg_get_userbyid(proowner) as owner from pg_proc where proname = $1`, [name])
+  const rows = await db.query(`select tmidb.${name}() as n, pg_get_userbyid(proowner) as owner from pg_proc where proname = $1`, [
+    name,
+  ])
   assert.deepEqual(rows, [{ n: 7, owner: 'tmidb_owner' }])
 })
 
@@ -70,7 +75,10 @@ test('an error in code names its file and line, and nothing of the change is kep
   using sql = copyOfDb()
   appendFileSync(join(sql.dir, 'functions', 'tmidb', 'error_code.sql'), '\nselect 1 / 0;\n')
   const before = await withClient(db.superUrl, snapshot)
-  await assert.rejects(migrate({ superuserUrl: db.superUrl, dir: sql.dir }), /^TmiError: db\/functions\/tmidb\/error_code\.sql:\d+: division by zero/)
+  await assert.rejects(
+    migrate({ superuserUrl: db.superUrl, dir: sql.dir }),
+    /^TmiError: db\/functions\/tmidb\/error_code\.sql:\d+: division by zero/,
+  )
   assert.equal(await withClient(db.superUrl, snapshot), before)
 })
 
@@ -81,7 +89,10 @@ test('an error in a schema step names its file and line, and the step is not in 
     join(sql.dir, 'schema', '9999_broken.sql'),
     '-- SPDX-License-Identifier: MIT\n-- Up Migration\ncreate table tmidb.one (n int);\ncreate table tmidb.two (n nonsense);\n-- Down Migration\ndrop table tmidb.one;\n',
   )
-  await assert.rejects(migrate({ superuserUrl: db.superUrl, dir: sql.dir }), /^TmiError: db\/schema\/9999_broken\.sql:4: type "nonsense" does not exist/)
+  await assert.rejects(
+    migrate({ superuserUrl: db.superUrl, dir: sql.dir }),
+    /^TmiError: db\/schema\/9999_broken\.sql:4: type "nonsense" does not exist/,
+  )
   assert.ok(!(await history({ superuserUrl: db.superUrl })).some((s) => s.name === '9999_broken'))
 })
 
@@ -108,5 +119,8 @@ test('the queue is in place, and each login connects with its password', async (
   }
   const jobs = await withClient(db.url('tmidb_worker'), (c) => c.query('select count(*)::int as n from graphile_worker.jobs'))
   assert.deepEqual(jobs.rows, [{ n: 0 }])
-  await assert.rejects(withClient(db.url('tmidb_worker'), (c) => c.query('create schema mine')), /permission denied for database/)
+  await assert.rejects(
+    withClient(db.url('tmidb_worker'), (c) => c.query('create schema mine')),
+    /permission denied for database/,
+  )
 })

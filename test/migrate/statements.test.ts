@@ -11,7 +11,10 @@ do $a$ begin perform 1; end $a$;
 create function f() returns int begin atomic select 1; select 2; end;
 select 3`
   const found = splitStatements(sql)
-  assert.deepEqual(found.map((s) => lineAt(sql, s.offset)), [2, 3, 4, 5])
+  assert.deepEqual(
+    found.map((s) => lineAt(sql, s.offset)),
+    [2, 3, 4, 5],
+  )
   assert.equal(found.at(-1)?.text, 'select 3')
 })
 

@@ -6,24 +6,26 @@ import fc from 'fast-check'
 import { decodeFrame, FrameBuilder, type Refused, type Row } from '../../src/nats-bridge/frame.ts'
 
 const text = fc.string({ unit: 'grapheme' })
-const row: fc.Arbitrary<Row> = fc.record({
-  category: fc.constantFrom('sensor', 'log', 'a'),
-  target: text,
-  speaker: fc.bigInt({ min: 1n, max: 9n }).map(String),
-  sig: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-  ts: fc.integer({ min: -2_208_988_800_000_000, max: 8_000_000_000_000_000 }),
-  mid: fc.option(text),
-  payload: fc.uint8Array({ maxLength: 300 }),
-}).map((r) => ({ ...r, descriptor: `{"${r.sig}":"text"}` }))
+const row: fc.Arbitrary<Row> = fc
+  .record({
+    category: fc.constantFrom('sensor', 'log', 'a'),
+    target: text,
+    speaker: fc.bigInt({ min: 1n, max: 9n }).map(String),
+    sig: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+    ts: fc.integer({ min: -2_208_988_800_000_000, max: 8_000_000_000_000_000 }),
+    mid: fc.option(text),
+    payload: fc.uint8Array({ maxLength: 300 }),
+  })
+  .map((r) => ({ ...r, descriptor: `{"${r.sig}":"text"}` }))
 const refused: fc.Arbitrary<Refused> = fc.record(
   {
-  code: fc.constant('TM201'),
-  message: text,
-  speaker: fc.constant('7'),
-  shard: fc.nat(7),
-  category: fc.option(text),
-  target: fc.option(text),
-  raw: fc.base64String(),
+    code: fc.constant('TM201'),
+    message: text,
+    speaker: fc.constant('7'),
+    shard: fc.nat(7),
+    category: fc.option(text),
+    target: fc.option(text),
+    raw: fc.base64String(),
   },
   { noNullPrototype: true },
 )
@@ -73,11 +75,17 @@ test('rows and refusals come back as they were, wherever the frame lies in its b
       const moved = new Uint8Array(encoded.length + shift)
       moved.set(encoded, shift)
       const data = moved.subarray(shift)
-      assert.deepEqual(rowsOf(data), rows.map(({ descriptor: _, ...r }) => r))
+      assert.deepEqual(
+        rowsOf(data),
+        rows.map(({ descriptor: _, ...r }) => r),
+      )
       const { head } = decodeFrame(data)
       assert.deepEqual(head.refused ?? [], refusals)
       for (const [, sig, descriptor] of head.shapes) assert.equal(descriptor, `{"${sig}":"text"}`)
-      assert.equal(head.mids, rows.some((r) => r.mid !== null))
+      assert.equal(
+        head.mids,
+        rows.some((r) => r.mid !== null),
+      )
     }),
     { numRuns: 300 },
   )
@@ -85,7 +93,16 @@ test('rows and refusals come back as they were, wherever the frame lies in its b
 
 test('what repeats stands in the frame once', () => {
   const builder = new FrameBuilder()
-  const same = { category: 'sensor', target: 'truck-1', speaker: '1', sig: 5n, descriptor: '{}', ts: 1, mid: null, payload: Buffer.from('{}') }
+  const same = {
+    category: 'sensor',
+    target: 'truck-1',
+    speaker: '1',
+    sig: 5n,
+    descriptor: '{}',
+    ts: 1,
+    mid: null,
+    payload: Buffer.from('{}'),
+  }
   for (const ts of [1, 2, 3]) builder.add({ ...same, ts })
   builder.add({ ...same, category: 'log' })
   const { head, count } = decodeFrame(builder.encode())

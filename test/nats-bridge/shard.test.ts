@@ -14,15 +14,23 @@ after(() => db[Symbol.asyncDispose]())
 
 /** What can be a target: not empty, well-formed, without U+0000. */
 const keys = fc.array(
-  fc.oneof(fc.string({ unit: 'binary', minLength: 1 }), fc.string({ unit: 'grapheme', minLength: 1 })).map((k) => k.replaceAll('\0', '0')),
+  fc
+    .oneof(fc.string({ unit: 'binary', minLength: 1 }), fc.string({ unit: 'grapheme', minLength: 1 }))
+    .map((k) => k.replaceAll('\0', '0')),
   { minLength: 50, maxLength: 200 },
 )
 
 test('TypeScript and SQL put every key into the same shard', async () => {
   await fc.assert(
     fc.asyncProperty(keys, async (list) => {
-      const rows = await db.query<{ shard: number }>('select tmidb.shard_of(k) as shard from unnest($1::text[]) with ordinality u(k, o) order by o', [list])
-      assert.deepEqual(rows.map((r) => r.shard), list.map(shardOf))
+      const rows = await db.query<{ shard: number }>(
+        'select tmidb.shard_of(k) as shard from unnest($1::text[]) with ordinality u(k, o) order by o',
+        [list],
+      )
+      assert.deepEqual(
+        rows.map((r) => r.shard),
+        list.map(shardOf),
+      )
     }),
     { numRuns: 20 },
   )

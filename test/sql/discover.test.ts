@@ -18,17 +18,31 @@ async function versions(...payloads: string[]): Promise<string[]> {
   for (const payload of payloads) {
     await db.query(`select tmidb.ingest($1, 't', $2)`, [category, payload])
     const [row] = await db.query<{ version: string }>(
-      `select major || '.' || minor as version from tmidb.ts_obs o join tmidb.schema_version using (version_id) order by position desc limit 1`)
+      `select major || '.' || minor as version from tmidb.ts_obs o join tmidb.schema_version using (version_id) order by position desc limit 1`,
+    )
     found.push(row?.version ?? '')
   }
   return found
 }
-const fields = async () => Object.fromEntries((await db.query<{ v: string; types: object }>(
-  `select distinct on (major) major::text as v, (select json_object_agg(f->>'name', f->>'type') from jsonb_array_elements(fields) f) as types
-   from tmidb.schema_version join tmidb.category using (category_id) where name = $1 order by major, minor desc`, [`c${categories - 1}`])).map((r) => [r.v, r.types]))
+const fields = async () =>
+  Object.fromEntries(
+    (
+      await db.query<{ v: string; types: object }>(
+        `select distinct on (major) major::text as v, (select json_object_agg(f->>'name', f->>'type') from jsonb_array_elements(fields) f) as types
+   from tmidb.schema_version join tmidb.category using (category_id) where name = $1 order by major, minor desc`,
+        [`c${categories - 1}`],
+      )
+    ).map((r) => [r.v, r.types]),
+  )
 
 test('the same shape is the same version, null and absent fields included', async () => {
-  assert.deepEqual(await versions('{"a":1,"b":"x"}', '{"b":"y","a":2}', '{"a":3}', '{"a":null,"b":"z"}', '{}'), ['1.0', '1.0', '1.0', '1.0', '1.0'])
+  assert.deepEqual(await versions('{"a":1,"b":"x"}', '{"b":"y","a":2}', '{"a":3}', '{"a":null,"b":"z"}', '{}'), [
+    '1.0',
+    '1.0',
+    '1.0',
+    '1.0',
+    '1.0',
+  ])
 })
 
 test('a new field, and an integer that becomes a number, is the next minor', async () => {
@@ -37,8 +51,18 @@ test('a new field, and an integer that becomes a number, is the next minor', asy
 })
 
 test('a changed type is a new major, which keeps the other fields; what fits an old major still goes there', async () => {
-  assert.deepEqual(await versions('{"a":1,"b":"x"}', '{"a":"one"}', '{"a":2}', '{"a":"two","b":"y"}', '{"a":true}'), ['1.0', '2.0', '1.0', '2.0', '3.0'])
-  assert.deepEqual(await fields(), { 1: { a: 'integer', b: 'text' }, 2: { a: 'text', b: 'text' }, 3: { a: 'boolean', b: 'text' } })
+  assert.deepEqual(await versions('{"a":1,"b":"x"}', '{"a":"one"}', '{"a":2}', '{"a":"two","b":"y"}', '{"a":true}'), [
+    '1.0',
+    '2.0',
+    '1.0',
+    '2.0',
+    '3.0',
+  ])
+  assert.deepEqual(await fields(), {
+    1: { a: 'integer', b: 'text' },
+    2: { a: 'text', b: 'text' },
+    3: { a: 'boolean', b: 'text' },
+  })
 })
 
 test('a field that is new in an old major becomes known to the newest one too', async () => {
@@ -68,17 +92,32 @@ test('the ninth major has json where it is contradicted, and no tenth comes', as
 
 test('two sessions that bring the same new shape at once make one version', async () => {
   await Promise.all(Array.from({ length: 6 }, (_, i) => db.query(`select tmidb.ingest('race', 'r' || $1, '{"a": 1}')`, [i])))
-  assert.deepEqual(await db.query(`select count(*)::int as n from tmidb.schema_version join tmidb.category using (category_id) where name = 'race'`), [{ n: 1 }])
+  assert.deepEqual(
+    await db.query(
+      `select count(*)::int as n from tmidb.schema_version join tmidb.category using (category_id) where name = 'race'`,
+    ),
+    [{ n: 1 }],
+  )
 })
 
 test('the ways in refuse by SQL what they refuse elsewhere', async () => {
   const deep = `${'{"a":'.repeat(33)}{}${'}'.repeat(33)}`
   for (const [code, category, target, payload] of [
-    ['TM104', 'Bad', 't', '{}'], ['TM105', 'c', '', '{}'], ['TM105', 'c', 'a\nb', '{}'], ['TM202', 'c', 't', '[1]'], ['TM203', 'c', 't', deep],
+    ['TM104', 'Bad', 't', '{}'],
+    ['TM105', 'c', '', '{}'],
+    ['TM105', 'c', 'a\nb', '{}'],
+    ['TM202', 'c', 't', '[1]'],
+    ['TM203', 'c', 't', deep],
     ['TM204', 'c', 't', JSON.stringify(Object.fromEntries(Array.from({ length: 1001 }, (_, i) => [`k${i}`, 1])))],
-    ['TM205', 'c', 't', `{"${'k'.repeat(257)}":1}`], ['TM206', 'c', 't', `{"a":"${'x'.repeat(65_537)}"}`], ['TM207', 'c', 't', '{"a":1e400}'],
- ['TM212', 'c', 't', JSON.stringify({ a: Array(20).fill('x'.repeat(60_000)) })],
+    ['TM205', 'c', 't', `{"${'k'.repeat(257)}":1}`],
+    ['TM206', 'c', 't', `{"a":"${'x'.repeat(65_537)}"}`],
+    ['TM207', 'c', 't', '{"a":1e400}'],
+    ['TM212', 'c', 't', JSON.stringify({ a: Array(20).fill('x'.repeat(60_000)) })],
   ]) {
-    await assert.rejects(db.query('select tmidb.ingest($1, $2, $3::jsonb)', [category, target, payload]), { code }, `${code} ${payload?.slice(0, 40)}`)
+    await assert.rejects(
+      db.query('select tmidb.ingest($1, $2, $3::jsonb)', [category, target, payload]),
+      { code },
+      `${code} ${payload?.slice(0, 40)}`,
+    )
   }
 })

@@ -23,17 +23,33 @@ const created = '2026-01-01T00:00:00Z'
 const now = new Date().toISOString()
 
 /** One reading of the target "t" (shard s) as the drain sends it, as sequences first..last. */
-async function batch(first: number, last: number, payloads: string[], more: { ts?: string[]; mids?: (string | null)[]; created?: string } = {}) {
+async function batch(
+  first: number,
+  last: number,
+  payloads: string[],
+  more: { ts?: string[]; mids?: (string | null)[]; created?: string } = {},
+) {
   const n = payloads.length
   const ones = Array<number>(n).fill(1)
   const rows = await db.query<{ r: Result }>(
     `select tmidb.ingest_batch(array[tmidb.shard_of('t')], $1::timestamptz[], $2, $3, null, array['t'], array[tmidb.shard_of('t')], array['sensor'],
        array[42], array['{"a":"integer"}'], array[7], $4, $5, $6, $7, $8, $9) as r`,
-    [[more.created ?? created], [first], [last], ones, ones, ones, more.ts ?? Array<string>(n).fill(now), more.mids ?? Array<null>(n).fill(null), payloads],
+    [
+      [more.created ?? created],
+      [first],
+      [last],
+      ones,
+      ones,
+      ones,
+      more.ts ?? Array<string>(n).fill(now),
+      more.mids ?? Array<null>(n).fill(null),
+      payloads,
+    ],
   )
   return rows[0]?.r
 }
-const open = (stream = created, from = 1) => db.query<{ seq: string }>(`select tmidb.open_shard(tmidb.shard_of('t'), $1, $2) as seq`, [stream, from])
+const open = (stream = created, from = 1) =>
+  db.query<{ seq: string }>(`select tmidb.open_shard(tmidb.shard_of('t'), $1, $2) as seq`, [stream, from])
 const ledger = () => db.query<Result>('select received::int, stored::int, duplicate::int, quarantined::int from tmidb.ledger')
 const count = async () => (await db.query('select from tmidb.ts_obs')).length
 
@@ -60,7 +76,11 @@ test('the same readings in a stream made anew are duplicates, not rows', async (
   await batch(1, 1, ['{"a":1}', '{"a":2}'])
   const anew = '2026-03-03T00:00:00Z'
   assert.deepEqual(await open(anew), [{ seq: '0' }])
-  assert.deepEqual(await batch(1, 1, ['{"a":1}', '{"a":2}', '{"a":3}'], { created: anew }), { stored: 1, duplicate: 2, quarantined: 0 })
+  assert.deepEqual(await batch(1, 1, ['{"a":1}', '{"a":2}', '{"a":3}'], { created: anew }), {
+    stored: 1,
+    duplicate: 2,
+    quarantined: 0,
+  })
   assert.deepEqual(await ledger(), [{ received: 5, stored: 3, duplicate: 2, quarantined: 0 }])
 })
 
@@ -75,15 +95,25 @@ test('a stream that lost messages behind the cursor goes on, and an audit row sa
 test('a reading is the same by its message id, else by its content; two different ones of one instant both stay', async () => {
   await open()
   assert.deepEqual(await batch(1, 1, ['{"a":1}', '{"a": 1.0}', '{"a":2}']), { stored: 2, duplicate: 1, quarantined: 0 })
-  assert.deepEqual(await batch(2, 2, ['{"a":8}', '{"a":9}', '{"a":9}'], { mids: ['m', 'm', 'n'] }), { stored: 2, duplicate: 1, quarantined: 0 })
+  assert.deepEqual(await batch(2, 2, ['{"a":8}', '{"a":9}', '{"a":9}'], { mids: ['m', 'm', 'n'] }), {
+    stored: 2,
+    duplicate: 1,
+    quarantined: 0,
+  })
 })
 
 test('out of range and without room: kept aside, counted, and what only lacks room is stored afterwards', async () => {
   await open()
   const ts = [now, '1899-12-31T23:59:59Z', new Date(Date.now() + 25 * 3600_000).toISOString(), '2003-03-03T00:00:00Z']
-  assert.deepEqual(await batch(1, 1, ['{"a":1}', '{"a":2}', '{"a":3}', '{"a":4}'], { ts }), { stored: 1, duplicate: 0, quarantined: 3 })
+  assert.deepEqual(await batch(1, 1, ['{"a":1}', '{"a":2}', '{"a":3}', '{"a":4}'], { ts }), {
+    stored: 1,
+    duplicate: 0,
+    quarantined: 3,
+  })
   assert.deepEqual(await db.query(`select reason, payload->>'a' as a from tmidb.raw_bucket order by 2`), [
-    { reason: 'TM216', a: '2' }, { reason: 'TM216', a: '3' }, { reason: 'TM217', a: '4' },
+    { reason: 'TM216', a: '2' },
+    { reason: 'TM216', a: '3' },
+    { reason: 'TM217', a: '4' },
   ])
   assert.deepEqual(await db.query('select tmidb.store_parked() as n'), [{ n: 1 }])
   assert.deepEqual(await db.query('select tmidb.store_parked() as n'), [{ n: 0 }])
@@ -92,6 +122,8 @@ test('out of range and without room: kept aside, counted, and what only lacks ro
 })
 
 test('a position where people are is kept as a trace', async () => {
-  await db.query(`select tmidb.ingest('gps', 'walker', '{"lat": 37.5, "lon": 127.0, "speed": 4}'), tmidb.ingest('gps', 'walker', '{"lat": 137.5, "lon": 127.0}')`)
+  await db.query(
+    `select tmidb.ingest('gps', 'walker', '{"lat": 37.5, "lon": 127.0, "speed": 4}'), tmidb.ingest('gps', 'walker', '{"lat": 137.5, "lon": 127.0}')`,
+  )
   assert.deepEqual(await db.query(`select lon, lat from tmidb.geo_trace`), [{ lon: 127, lat: 37.5 }])
 })

@@ -40,7 +40,10 @@ test('a data folder of another version', async () => {
   writeFileSync(join(env.TMIDB_DATA ?? '', 'VERSION'), '7.2\n')
   const ended = await run(['start'], env)
   assert.equal(ended.code, 1)
-  assert.match(ended.stderr, /^The data folder .* is of tmiDB 7\.2; this is tmiDB 0\.1\.\n {2}Start tmiDB 7\.2 on it, or set TMIDB_DATA/)
+  assert.match(
+    ended.stderr,
+    /^The data folder .* is of tmiDB 7\.2; this is tmiDB 0\.1\.\n {2}Start tmiDB 7\.2 on it, or set TMIDB_DATA/,
+  )
   removeData(env)
 })
 
@@ -73,13 +76,23 @@ test('a PostgreSQL that answers before it has fsynced, unless told so', async ()
   const cluster = await preparePostgres({ dataDir, port, password: 'test', runUid: 65534, say: () => {}, sharedBuffersMb: 32 })
   const command = { ...cluster.command, args: [...cluster.command.args, '-c', 'fsync=off', '-c', 'synchronous_commit=off'] }
   const url = `postgres://postgres:test@127.0.0.1:${port}/postgres`
-  const spec = { name: 'postgres', command, healthy: () => ping(url), stopSignal: 'SIGINT' as const, stopMs: 9000, startMs: 20_000 }
+  const spec = {
+    name: 'postgres',
+    command,
+    healthy: () => ping(url),
+    stopSignal: 'SIGINT' as const,
+    stopMs: 9000,
+    startMs: 20_000,
+  }
   await using unit = startUnit(spec, { line() {}, event() {} }, () => {})
   await unit.ready
   const env = await instanceEnv()
   const ended = await run(['start'], { ...env, TMIDB_PG_URL: url })
   assert.equal(ended.code, 1)
-  assert.match(ended.stderr, /^Readings could be lost after they were acknowledged: PostgreSQL has fsync off; PostgreSQL has synchronous_commit off\./)
+  assert.match(
+    ended.stderr,
+    /^Readings could be lost after they were acknowledged: PostgreSQL has fsync off; PostgreSQL has synchronous_commit off\./,
+  )
   assert.match(ended.stderr, /TMIDB_ALLOW_UNSAFE=1/)
   await unit[Symbol.asyncDispose]()
   removeData(env)

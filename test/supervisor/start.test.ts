@@ -47,7 +47,9 @@ test('the first start makes accounts, the second finds its data, Ctrl-C leaves n
   const superUrl = `postgres://postgres:${secrets.postgres}@127.0.0.1:${env.TMIDB_PG_PORT}/tmidb`
   await withClient(superUrl, async (c) => {
     assert.equal((await c.query(`select from tmidb.target where key = 'kept'`)).rowCount, 1)
-    const { rows: accounts } = await c.query<{ password_hash: string }>(`select password_hash from tmidb.account where login = 'admin'`)
+    const { rows: accounts } = await c.query<{ password_hash: string }>(
+      `select password_hash from tmidb.account where login = 'admin'`,
+    )
     assert.equal(await verifyPassword(admin.password, accounts[0]?.password_hash ?? ''), true)
     assert.equal(await verifyPassword(`${admin.password}x`, accounts[0]?.password_hash ?? ''), false)
   })
@@ -80,14 +82,25 @@ test('the last lines of a start say where everything is', async () => {
   const env = await instanceEnv()
   const { spawn } = await import('node:child_process')
   const tmictl = join(import.meta.dirname, '..', '..', 'bin', 'tmictl.cjs')
-  const child = spawn(process.execPath, [tmictl, 'start'], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [tmictl, 'start'], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let text = ''
   for await (const bytes of child.stdout) {
     text += String(bytes)
     if (text.includes('Ctrl-C stops everything.')) child.kill('SIGINT')
   }
   const block = text.slice(text.indexOf('=== tmiDB 0.1 ready ==='))
-  for (const line of [/API +http:/, /GraphQL +http.*\/graphql/, /Swagger +http.*\/docs/, /MQTT +mqtt:/, /Admin login +admin \/ \w{16}/, /Speaker token +tmi_/, /Listener token +tmi_/]) {
+  for (const line of [
+    /API +http:/,
+    /GraphQL +http.*\/graphql/,
+    /Swagger +http.*\/docs/,
+    /MQTT +mqtt:/,
+    /Admin login +admin \/ \w{16}/,
+    /Speaker token +tmi_/,
+    /Listener token +tmi_/,
+  ]) {
     assert.match(block, line)
   }
   assert.match(block, /curl -X POST .*\/api\/in\/sensor\/truck-17/)

@@ -24,7 +24,10 @@ function node(code: string, more: Partial<UnitSpec> = {}): UnitSpec {
 function listen() {
   const events: ObservedEvent[] = []
   const lines: string[] = []
-  const log = { line: (_: string, text: string) => lines.push(text), event: (_: string, event: ObservedEvent) => events.push(event) }
+  const log = {
+    line: (_: string, text: string) => lines.push(text),
+    event: (_: string, event: ObservedEvent) => events.push(event),
+  }
   const seen = async (kind: ObservedEvent['kind'], count = 1) => {
     while (events.filter((e) => e.kind === kind).length < count) await sleep(20)
   }
@@ -40,7 +43,13 @@ test('a unit that is killed is started again after a second', async () => {
   process.kill(unit.state().pid ?? 0, 'SIGKILL')
   await seen('unit.ready', 2)
   const exited = events.find((e) => e.kind === 'unit.exited')
-  assert.deepEqual(exited && { ...exited }, { kind: 'unit.exited', level: 'warn', code: null, signal: 'SIGKILL', restartInMs: 1000 })
+  assert.deepEqual(exited && { ...exited }, {
+    kind: 'unit.exited',
+    level: 'warn',
+    code: null,
+    signal: 'SIGKILL',
+    restartInMs: 1000,
+  })
   assert.equal(unit.state().restarts, 1)
   assert.equal(unit.state().state, 'ready')
 })
@@ -87,7 +96,9 @@ test('a unit ends when its supervisor is killed', async () => {
   const outer = `import { startUnit } from ${unitFile}
     const unit = startUnit(${inner}, { line() {}, event() {} }, () => {})
     await unit.ready; console.log('unit ' + unit.state().pid); process.send({ type: 'ready' })`
-  const spec = node('', { command: { file: process.execPath, args: ['--import', leash, '--input-type=module-typescript', '-e', outer], env: {} } })
+  const spec = node('', {
+    command: { file: process.execPath, args: ['--import', leash, '--input-type=module-typescript', '-e', outer], env: {} },
+  })
   const supervisor = startUnit(spec, log, () => {})
   await supervisor.ready
   const pid = Number(lines.find((l) => l.startsWith('unit '))?.slice(5))

@@ -28,7 +28,11 @@ export interface Answer<T = Json> {
 
 export interface Doors {
   /** POST /api/in/{path}; a Buffer or a text goes as it is. */
-  send(path: string, body: unknown, options?: { token?: string | null; headers?: Record<string, string>; method?: string }): Promise<Answer>
+  send(
+    path: string,
+    body: unknown,
+    options?: { token?: string | null; headers?: Record<string, string>; method?: string },
+  ): Promise<Answer>
   get<T = Json>(path: string, token: string | null, headers?: Record<string, string>): Promise<Answer<T>>
   graphql<T = Json>(token: string | null, query: string, variables?: Json): Promise<{ data: T; errors?: { message: string }[] }>
   /** A graphql-transport-ws client and what its subscriptions bring. */
@@ -71,7 +75,7 @@ export function openDoors(connection: Connection): Doors {
       const response = await fetch(`${http}/api/in/${path}`, {
         method,
         headers: { 'content-type': 'application/json', ...bearer(token), ...headers },
-        ...(method === 'GET' ? {} : { body: raw as BodyInit }),
+        ...(method === 'GET' ? {} : { body: raw as string }),
       })
       return { status: response.status, body: (await response.json()) as Json, headers: response.headers }
     },
@@ -172,7 +176,16 @@ export function openDoors(connection: Connection): Doors {
 
 /** A row or an event without what its door adds and without nulls: { target, ts, and the fields that are there }. */
 export function plain(row: Json): Json {
-  const { target_id: _id, digest: _digest, type: _type, cursor: _cursor, category: _category, version: _version, data, ...rest } = row
+  const {
+    target_id: _id,
+    digest: _digest,
+    type: _type,
+    cursor: _cursor,
+    category: _category,
+    version: _version,
+    data,
+    ...rest
+  } = row
   const all = { ...rest, ...(data as Json | undefined) }
   const there = Object.entries(all).filter(([, value]) => value !== null)
   return Object.fromEntries(there.map(([key, value]) => [key, key === 'ts' ? String(value).replace('+00:00', 'Z') : value]))

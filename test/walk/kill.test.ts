@@ -18,7 +18,9 @@ after(async () => {
   await instance?.[Symbol.asyncDispose]()
 })
 
-test('killed processes lose nothing, double nothing, keep the order and are back within 10 s', { timeout: 240_000 }, async (t) => {
+test('killed processes lose nothing, double nothing, keep the order and are back within 10 s', {
+  timeout: 240_000,
+}, async (t) => {
   const query = adminQuery(instance.connection.postgres)
   const producers = startProducers(instance.connection, { http: 5, mqtt: 5, perSecond: 50, category: 'kill' })
   await sleep(2000)

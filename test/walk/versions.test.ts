@@ -41,9 +41,12 @@ const send = async (category: string, n: number, data: Json | string) => {
   const { status, body } = await doors.send(`${category}/t`, `{"ts":"${at(n)}","data":${text}}`)
   assert.deepEqual([status, body], [202, { accepted: 1, rejected: [] }])
 }
-const rest = async (category: string, major = 1, more = 'order=ts') => (await doors.get<Json[]>(`/api/v${major}/${category}?${more}`, token)).body
+const rest = async (category: string, major = 1, more = 'order=ts') =>
+  (await doors.get<Json[]>(`/api/v${major}/${category}?${more}`, token)).body
 const graphql = async (field: string, fields: string) =>
-  (await doors.graphql<Record<string, { nodes: Json[] }>>(token, `{ ${field}(orderBy: TS_ASC) { nodes { ${fields} } } }`)).data?.[field]?.nodes
+  (await doors.graphql<Record<string, { nodes: Json[] }>>(token, `{ ${field}(orderBy: TS_ASC) { nodes { ${fields} } } }`)).data?.[
+    field
+  ]?.nodes
 const openapi = async () => (await doors.get<OpenApi>('/api/openapi.json', token)).body
 const events = (category: string) => all.events().filter((e) => e.category === category)
 const values = (rows: Json[], ...names: string[]) => rows.map((r) => names.map((name) => r[name]))
@@ -52,7 +55,11 @@ const values = (rows: Json[], ...names: string[]) => rows.map((r) => names.map((
 async function appears(category: string, major: number, field: string, graphqlName = field): Promise<number> {
   const started = Date.now()
   await Promise.all([
-    until(`REST v${major}`, async () => (await doors.get(`/api/v${major}/${category}?select="${encodeURIComponent(field)}"&limit=1`, token)).status === 200),
+    until(
+      `REST v${major}`,
+      async () =>
+        (await doors.get(`/api/v${major}/${category}?select="${encodeURIComponent(field)}"&limit=1`, token)).status === 200,
+    ),
     until(`GraphQL v${major}`, async () => graphql(`${category}V${major}`, graphqlName)),
     until(`OpenAPI v${major}`, async () => {
       const { paths, components } = await openapi()
@@ -83,23 +90,71 @@ test('a field that changes its type makes v2 within 2 s; v1 answers as before, a
 
   assert.deepEqual((await rest('sensor')).slice(0, 2), before)
   assert.deepEqual((await graphql('sensorV1', 'target ts temperature status'))?.slice(0, 2), beforeGraphql)
-  assert.deepEqual(values(await rest('sensor', 1), 'temperature', 'status'), [[20.5, 'ok'], [21.5, 'ok'], [null, 'odd'], [22.5, 'ok'], [null, 'ok']])
-  assert.deepEqual(values(await rest('sensor', 2), 'temperature', 'status'), [['20.5', 'ok'], ['21.5', 'ok'], ['warm', 'odd'], ['22.5', 'ok'], [null, 'ok']])
+  assert.deepEqual(values(await rest('sensor', 1), 'temperature', 'status'), [
+    [20.5, 'ok'],
+    [21.5, 'ok'],
+    [null, 'odd'],
+    [22.5, 'ok'],
+    [null, 'ok'],
+  ])
+  assert.deepEqual(values(await rest('sensor', 2), 'temperature', 'status'), [
+    ['20.5', 'ok'],
+    ['21.5', 'ok'],
+    ['warm', 'odd'],
+    ['22.5', 'ok'],
+    [null, 'ok'],
+  ])
   assert.deepEqual(values(await rest('sensor', 3), 'temperature'), [[20.5], [21.5], ['warm'], [22.5], [{ deep: [1, 2] }]])
-  assert.deepEqual(values((await graphql('sensorV1', 'temperature')) ?? [], 'temperature'), [[20.5], [21.5], [null], [22.5], [null]])
-  assert.deepEqual(values((await graphql('sensorV2', 'temperature')) ?? [], 'temperature'), [['20.5'], ['21.5'], ['warm'], ['22.5'], [null]])
-  assert.deepEqual(values((await graphql('sensorV3', 'temperature')) ?? [], 'temperature'), [[20.5], [21.5], ['warm'], [22.5], [{ deep: [1, 2] }]])
+  assert.deepEqual(values((await graphql('sensorV1', 'temperature')) ?? [], 'temperature'), [
+    [20.5],
+    [21.5],
+    [null],
+    [22.5],
+    [null],
+  ])
+  assert.deepEqual(values((await graphql('sensorV2', 'temperature')) ?? [], 'temperature'), [
+    ['20.5'],
+    ['21.5'],
+    ['warm'],
+    ['22.5'],
+    [null],
+  ])
+  assert.deepEqual(values((await graphql('sensorV3', 'temperature')) ?? [], 'temperature'), [
+    [20.5],
+    [21.5],
+    ['warm'],
+    [22.5],
+    [{ deep: [1, 2] }],
+  ])
 
-  const event = (version: string, n: number, temperature: number | null, status = 'ok') => ({ version, target: 't', ts: at(n), temperature, status })
+  const event = (version: string, n: number, temperature: number | null, status = 'ok') => ({
+    version,
+    target: 't',
+    ts: at(n),
+    temperature,
+    status,
+  })
   assert.deepEqual(open.seen, [event('1.0', 2, 21.5), event('2.0', 3, null, 'odd'), event('1.0', 4, 22.5), event('3.0', 5, null)])
-  assert.deepEqual(events('sensor').map((e) => [e.version, (e.data as Json).temperature]), [['1.0', 20.5], ['1.0', 21.5], ['2.0', 'warm'], ['1.0', 22.5], ['3.0', { deep: [1, 2] }]])
+  assert.deepEqual(
+    events('sensor').map((e) => [e.version, (e.data as Json).temperature]),
+    [
+      ['1.0', 20.5],
+      ['1.0', 21.5],
+      ['2.0', 'warm'],
+      ['1.0', 22.5],
+      ['3.0', { deep: [1, 2] }],
+    ],
+  )
   open.stop()
   assert.equal(await open.ended, 'complete')
 })
 
 test('old majors are deprecated, each door in its own words', async () => {
   const { paths, components } = await openapi()
-  assert.deepEqual([1, 2, 3].map((v) => paths[`/api/v${v}/sensor`]?.get.deprecated), [true, true, undefined])
+  assert.deepEqual(
+    [1, 2, 3].map((v) => paths[`/api/v${v}/sensor`]?.get.deprecated),
+    [true, true, undefined],
+  )
   const type = (v: number) => components.schemas[`sensor_v${v}`]?.properties.temperature?.type
   assert.deepEqual([type(1), type(2), type(3)], [['number', 'null'], ['string', 'null'], undefined])
   const { headers } = await doors.get('/api/v1/sensor', token)
@@ -107,7 +162,9 @@ test('old majors are deprecated, each door in its own words', async () => {
   const newest = await doors.get<Json[]>(`/api/${instance.connection.listener.name}/sensor?order=ts.desc&limit=1`, token)
   assert.deepEqual(newest.body[0]?.temperature, { deep: [1, 2] })
   const { data } = await doors.graphql<{ __type: { fields: { name: string; deprecationReason: string | null }[] } }>(
-    token, '{ __type(name: "Query") { fields(includeDeprecated: true) { name deprecationReason } } }')
+    token,
+    '{ __type(name: "Query") { fields(includeDeprecated: true) { name deprecationReason } } }',
+  )
   const reason = (name: string) => data.__type.fields.find((f) => f.name === name)?.deprecationReason
   assert.deepEqual([reason('sensorV1'), reason('sensorV3')], ['Version 3 of sensor is newer.', null])
 })
@@ -135,10 +192,22 @@ test('a new field and a wider number are the next minor of the same major, every
   await sleep(300)
   await send('wind', 4, { gust: 8 })
   await until('the events', () => old.seen.length === 3 && fresh.seen.length === 1 && events('wind').length === 4)
-  assert.deepEqual(events('wind').map((e) => e.version), ['1.0', '1.1', '1.2', '1.2'])
-  assert.deepEqual(old.seen, [{ version: '1.1', speed: 3.5 }, { version: '1.2', speed: 4 }, { version: '1.2', speed: null }])
+  assert.deepEqual(
+    events('wind').map((e) => e.version),
+    ['1.0', '1.1', '1.2', '1.2'],
+  )
+  assert.deepEqual(old.seen, [
+    { version: '1.1', speed: 3.5 },
+    { version: '1.2', speed: 4 },
+    { version: '1.2', speed: null },
+  ])
   assert.deepEqual(fresh.seen, [{ version: '1.2', speed: null, gust: 8, on: null }])
-  assert.deepEqual(values(await rest('wind'), 'speed', 'gust', 'on'), [[3, null, null], [3.5, null, null], [4, 7.25, true], [null, 8, null]])
+  assert.deepEqual(values(await rest('wind'), 'speed', 'gust', 'on'), [
+    [3, null, null],
+    [3.5, null, null],
+    [4, 7.25, true],
+    [null, 8, null],
+  ])
   assert.equal((await doors.get('/api/v2/wind', token)).status, 404)
 })
 
@@ -147,13 +216,14 @@ test('any field name is a column and a GraphQL field, and comes back as it was s
     "with \\"quote\\"":9,"with space":10,"Temp":11,"temp":12,"dash_ed":13,"select":14,"order":15,"and":16,"xmin":17,"${'가'.repeat(60)}":18,
     "data_target":19,"nodeId":20,"cursor":21,"version":22,"back\\\\slash":23,"%I":24,"line\\nfeed":25,"😀":26,"limit":27,"category":28,"toString":29,"__typename":30}`
   await send('odd', 1, odd.replace(/\n\s*/g, ''))
-  await appears('odd', 1, '온도', 'f' + (await admin<{ n: string }>(`select substr(md5('온도'), 1, 10) as n`))[0]?.n)
+  await appears('odd', 1, '온도', `f${(await admin<{ n: string }>(`select substr(md5('온도'), 1, 10) as n`))[0]?.n}`)
   const [row] = await rest('odd')
   const sent = JSON.parse(odd.replace(/\n\s*/g, '')) as Json
   await until('the event', () => events('odd').length === 1)
   assert.equal(JSON.stringify(Object.entries(events('odd')[0]?.data as Json).sort()), JSON.stringify(Object.entries(sent).sort()))
   const [version] = await admin<{ fields: { name: string; column: string; graphql: string }[] }>(
-    `select fields from tmidb.schema_version join tmidb.category using (category_id) where name = 'odd'`)
+    `select fields from tmidb.schema_version join tmidb.category using (category_id) where name = 'odd'`,
+  )
   const fields = version?.fields ?? []
   assert.equal(fields.length, Object.keys(sent).length)
   for (const { name, column } of fields) assert.deepEqual(row?.[column], sent[name], `column ${column} of ${name}`)
@@ -186,7 +256,8 @@ test('behind 256 fields the rest stays in the payload, whole, and the category i
 })
 
 test('categories whose names are alike stay apart, and a new one never takes an older one away', async () => {
-  for (const category of ['a_b', 'a__b', 'ab', 'sensor_', 'sensor_v1', 'target', 'select']) await send(category, 1, { mine: category })
+  for (const category of ['a_b', 'a__b', 'ab', 'sensor_', 'sensor_v1', 'target', 'select'])
+    await send(category, 1, { mine: category })
   for (const category of ['a_b', 'a__b', 'ab', 'sensor_', 'sensor_v1', 'target', 'select']) {
     await until(category, async () => (await doors.get(`/api/v1/${category}`, token)).status === 200)
     assert.deepEqual(values(await rest(category), 'mine'), [[category]])
@@ -198,16 +269,32 @@ test('categories whose names are alike stay apart, and a new one never takes an 
 
 test('what devices send makes at most nine majors', async () => {
   const kinds = [1, 'x', true, { a: 1 }]
-  for (let n = 0; n < 24; n++) await send('restless', n + 1, Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`p${i}`, kinds[(n >> (i % 3)) % 4] ?? 1])))
-  await until('all are stored', async () => (await admin(`select from tmidb.ts_obs join tmidb.category using (category_id) where name = 'restless'`)).length === 24)
+  for (let n = 0; n < 24; n++)
+    await send(
+      'restless',
+      n + 1,
+      Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`p${i}`, kinds[(n >> (i % 3)) % 4] ?? 1])),
+    )
+  await until(
+    'all are stored',
+    async () =>
+      (await admin(`select from tmidb.ts_obs join tmidb.category using (category_id) where name = 'restless'`)).length === 24,
+  )
   const [found] = await admin<{ most: number }>(
-    `select max(major)::int as most from tmidb.schema_version join tmidb.category using (category_id) where name = 'restless'`)
+    `select max(major)::int as most from tmidb.schema_version join tmidb.category using (category_id) where name = 'restless'`,
+  )
   assert.ok((found?.most ?? 0) <= 9, `${found?.most} majors`)
   await until('the newest is served', async () => (await rest('restless', found?.most, 'limit=50')).length === 24)
 })
 
 test('nothing was restarted for all that', async () => {
-  assert.deepEqual((await instance.units()).map((u) => u.pid ?? 0), restarts)
+  assert.deepEqual(
+    (await instance.units()).map((u) => u.pid ?? 0),
+    restarts,
+  )
   assert.equal(all.seen[0]?.type, 'ready')
-  assert.deepEqual(all.seen.slice(1).filter((m) => m.type !== 'event'), [])
+  assert.deepEqual(
+    all.seen.slice(1).filter((m) => m.type !== 'event'),
+    [],
+  )
 })

@@ -95,13 +95,14 @@ export function makeCatalog(rows: readonly CatalogRow[]): Catalog {
       deprecated: tags.get('deprecated') ?? null,
       description: text,
       key: (tags.get('primaryKey') ?? '').split(',').filter((k) => row.columns.some((c) => c.name === k)),
-      columns: new Map(
-        row.columns.map(({ comment, ...c }) => [c.name, { ...c, description: smartTags(comment).text || null }]),
-      ),
+      columns: new Map(row.columns.map(({ comment, ...c }) => [c.name, { ...c, description: smartTags(comment).text || null }])),
     }
     relations.set(relation.name, relation)
     if (category === null || relation.major === null) continue
-    categories.set(category, [...(categories.get(category) ?? []), relation].sort((a, b) => (b.major ?? 0) - (a.major ?? 0)))
+    categories.set(
+      category,
+      [...(categories.get(category) ?? []), relation].sort((a, b) => (b.major ?? 0) - (a.major ?? 0)),
+    )
   }
   return { relations, categories }
 }

@@ -56,8 +56,18 @@ export function unknownRelation(name: string, near: string | null): RestError {
 
 /** SQLSTATE (or its class) to HTTP, as PostgREST has it. A timeout is 504 there too when a proxy says it: the request is at fault. */
 const statusOf: [string, number][] = [
-  ['42501', 403], ['42883', 404], ['42P01', 404], ['42P17', 500], ['42', 400],
-  ['57014', 504], ['54', 413], ['22', 400], ['21', 400], ['0A', 400], ['25006', 405], ['P0001', 400],
+  ['42501', 403],
+  ['42883', 404],
+  ['42P01', 404],
+  ['42P17', 500],
+  ['42', 400],
+  ['57014', 504],
+  ['54', 413],
+  ['22', 400],
+  ['21', 400],
+  ['0A', 400],
+  ['25006', 405],
+  ['P0001', 400],
 ]
 
 /** Whatever went wrong, as something that can be sent. What the caller cannot help is not described to it, only logged. */

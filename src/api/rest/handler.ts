@@ -12,7 +12,7 @@ import { categoryView, type LiveCatalog, type Relation } from './catalog.ts'
 import { RestError, toRestError, unknownRelation } from './error.ts'
 import { acceptedForm, csv, type Form, formTypes, pageResult, pageWindow, preference, type Window } from './page.ts'
 import { parseQuery } from './parse.ts'
-import { type Answer, checkSize, selectSql, type Statement } from './sql.ts'
+import { type Answer, checkSize, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
 
 export interface RestOptions {
@@ -150,7 +150,8 @@ function decoded(part: string): string {
 function relationOf(route: Route & { kind: 'rows' | 'relation' | 'newest' }, catalog: LiveCatalog): Relation {
   const { relations, categories } = catalog.current
   if (route.kind === 'relation') return relations.get(route.name) as Relation
-  const found = route.kind === 'newest' ? categories.get(route.category)?.[0] : categoryView(catalog.current, route.category, route.major)
+  const found =
+    route.kind === 'newest' ? categories.get(route.category)?.[0] : categoryView(catalog.current, route.category, route.major)
   if (found) return found
   const newest = categories.get(route.category)?.[0]
   throw unknownRelation(

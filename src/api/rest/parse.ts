@@ -19,7 +19,21 @@ export type SelectItem = { kind: 'all' } | { kind: 'field'; field: Field; alias:
 export const casts = ['text', 'int', 'integer', 'bigint', 'float8', 'numeric', 'boolean', 'date', 'timestamptz', 'jsonb'] as const
 export type Cast = (typeof casts)[number]
 
-export const comparisons = ['eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'like', 'ilike', 'match', 'imatch', 'cs', 'cd', 'isdistinct'] as const
+export const comparisons = [
+  'eq',
+  'neq',
+  'gt',
+  'gte',
+  'lt',
+  'lte',
+  'like',
+  'ilike',
+  'match',
+  'imatch',
+  'cs',
+  'cd',
+  'isdistinct',
+] as const
 export type Comparison = (typeof comparisons)[number]
 const quantifiable: readonly string[] = ['eq', 'gt', 'gte', 'lt', 'lte', 'like', 'ilike', 'match', 'imatch']
 
@@ -52,7 +66,11 @@ const maxDepth = 10
 
 export function parseQuery(search: string): Query {
   const query: { -readonly [K in keyof Query]: Query[K] } & { where: Condition[] } = {
-    select: null, where: [], order: null, limit: null, offset: null,
+    select: null,
+    where: [],
+    order: null,
+    limit: null,
+    offset: null,
   }
   for (const [name, value] of new URLSearchParams(search)) {
     if (name === 'select') query.select = parseSelect(value)
@@ -62,7 +80,8 @@ export function parseQuery(search: string): Query {
     else if (name === 'and' || name === 'or') query.where.push(parseLogic(name, value, name, false))
     else if (name === 'not.and') query.where.push(parseLogic(name, value, 'and', true))
     else if (name === 'not.or') query.where.push(parseLogic(name, value, 'or', true))
-    else if (name === 'columns' || name === 'on_conflict') continue // said for writes; PostgREST ignores them on reads
+    else if (name === 'columns' || name === 'on_conflict')
+      continue // said for writes; PostgREST ignores them on reads
     else query.where.push(parseFilter(name, value))
   }
   return query

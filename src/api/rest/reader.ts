@@ -87,9 +87,9 @@ export class Reader {
   }
 
   quoted(): string {
-    const found = this.match(/"((?:[^"\\]|\\[^])*)"/y)
+    const found = this.match(/"((?:[^"\\]|\\[\s\S])*)"/y)
     if (!found) throw this.expected('a closing "')
-    return (found[1] ?? '').replace(/\\([^])/g, '$1')
+    return (found[1] ?? '').replace(/\\([\s\S])/g, '$1')
   }
 
   /** (a,b,"c,d") or {a,b}; empty is allowed. */
@@ -118,8 +118,9 @@ export class Reader {
   /** Quotes that do not end where the value ends are part of the value, as in PostgREST. */
   private tryQuoted(close: string): string | null {
     const start = this.at
-    const found = this.match(/"((?:[^"\\]|\\[^])*)"/y)
-    if (found && (this.peek(',') || this.peek(close) || this.at === this.text.length)) return (found[1] ?? '').replace(/\\([^])/g, '$1')
+    const found = this.match(/"((?:[^"\\]|\\[\s\S])*)"/y)
+    if (found && (this.peek(',') || this.peek(close) || this.at === this.text.length))
+      return (found[1] ?? '').replace(/\\([\s\S])/g, '$1')
     this.at = start
     return null
   }

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { type SQL, sql } from 'pg-sql2'
 import { type Relation, shownColumns } from './catalog.ts'
 import { RestError } from './error.ts'
-import { castSql, checkName, columnOf, columnSql, fieldSql, jsonSql, outputName, row, textSql, type Typed } from './fields.ts'
+import { castSql, checkName, columnOf, columnSql, fieldSql, jsonSql, outputName, row, type Typed, textSql } from './fields.ts'
 import type { Condition, OrderItem, Query } from './parse.ts'
 import { splitTargets } from './targets.ts'
 import { conditionSql } from './where.ts'
@@ -52,7 +52,13 @@ export function selectSql(relation: Relation, query: Query, page: Page): Stateme
     ', ',
   )
   const from = sql`${sql.identifier('api', relation.name)} ${row}`
-  const sorted = order.length > 0 ? sql` order by ${sql.join(order.map((o) => orderSql(relation, o)), ', ')}` : sql.blank
+  const sorted =
+    order.length > 0
+      ? sql` order by ${sql.join(
+          order.map((o) => orderSql(relation, o)),
+          ', ',
+        )}`
+      : sql.blank
   // The planner has to know how few rows are wanted: a limit that is a parameter counts as a tenth of all rows.
   const limit = sql` limit ${sql.literal(page.limit)}`
   const offset = page.offset > 0 ? sql` offset ${sql.value(page.offset)}::bigint` : sql.blank
@@ -70,11 +76,18 @@ export function selectSql(relation: Relation, query: Query, page: Page): Stateme
     const mine = sql`select * from ${from}${whereSql([sql`${row}.target_id = k.target_id`, ...conditions])}${sorted} limit ${some}`
     const merged = sql`from (select t.target_id from api.target t${known}) k cross join lateral (${mine}) ${row}${sorted}${limit}${offset}`
     const columns = relation.key.map((name) => sql.identifier(name))
-    if (columns.length === 0 || (targets.kind === 'each' && targets.keys.length <= fewTargets)) rows = sql`select ${wanted} ${merged}`
+    if (columns.length === 0 || (targets.kind === 'each' && targets.keys.length <= fewTargets))
+      rows = sql`select ${wanted} ${merged}`
     else {
       // Of many targets only the keys are merged: fields of rows that do not reach the page are not worked out (9 against 63 ms).
-      const keys = sql.join(columns.map((c) => sql`${row}.${c}`), ', ')
-      const same = sql.join(columns.map((c) => sql`${row}.${c} = p.${c}`), ' and ')
+      const keys = sql.join(
+        columns.map((c) => sql`${row}.${c}`),
+        ', ',
+      )
+      const same = sql.join(
+        columns.map((c) => sql`${row}.${c} = p.${c}`),
+        ' and ',
+      )
       rows = sql`select ${wanted} from (select ${keys} ${merged}) p join ${from} on ${same}${sorted}`
     }
   }
@@ -82,7 +95,10 @@ export function selectSql(relation: Relation, query: Query, page: Page): Stateme
   const total = page.count === null ? sql`null::text` : countSql(all, page.count)
   const body = {
     objects: sql`coalesce(json_agg(x.*)::text, '[]')`,
-    texts: sql`coalesce(json_agg(array[${sql.join(outputs.map((o) => sql`x.${sql.identifier(o.name)}`), ', ')}])::text, '[]')`,
+    texts: sql`coalesce(json_agg(array[${sql.join(
+      outputs.map((o) => sql`x.${sql.identifier(o.name)}`),
+      ', ',
+    )}])::text, '[]')`,
     none: sql`''`,
   }[page.shape]
   const { text, values } = sql.compile(sql`select ${body} as body, count(*)::int as n, ${total} as total from (${rows}) x`)

@@ -6,13 +6,27 @@ import { comparable, fieldSql, typeSql } from './fields.ts'
 import type { Comparison, Condition, IsValue } from './parse.ts'
 
 const operators: Record<Comparison, SQL> = {
-  eq: sql`=`, neq: sql`<>`, gt: sql`>`, gte: sql`>=`, lt: sql`<`, lte: sql`<=`,
-  like: sql`like`, ilike: sql`ilike`, match: sql`~`, imatch: sql`~*`,
-  cs: sql`@>`, cd: sql`<@`, isdistinct: sql`is distinct from`,
+  eq: sql`=`,
+  neq: sql`<>`,
+  gt: sql`>`,
+  gte: sql`>=`,
+  lt: sql`<`,
+  lte: sql`<=`,
+  like: sql`like`,
+  ilike: sql`ilike`,
+  match: sql`~`,
+  imatch: sql`~*`,
+  cs: sql`@>`,
+  cd: sql`<@`,
+  isdistinct: sql`is distinct from`,
 }
 
 const isTests: Record<IsValue, SQL> = {
-  null: sql`is null`, not_null: sql`is not null`, true: sql`is true`, false: sql`is false`, unknown: sql`is unknown`,
+  null: sql`is null`,
+  not_null: sql`is not null`,
+  true: sql`is true`,
+  false: sql`is false`,
+  unknown: sql`is unknown`,
 }
 
 export function conditionSql(relation: Relation, c: Condition): SQL {
@@ -22,7 +36,10 @@ export function conditionSql(relation: Relation, c: Condition): SQL {
 
 function positiveSql(relation: Relation, c: Condition): SQL {
   if (c.kind === 'logic') {
-    return sql`(${sql.join(c.conditions.map((inner) => sql`(${conditionSql(relation, inner)})`), c.op === 'and' ? ' and ' : ' or ')})`
+    return sql`(${sql.join(
+      c.conditions.map((inner) => sql`(${conditionSql(relation, inner)})`),
+      c.op === 'and' ? ' and ' : ' or ',
+    )})`
   }
   const field = comparable(fieldSql(relation, c.field))
   switch (c.kind) {
