@@ -52,47 +52,59 @@ interface Answer {
 }
 
 const mostKnown = 100_000
+const mostRefused = 10_000
 /** How long a refused token is not asked for again. */
 const refusedForMs = 2000
 
 export async function openAccess(url: string): Promise<Access> {
   const pool = openPool(url, { max: 2, application: 'access' })
-  const known = new Map<string, { identity: Identity | null; until: number }>()
+  const known = new Map<string, Answer>()
+  /** Refused a moment ago; apart, so that a flood of wrong tokens does not push the right ones out. */
+  const refused = new Map<string, number>()
   const stale = new Map<string, Identity>()
   const changed = new Set<() => void>()
+  let generation = 0
   const forget = () => {
-    for (const [key, entry] of known) if (entry.identity) stale.set(key, entry.identity)
+    generation++
+    if (stale.size > mostKnown) stale.clear()
+    for (const [key, { identity }] of known) stale.set(key, identity)
     known.clear()
+    refused.clear()
     for (const fn of changed) fn()
   }
   const listening = await listenTo(url, ['tmi_access'], forget, forget)
 
   const lookUp = async (key: string, ask: () => Promise<Answer | null>): Promise<Identity> => {
-    const entry = known.get(key)
-    if (entry && Date.now() < entry.until) {
-      if (entry.identity === null) throw new TmiError('TM101')
-      return entry.identity
-    }
+    const now = Date.now()
+    const before = known.get(key)
+    if (before !== undefined && now < before.until) return before.identity
+    if (now < (refused.get(key) ?? 0)) throw new TmiError('TM101')
+    const asked = generation
     let answer: Answer | null
     try {
       answer = await ask()
     } catch (cause) {
-      const before = stale.get(key)
-      if (before) return before
+      const old = stale.get(key)
+      if (old !== undefined) return old
       throw new TmiError('TM401', undefined, { cause })
     }
     stale.delete(key)
+    // An answer that was under way while access changed may be the old one: it is used once and not kept.
+    const keep = asked === generation
+    if (answer === null) {
+      if (refused.size >= mostRefused) refused.clear()
+      if (keep) refused.set(key, now + refusedForMs)
+      throw new TmiError('TM101')
+    }
     if (known.size >= mostKnown) known.clear()
-    known.set(key, answer ?? { identity: null, until: Date.now() + refusedForMs })
-    if (answer === null) throw new TmiError('TM101')
+    if (keep) known.set(key, answer)
     return answer.identity
   }
 
   const byToken = async (token: string): Promise<Identity> => {
-    if (!looksRight(token)) throw new TmiError('TM101')
-    const hash = createHash('sha256').update(token).digest()
-    const key = hash.toString('base64')
-    return await lookUp(key, async () => {
+    if (!known.has(token) && !looksRight(token)) throw new TmiError('TM101')
+    return await lookUp(token, async () => {
+      const hash = createHash('sha256').update(token).digest()
       const { rows } = await pool.query<TokenRow>({
         name: 'authenticate',
         text: 'select * from tmidb.authenticate($1)',

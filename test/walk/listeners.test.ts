@@ -3,22 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { byTime, type Json, plain, until } from './doors.ts'
-import {
-  admin,
-  doors,
-  expected,
-  fields,
-  instance,
-  live,
-  lives,
-  only,
-  reading,
-  reads,
-  start,
-  stop,
-  tokens,
-  whole,
-} from './trucks.ts'
+import { admin, doors, expected, fields, instance, lives, only, reads, start, stop, tokens, whole } from './trucks.ts'
 
 before(start)
 after(stop)

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { sleep } from '../../src/base/retry.ts'
 import { adminQuery } from '../lib/admin.ts'
 import { type Instance, startInstance } from '../lib/instance.ts'
-import { byTime, type Doors, type Json, openDoors, plain, type Socket, type Subscription, until } from './doors.ts'
+import { byTime, type Doors, type Json, openDoors, type Socket, type Subscription, until } from './doors.ts'
 
 export let instance: Instance
 export let doors: Doors
