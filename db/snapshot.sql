@@ -568,7 +568,7 @@ function tmidb.field_column(p_field text) returns text language sql immutable pa
 function tmidb.graphql_name(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 becab13b9647b4ff8b65b95e9b1267a1;
   comment: 'Name of a payload field in GraphQL.';
 
-function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb, p_most integer, p_version_id integer) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 893f552ecca5f120023c327334f13bf5;
+function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb, p_most integer, p_version_id integer) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 102616fd50689a9d38756ff75580525e;
   comment: 'Makes the next minor version of a major where the shape adds to it; returns the version_id that holds the shape.';
 
 function tmidb.has_room(p_from timestamp with time zone, p_to timestamp with time zone) returns boolean language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2e63285c28a22ab77e095d7684ef4cf1;
@@ -604,9 +604,12 @@ function tmidb.open_shard(p_shard smallint, p_created timestamp with time zone, 
   execute: tmidb_drain;
   comment: 'The last stored sequence of a shard''s stream.';
 
-function tmidb.publish_views() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 f7b99ce7b5c29a58123db9f735bb630e;
+function tmidb.publish_view(p_version tmidb.schema_version) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4a7b054a766db4aef46a0d3d353dd8c4;
+  comment: 'Makes or replaces the view of one major at this version.';
+
+function tmidb.publish_views() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 38e1da8f96137f47457cc82400cb2449;
   execute: tmidb_admin, tmidb_drain;
-  comment: 'Makes or replaces the views whose version is behind; returns how many.';
+  comment: 'Makes or replaces the views that are behind; returns how many changes it made.';
 
 function tmidb.quarantine(p_refused jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 08b41fe75440168139cbc954553835d3;
   comment: 'Keeps refused messages: [{"code", "message", "speaker", "shard", "category", "target", "raw" (base64)}].';
@@ -690,6 +693,9 @@ function tmidb.typed_row(p_category_id smallint, p_major smallint, p_data jsonb)
 function tmidb.unsubscribe(p_listener text, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 097fc3061a6e47e196023cd0fcc6c179;
   execute: tmidb_admin;
   comment: 'Takes subscriptions of a listener back; returns how many.';
+
+function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 555d0c673b8c4030164d44e27374256b;
+  comment: 'Comment of the view of one major.';
 
 function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b70f68eee142aa4df205922a2d5e6da0;
   comment: 'The statement that makes the view api.<category>_v<major>.';

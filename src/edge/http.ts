@@ -66,7 +66,8 @@ function formatOf(type: string | undefined): 'json' | 'ndjson' {
     case undefined:
     case '':
     case 'application/json':
-    case 'application/x-www-form-urlencoded':
+    case 'text/plain': // what fetch says of a string when nobody says more
+    case 'application/x-www-form-urlencoded': // and curl -d
       return 'json'
     case 'application/x-ndjson':
     case 'application/ndjson':

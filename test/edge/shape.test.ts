@@ -16,9 +16,12 @@ function category() {
 const fields = (shape: Shape) => JSON.parse(shape.descriptor) as Record<string, string>
 
 test('each kind of value has its type', () => {
-  const text = '{"a":true,"b":1,"c":1.5,"d":9007199254740993,"e":"x","f":{},"g":[],"h":1e3,"i":9007199254740992,"j":-9007199254740993,"k":null}'
-  assert.equal(category()(text).descriptor,
-    '{"a":"boolean","b":"integer","c":"number","d":"exact","e":"text","f":"json","g":"json","h":"number","i":"integer","j":"exact"}')
+  const text =
+    '{"a":true,"b":1,"c":1.5,"d":9007199254740993,"e":"x","f":{},"g":[],"h":1e3,"i":9007199254740992,"j":-9007199254740993,"k":null}'
+  assert.equal(
+    category()(text).descriptor,
+    '{"a":"boolean","b":"integer","c":"number","d":"exact","e":"text","f":"json","g":"json","h":"number","i":"integer","j":"exact"}',
+  )
 })
 
 test('fields are sorted, so the order of keys does not matter', () => {
@@ -33,7 +36,8 @@ test('the signature is the start of the SHA-256 of the descriptor', () => {
 test('a reading that fits has the very same shape', () => {
   const of = category()
   const shape = of({ a: 1.5, b: 'x', c: true })
-  for (const reading of [{ a: 1, b: 'y' }, { c: false }, {}, { b: null, a: 2 }, { c: true, b: '', a: 0 }]) assert.equal(of(reading), shape)
+  for (const reading of [{ a: 1, b: 'y' }, { c: false }, {}, { b: null, a: 2 }, { c: true, b: '', a: 0 }])
+    assert.equal(of(reading), shape)
 })
 
 test('a null field is absent', () => {
@@ -94,7 +98,13 @@ test('whatever types a hostile sender mixes, shapes come to an end', () => {
     sigs.add(of(`{${members.join(',')}}`).sig)
   }
   assert.ok(sigs.size <= mostUnions + 6, `${sigs.size}`)
-  assert.deepEqual(fields(of('{"a":{},"b":"x","c":true,"d":1,"e":12345678901234567890}')), { a: 'json', b: 'json', c: 'json', d: 'json', e: 'json' })
+  assert.deepEqual(fields(of('{"a":{},"b":"x","c":true,"d":1,"e":12345678901234567890}')), {
+    a: 'json',
+    b: 'json',
+    c: 'json',
+    d: 'json',
+    e: 'json',
+  })
 })
 
 test('fields beyond one more than 256 are left out of the shape and stay in the payload', () => {
@@ -112,11 +122,18 @@ test('only top-level fields count', () => {
 })
 
 test('with data, its fields count and an envelope name inside is a field', () => {
-  assert.deepEqual(fields(category()({ target: 'x', ts: 1, data: { ts: 'noon', target: 5, a: 1 } })), { a: 'integer', target: 'integer', ts: 'text' })
+  assert.deepEqual(fields(category()({ target: 'x', ts: 1, data: { ts: 'noon', target: 5, a: 1 } })), {
+    a: 'integer',
+    target: 'integer',
+    ts: 'text',
+  })
 })
 
 test('escaped keys are decoded, __proto__ is a field', () => {
-  assert.equal(category()('{"\\u0061\\n":1,"__proto__":2,"é":3}').descriptor, '{"__proto__":"integer","a\\n":"integer","é":"integer"}')
+  assert.equal(
+    category()('{"\\u0061\\n":1,"__proto__":2,"é":3}').descriptor,
+    '{"__proto__":"integer","a\\n":"integer","é":"integer"}',
+  )
 })
 
 test('categories do not share a union', () => {

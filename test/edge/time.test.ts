@@ -43,11 +43,40 @@ for (const [value, expected] of [
 }
 
 for (const value of [
-  '', ' ', 'now', 'infinity', '2026-01-02', '2026-01-02T03:04:05', '2026-01-02T03:04Z', '2026-13-02T03:04:05Z', '2026-00-02T03:04:05Z',
-  '2026-02-29T03:04:05Z', '1900-02-29T00:00:00Z', '2026-01-32T03:04:05Z', '2026-01-02T24:00:00Z', '2026-01-02T03:60:05Z',
-  '2026-01-02T03:04:61Z', '2026-01-02T03:04:05.Z', '2026-01-02T03:04:05Zz', '2026-01-02T03:04:05+25:00', '2026-01-02T03:04:05+1:00',
-  '2026-01-02T03:04:05+01:0', '02026-01-02T03:04:05Z', '2026-01-02T03:04:05 Z', '294277-01-01T00:00:00Z', '1.', '.5', '+5', '1e', '1e9999',
-  '0x10', '1 ', '1767323045123456789', '-', Number.NaN, Number.POSITIVE_INFINITY,
+  '',
+  ' ',
+  'now',
+  'infinity',
+  '2026-01-02',
+  '2026-01-02T03:04:05',
+  '2026-01-02T03:04Z',
+  '2026-13-02T03:04:05Z',
+  '2026-00-02T03:04:05Z',
+  '2026-02-29T03:04:05Z',
+  '1900-02-29T00:00:00Z',
+  '2026-01-32T03:04:05Z',
+  '2026-01-02T24:00:00Z',
+  '2026-01-02T03:60:05Z',
+  '2026-01-02T03:04:61Z',
+  '2026-01-02T03:04:05.Z',
+  '2026-01-02T03:04:05Zz',
+  '2026-01-02T03:04:05+25:00',
+  '2026-01-02T03:04:05+1:00',
+  '2026-01-02T03:04:05+01:0',
+  '02026-01-02T03:04:05Z',
+  '2026-01-02T03:04:05 Z',
+  '294277-01-01T00:00:00Z',
+  '1.',
+  '.5',
+  '+5',
+  '1e',
+  '1e9999',
+  '0x10',
+  '1 ',
+  '1767323045123456789',
+  '-',
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
 ]) {
   test(`${JSON.stringify(value)} is no time`, () => assert.equal(epochMicros(value), null))
 }
@@ -59,8 +88,11 @@ test('every time that Date can write is read back', () => {
 
 test('any text gives whole microseconds or null', () => {
   const pieces = fc.array(fc.constantFrom('2026', '-', '01', ':', 'T', 'Z', '.', '+', 'e', ' ', '9', 'ß'), { maxLength: 16 })
-  fc.assert(fc.property(pieces, (p) => {
-    const value = epochMicros(p.join(''))
-    assert.ok(value === null || Number.isInteger(value))
-  }), { numRuns: 2000 })
+  fc.assert(
+    fc.property(pieces, (p) => {
+      const value = epochMicros(p.join(''))
+      assert.ok(value === null || Number.isInteger(value))
+    }),
+    { numRuns: 2000 },
+  )
 })

@@ -30,7 +30,7 @@ begin
       exit;
     end if;
     v_column := tmidb.field_column(v_new.key);
-    while v_column = any(v_columns) loop v_column := left(v_column, 50) || '_' || substr(md5(v_column || v_new.key), 1, 6); end loop;
+    while v_column = any(v_columns) loop v_column := left(v_column, 10) || '_' || substr(md5(v_column || v_new.key), 1, 12); end loop;
     v_graphql := tmidb.graphql_name(v_column);
     while v_graphql = any(v_names || array['target', 'targetId', 'ts', 'digest']) loop
       v_graphql := v_graphql || '_';

@@ -1,0 +1,33 @@
+-- SPDX-License-Identifier: MIT
+-- after: view_sql
+-- One view of the API: its text, owner, grants, the trigger that takes inserts, and what its columns mean.
+create or replace function tmidb.publish_view(p_version tmidb.schema_version) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_category text := (select name from tmidb.category where category_id = p_version.category_id);
+  v_view text := v_category || '_v' || p_version.major;
+  v_field record;
+begin
+  execute tmidb.view_sql(p_version.category_id, p_version.major, p_version.fields);
+  execute format('alter view api.%I owner to tmidb_views', v_view);
+  execute format('grant select on api.%I to tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin', v_view);
+  execute format('grant insert on api.%I to tmidb_speaker, tmidb_editor, tmidb_admin', v_view);
+  execute format('create or replace trigger ingest instead of insert on api.%I
+    for each row execute function tmidb.tg_view__ingest(%L)', v_view, v_category);
+  execute format('comment on column api.%I.target is %L', v_view, 'Key of the target: the device''s own name.');
+  execute format('comment on column api.%I.target_id is %L', v_view, 'Identity of the target.');
+  execute format('comment on column api.%I.ts is %L', v_view, 'Time of the reading, RFC 3339 in UTC with microseconds.');
+  execute format('comment on column api.%I.digest is %L', v_view, 'Tells readings of one instant apart.');
+  for v_field in select f->>'name' as name, f->>'type' as type, f->>'column' as "column", f->>'graphql' as graphql
+                 from jsonb_array_elements(p_version.fields) f loop
+    execute format('comment on column api.%I.%I is %L', v_view, v_field."column",
+      format(E'@name %s\nField %s, %s.', v_field.graphql, to_json(v_field.name), v_field.type));
+  end loop;
+  insert into tmidb.published_view (category_id, major, version_id)
+  values (p_version.category_id, p_version.major, p_version.version_id)
+  on conflict (category_id, major) do update set version_id = excluded.version_id, published_at = now();
+end $$;
+
+comment on function tmidb.publish_view(tmidb.schema_version) is 'Makes or replaces the view of one major at this version.';
+revoke all on function tmidb.publish_view(tmidb.schema_version) from public;
