@@ -118,7 +118,7 @@ test('fields of any name are there, and each can be read, filtered and sorted by
   }
 })
 
-test('of two categories with one GraphQL name the older stays, the other is left out and told', async () => {
+test('two categories whose names differ in underscores only are both there; of two views that someone named alike the older stays', async () => {
   await using api = await serve(async (db) => {
     await admin(
       db,
@@ -136,6 +136,13 @@ test('of two categories with one GraphQL name the older stays, the other is left
     `select tmidb.ingest('wind', 't', '{"x": 3}')`,
     'select tmidb.publish_views()',
   )
+  await api.graphql.rebuild()
+  const [younger] = await api.db.query<{ id: number }>(`select category_id as id from tmidb.category where name = 'a__b'`)
+  const both = await api.ask(`{ aBV1 { nodes { x } } aBV1_${younger?.id} { nodes { x } } }`)
+  assert.deepEqual(both.data, { aBV1: { nodes: [{ x: 1 }] }, [`aBV1_${younger?.id}`]: { nodes: [{ x: 2 }] } })
+  assert.deepEqual(api.graphql.status().leftOut, {})
+
+  await api.db.query(`comment on view api.a__b_v1 is E'@name aBV1\\n@tmidbCategory a__b\\n@tmidbMajor 1'`)
   await api.graphql.rebuild()
   const { data } = await api.ask('{ fineV1 { nodes { x } } aBV1 { nodes { x } } windV1 { nodes { x } } }')
   assert.deepEqual(data, { fineV1: { nodes: [{ x: 1 }] }, aBV1: { nodes: [{ x: 1 }] }, windV1: { nodes: [{ x: 3 }] } })
