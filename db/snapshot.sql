@@ -607,7 +607,7 @@ function tmidb.open_shard(p_shard smallint, p_created timestamp with time zone, 
 function tmidb.publish_view(p_version tmidb.schema_version) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4a7b054a766db4aef46a0d3d353dd8c4;
   comment: 'Makes or replaces the view of one major at this version.';
 
-function tmidb.publish_views() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 38e1da8f96137f47457cc82400cb2449;
+function tmidb.publish_views() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 b137c0e5ced2205da02bfe64249ecf68;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Makes or replaces the views that are behind; returns how many changes it made.';
 
@@ -661,7 +661,7 @@ function tmidb.target_key(p_target_id uuid) returns text language sql stable sec
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Key of a target.';
 
-function tmidb.tg_schema_version__publish() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6999d7ffadd4b835bcfea447b1a22cdf;
+function tmidb.tg_schema_version__publish() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b9a45b6588ccceb338bd538ca9212261;
   comment: 'Queues the job that makes the API''s views follow the versions.';
 
 function tmidb.tg_view__ingest() returns trigger language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d7395959bd7c42ed6fefb207974f9823;

@@ -36,10 +36,13 @@ endWith(async () => {
   const rest = restHandler({ pool, catalog, access })
   await using graphql = await createGraphql({ pool: openPool(config.pg.api, { max: 10, application: 'graphql' }), access, hub })
   const follow = (): void => {
-    catalog
-      .reload()
-      .catch((e: Error) => observe({ kind: 'log', level: 'error', message: `REST keeps its last catalog: ${e.message}` }))
-    void graphql.rebuild()
+    void graphql.rebuild().then(() => {
+      if (graphql.status().lastError !== null) setTimeout(follow, 30_000).unref()
+    })
+    catalog.reload().catch((e: Error) => {
+      observe({ kind: 'log', level: 'error', message: `REST keeps its last catalog: ${e.message}` })
+      setTimeout(follow, 1000).unref()
+    })
   }
   await using _schema = await listenTo(config.pg.api, ['tmi_schema'], follow, follow)
   // What changed between building and listening.

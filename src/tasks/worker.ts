@@ -14,9 +14,9 @@ import { publishViewsTask } from './publish_views.ts'
 import type { ShardGroup } from './shard-group.ts'
 import { storeParkedTask } from './store_parked.ts'
 
-const crontab = `0 * * * * ensure_chunks ?jobKey=ensure_chunks
-* * * * * store_parked ?jobKey=store_parked
-* * * * * publish_views ?jobKey=publish_views`
+const crontab = `0 * * * * ensure_chunks
+* * * * * store_parked
+* * * * * publish_views`
 
 const stillMs = 1500
 
@@ -46,6 +46,15 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
     await pool.query(`select graphile_worker.force_unlock_workers(array(
       select distinct locked_by from graphile_worker._private_jobs where locked_by is not null))`)
     await pool.query(`update graphile_worker._private_jobs set run_at = now() where run_at > now() and key is not null`)
+  }
+
+  let parkedAt = 0
+  let parkedTimer: NodeJS.Timeout | null = null
+  const addParked = () => {
+    if (parkedTimer !== null) clearTimeout(parkedTimer)
+    parkedTimer = null
+    parkedAt = Date.now()
+    pool.query(`select graphile_worker.add_job('store_parked')`).catch(() => {})
   }
 
   const main = async (): Promise<void> => {
@@ -89,7 +98,12 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
   return {
     ended: main().finally(() => clearInterval(watchdog)),
     parked() {
-      pool.query(`select graphile_worker.add_job('store_parked', job_key => 'store_parked')`).catch(() => {})
+      // At most one job a second, without a key: a key shared with a job that is just being fetched can add nothing.
+      if (Date.now() - parkedAt < 1000) {
+        parkedTimer ??= setTimeout(addParked, 1000)
+        return
+      }
+      addParked()
     },
   }
 }

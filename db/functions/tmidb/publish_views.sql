@@ -31,7 +31,7 @@ begin
     exception when others then
       insert into tmidb.audit (kind, actor, detail)
       values ('view.failed', 'publish_views', jsonb_build_object('view', v_view, 'code', SQLSTATE, 'message', SQLERRM));
-      perform graphile_worker.add_job('publish_views', job_key => 'publish_views', run_at => now() + interval '2 s', max_attempts => 1000);
+      perform graphile_worker.add_job('publish_views', job_key => 'publish_views_again', run_at => now() + interval '2 s', max_attempts => 1000);
     end;
   end loop;
   if v_count > 0 then perform pg_notify('tmi_schema', v_count::text); end if;

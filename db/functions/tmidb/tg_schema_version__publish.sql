@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- A new version asks for its view by a job in the same transaction: DDL takes locks that a long reader could hold up, and ingest
--- must never wait for a reader.
+-- must never wait for a reader. The job has no key: add_job with the key of a job that is just being fetched can add nothing at all
+-- (its update sees the job unlocked, its insert sees it locked), and a version would stay unseen. Versions are rare; a job that
+-- finds nothing to do costs little.
 create or replace function tmidb.tg_schema_version__publish() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform graphile_worker.add_job('publish_views', job_key => 'publish_views', max_attempts => 1000, priority => -5);
+  perform graphile_worker.add_job('publish_views', max_attempts => 1000, priority => -5);
   return null;
 end $$;
 
