@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The load generator, a process of its own: raw sockets and ready-made bytes, since it shares the machine's two cores with all it
-// measures. Called with one JSON argument; prints one JSON line.
+// measures. Reads what to do as JSON from stdin; prints one JSON line.
+import { readFileSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
 
 export interface Load {
@@ -28,7 +29,7 @@ export interface Loaded {
   p99: number
 }
 
-const load = JSON.parse(process.argv[2] ?? '{}') as Load
+const load = JSON.parse(readFileSync(0, 'utf8')) as Load
 const times: number[] = []
 let acknowledged = 0
 let failed = 0

@@ -44,9 +44,10 @@ async function run(load: Partial<Load> & Pick<Load, 'kind'>): Promise<Loaded> {
     category: 'sensor',
     ...load,
   }
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'load.ts'), JSON.stringify(full)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'load.ts')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
+  child.stdin.end(JSON.stringify(full))
   let text = ''
   for await (const chunk of child.stdout) text += String(chunk)
   return JSON.parse(text) as Loaded

@@ -171,6 +171,20 @@ comment on column tmidb.ingest_cursor.stream_created is 'Birth of the stream tha
 comment on column tmidb.ingest_cursor.last_seq is 'The last message of the stream that is stored.';
 comment on column tmidb.ingest_cursor.position is 'The last position given to a row of the shard.';
 
+table tmidb.instance (
+  only_one boolean not null default true,
+  secret text not null default replace((gen_random_uuid())::text, '-'::text, ''::text),
+  constraint instance_pkey PRIMARY KEY (only_one),
+  constraint there_is_one_instance CHECK (only_one)
+) owner tmidb_owner;
+row security on tmidb.instance, forced;
+create policy admin_read on tmidb.instance for select to tmidb_admin using (true);
+create policy owner_all on tmidb.instance for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.instance to tmidb_admin;
+comment on table tmidb.instance is 'What this database knows of itself.';
+comment on column tmidb.instance.only_one is 'Keeps the table at one row.';
+comment on column tmidb.instance.secret is 'Part of the channel names by which its processes wake each other.';
+
 table tmidb.ledger (
   speaker_id bigint not null,
   shard smallint not null,
@@ -511,6 +525,10 @@ function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind te
 function tmidb.base62(p_number numeric, p_digits integer) returns text language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cfce8471856c836ff9fa3d182ff46ccc;
   comment: 'The last digits of a number in base 62.';
 
+function tmidb.channel(p_kind text) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 782bb612aca137059b2afa5898e2ddf3;
+  execute: tmidb_api, tmidb_drain, tmidb_edge;
+  comment: 'Name of the notification channel for obs, access or schema.';
+
 function tmidb.check_reading(p_category text, p_target text, p_data jsonb) returns void language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 dfe535537c9a3238fc7e1aff1bdfe5fd;
   comment: 'Raises what is wrong with a reading, in the words of tmidb.error_code.';
 
@@ -521,7 +539,7 @@ function tmidb.class_of(p_listener_id bigint) returns bigint language sql volati
 function tmidb.class_of_rules(p_rules jsonb) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d0b671f95b9b617f190dc15a8e70964e;
   comment: 'class_id of a set of rules.';
 
-function tmidb.classify(p_listener_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9a1b3f4d9e8d6e0088a856076f841d7a;
+function tmidb.classify(p_listener_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0b59164f8cba74f762507cf030bb2e4e;
   comment: 'Recomputes the permission class of a listener from its subscriptions.';
 
 function tmidb.crc32(p_bytes bytea) returns bigint language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 64a35f8fb9c6cf5eb5209ca37437de72;
@@ -535,7 +553,7 @@ function tmidb.create_listener(p_name text) returns text language plpgsql volati
   execute: tmidb_admin;
   comment: 'Makes a listener and returns its token, shown once; subscribe it with tmidb.subscribe.';
 
-function tmidb.create_login(p_kind text, p_name text, p_password text) returns name language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4363be5b884a4699e17e55b8c3a27465;
+function tmidb.create_login(p_kind text, p_name text, p_password text) returns name language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3b673b4851f9e7f830e301c806abf951;
   execute: tmidb_admin;
   comment: 'Gives a listener or speaker a PostgreSQL login of its own name.';
 
@@ -551,7 +569,7 @@ function tmidb.create_token(p_kind text, p_name text, p_label text DEFAULT NULL:
   execute: tmidb_admin;
   comment: 'Makes a token for a speaker or listener and returns it, once.';
 
-function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c3587458e1814cb7f629abfa4119d2eb;
+function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9c71dcbd1fb33e68abeaa78f3c5b0389;
   comment: 'Finds or makes the schema version of a shape {"field": "type"}; returns version_id.';
 
 function tmidb.ensure_chunks() returns integer language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c76e769e136d072274e53bf30108e81c;
@@ -562,13 +580,13 @@ function tmidb.fanout(p_from bigint[], p_upto bigint[], p_classes bigint[], p_lo
   execute: tmidb_api;
   comment: 'Events between two vectors of positions, each with the permission classes that may see it and the fields they may see.';
 
-function tmidb.field_column(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d0f47feb76c133abc8adfa88856d8b18;
+function tmidb.field_column(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ef34c1f2b376484beb12dcfc5a2042dd;
   comment: 'Name of the view column that shows a payload field.';
 
 function tmidb.graphql_name(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 becab13b9647b4ff8b65b95e9b1267a1;
   comment: 'Name of a payload field in GraphQL.';
 
-function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb, p_most integer, p_version_id integer) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 102616fd50689a9d38756ff75580525e;
+function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb, p_most integer, p_version_id integer) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0707050bf1254406007a8a7be9d669ce;
   comment: 'Makes the next minor version of a major where the shape adds to it; returns the version_id that holds the shape.';
 
 function tmidb.has_room(p_from timestamp with time zone, p_to timestamp with time zone) returns boolean language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2e63285c28a22ab77e095d7684ef4cf1;
@@ -597,17 +615,17 @@ function tmidb.live_heads() returns bigint[] language sql stable security define
   execute: tmidb_api;
   comment: 'Positions of the eight shards.';
 
-function tmidb.make_chunk(p_ts timestamp with time zone) returns boolean language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set TimeZone=UTC owner tmidb_owner md5 bfdf58807944d051265ec336464455b1;
+function tmidb.make_chunk(p_ts timestamp with time zone) returns boolean language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set TimeZone=UTC owner tmidb_owner md5 655f38fee9da738a2be03fb045809ede;
   comment: 'Makes room in ts_obs for a moment; false if there was room.';
 
 function tmidb.open_shard(p_shard smallint, p_created timestamp with time zone, p_first_seq bigint) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2693aff725bd21d5c3358c1bcebd9f8e;
   execute: tmidb_drain;
   comment: 'The last stored sequence of a shard''s stream.';
 
-function tmidb.publish_view(p_version tmidb.schema_version) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4a7b054a766db4aef46a0d3d353dd8c4;
+function tmidb.publish_view(p_version tmidb.schema_version) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 de76a76bb9a6133c2ff2cd0b08143127;
   comment: 'Makes or replaces the view of one major at this version.';
 
-function tmidb.publish_views() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 b137c0e5ced2205da02bfe64249ecf68;
+function tmidb.publish_views() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 05e5640a241a968af2d58eead08b3269;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Makes or replaces the views that are behind; returns how many changes it made.';
 
@@ -618,11 +636,11 @@ function tmidb.record_audit(p_kind text, p_actor text, p_detail jsonb) returns v
   execute: tmidb_api, tmidb_edge;
   comment: 'Adds an audit row.';
 
-function tmidb.revoke_token(p_token text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0188cb485285c0ffea9c6d0b2fe5cce5;
+function tmidb.revoke_token(p_token text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 18ddc4c08a9ea31d01c6baed19802ddc;
   execute: tmidb_admin;
   comment: 'Revokes the token of this text or prefix; returns how many.';
 
-function tmidb.row_payload(p_category text, p_major smallint, p_row jsonb) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 147d8903e1deebf2d575d775dc14b58b;
+function tmidb.row_payload(p_category text, p_major smallint, p_row jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 473cb3ea88bc89141a9c336b27583a88;
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Payload of a view''s row.';
 
@@ -640,7 +658,7 @@ function tmidb.shard_of(p_key text) returns smallint language sql immutable para
 function tmidb.speaker_id() returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3c26ef410ab39ea8a81b3d65aa2f5345;
   comment: 'The speaker as which the one who asks writes; TM102 if none.';
 
-function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan owner tmidb_owner md5 7d3219a0b7c7effcf67fc3879e8059f8;
+function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off owner tmidb_owner md5 6a86b82fb1d4a5b50556fd57705a5415;
   comment: 'Stores a batch of readings in one transaction; returns {"stored", "duplicate", "quarantined"}.';
 
 function tmidb.store_json(p_rows jsonb) returns jsonb language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b4069cb75aaae511013175c4012674f1;
@@ -664,7 +682,7 @@ function tmidb.target_key(p_target_id uuid) returns text language sql stable sec
 function tmidb.tg_schema_version__publish() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b9a45b6588ccceb338bd538ca9212261;
   comment: 'Queues the job that makes the API''s views follow the versions.';
 
-function tmidb.tg_view__ingest() returns trigger language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d7395959bd7c42ed6fefb207974f9823;
+function tmidb.tg_view__ingest() returns trigger language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 95f12dbdf44edc015850ea5d5f4c0edb;
   comment: 'Turns an inserted row of a view into a reading.';
 
 function tmidb.to_boolean(p_value jsonb) returns boolean language sql immutable parallel safe owner tmidb_owner md5 373107824b39784e9cdee608d857b30a;
@@ -694,10 +712,10 @@ function tmidb.unsubscribe(p_listener text, p_category text DEFAULT NULL::text, 
   execute: tmidb_admin;
   comment: 'Takes subscriptions of a listener back; returns how many.';
 
-function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 555d0c673b8c4030164d44e27374256b;
+function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 27526f3e4a53fbc37e608664445a76df;
   comment: 'Comment of the view of one major.';
 
-function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b70f68eee142aa4df205922a2d5e6da0;
+function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b570c704a4f6073e789853adc98e1368;
   comment: 'The statement that makes the view api.<category>_v<major>.';
 
 function tmidb.visible_categories() returns TABLE(category text, columns text[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0777a8f66ddfe706f1ac525a1b06d83c;

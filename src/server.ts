@@ -44,7 +44,7 @@ endWith(async () => {
       setTimeout(follow, 1000).unref()
     })
   }
-  await using _schema = await listenTo(config.pg.api, ['tmi_schema'], follow, follow)
+  await using _schema = await listenTo(config.pg.api, ['schema'], follow, follow)
   // What changed between building and listening.
   follow()
 

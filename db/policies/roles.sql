@@ -32,11 +32,21 @@ grant tmidb_admin to admin;
 do $$
 begin
   execute format('revoke all on database %I from public', current_database());
-  execute format('grant connect, temporary on database %I to tmidb_owner, tmidb_api, tmidb_edge, tmidb_drain, tmidb_worker,
+  execute format('grant connect on database %I to tmidb_owner, tmidb_api, tmidb_edge, tmidb_drain, tmidb_worker,
     tmidb_speaker, tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin', current_database());
-  execute format('grant create on database %I to tmidb_admin', current_database());
+  execute format('grant create, temporary on database %I to tmidb_admin', current_database());
 end $$;
 revoke create on schema public from public;
+-- Large objects belong to nobody's rights here and would fill the disk.
+do $$
+declare
+  f regprocedure;
+begin
+  for f in select oid::regprocedure from pg_proc where pronamespace = 'pg_catalog'::regnamespace
+           and proname in ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_put', 'lo_open', 'lowrite', 'lo_import') loop
+    execute format('revoke execute on function %s from public', f);
+  end loop;
+end $$;
 
 create schema if not exists tmidb authorization tmidb_owner;
 create schema if not exists tmidb_parts authorization tmidb_owner;

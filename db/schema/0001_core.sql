@@ -2,6 +2,16 @@
 -- Up Migration
 -- Categories, their schema versions and the shapes that map to them; targets; speakers, listeners and what they may do.
 
+create table tmidb.instance (
+  only_one boolean primary key default true,
+  secret text not null default replace(gen_random_uuid()::text, '-', ''),
+  constraint there_is_one_instance check (only_one)
+);
+insert into tmidb.instance default values;
+comment on table tmidb.instance is 'What this database knows of itself.';
+comment on column tmidb.instance.only_one is 'Keeps the table at one row.';
+comment on column tmidb.instance.secret is 'Part of the channel names by which its processes wake each other.';
+
 create table tmidb.category (
   category_id smallint generated always as identity primary key,
   name text not null,
@@ -206,4 +216,4 @@ comment on column tmidb.token.revoked_at is 'From when on it opens nothing, beca
 
 -- Down Migration
 drop table tmidb.token, tmidb.account, tmidb.speaker, tmidb.listener_subscriptions, tmidb.listener, tmidb.permission_class,
-  tmidb.target, tmidb.published_view, tmidb.shape, tmidb.schema_version, tmidb.category cascade;
+  tmidb.target, tmidb.published_view, tmidb.shape, tmidb.schema_version, tmidb.category, tmidb.instance cascade;

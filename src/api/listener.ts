@@ -76,5 +76,5 @@ function latestOf(view: Relation, visible: Visible): SQL {
       ${row}.target, ${row}.ts, ${data} as data
     from (select t.target_id from api.target t order by t.key limit ${sql.literal(targetsLookedAt)}) k
     cross join lateral (select * from ${sql.identifier('api', view.name)} ${row} where ${row}.target_id = k.target_id
-      order by ${row}.ts desc, ${row}.digest desc limit 1) ${row} order by ${row}.ts desc limit ${sql.literal(latestCount)})`
+      order by ${row}.ts desc, ${row}.reading_id desc limit 1) ${row} order by ${row}.ts desc limit ${sql.literal(latestCount)})`
 }

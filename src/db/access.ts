@@ -48,7 +48,10 @@ interface TokenRow {
 
 interface Answer {
   identity: Identity
+  /** When to ask again. */
   until: number
+  /** Whether that is the end of the token. */
+  expires?: boolean
 }
 
 const mostKnown = 100_000
@@ -72,7 +75,23 @@ export async function openAccess(url: string): Promise<Access> {
     refused.clear()
     for (const fn of changed) fn()
   }
-  const listening = await listenTo(url, ['tmi_access'], forget, forget)
+  /** A token that expires ends what it has open, like one that is revoked. */
+  let expiry: { at: number; timer: NodeJS.Timeout } | null = null
+  const watchExpiry = (at: number): void => {
+    if (expiry !== null && expiry.at <= at) return
+    if (expiry !== null) clearTimeout(expiry.timer)
+    // Timers take at most 24 days; one that is early looks again.
+    const timer = setTimeout(
+      () => {
+        expiry = null
+        forget()
+      },
+      Math.min(Math.max(at - Date.now(), 0) + 20, 2_000_000_000),
+    )
+    timer.unref()
+    expiry = { at, timer }
+  }
+  const listening = await listenTo(url, ['access'], forget, forget)
 
   const lookUp = async (key: string, ask: () => Promise<Answer | null>): Promise<Identity> => {
     const now = Date.now()
@@ -97,7 +116,10 @@ export async function openAccess(url: string): Promise<Access> {
       throw new TmiError('TM101')
     }
     if (known.size >= mostKnown) known.clear()
-    if (keep) known.set(key, answer)
+    if (keep) {
+      known.set(key, answer)
+      if (answer.expires) watchExpiry(answer.until)
+    }
     return answer.identity
   }
 
@@ -112,7 +134,8 @@ export async function openAccess(url: string): Promise<Access> {
       })
       const row = rows[0]
       if (!row) return null
-      return { identity: identityOf(row), until: row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY }
+      const until = row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY
+      return { identity: identityOf(row), until, expires: row.expires_at !== null }
     })
   }
 
@@ -161,6 +184,7 @@ export async function openAccess(url: string): Promise<Access> {
       await pool.query('select tmidb.record_audit($1, $2, $3)', [kind, actor, JSON.stringify(detail)])
     },
     async [Symbol.asyncDispose]() {
+      if (expiry !== null) clearTimeout(expiry.timer)
       await listening[Symbol.asyncDispose]()
       await pool.end()
     },

@@ -9,10 +9,11 @@ export interface Listening extends AsyncDisposable {
   readonly connected: boolean
 }
 
+/** kinds: obs, access, schema; tmidb.channel knows the names. */
 export async function listenTo(
   url: string,
-  channels: string[],
-  on: (channel: string, payload: string) => void,
+  kinds: ('obs' | 'access' | 'schema')[],
+  on: (payload: string) => void,
   onGap: () => void,
 ): Promise<Listening> {
   const ended = new AbortController()
@@ -34,10 +35,11 @@ export async function listenTo(
     }
     c.on('error', lost)
     c.on('end', lost)
-    c.on('notification', (n) => on(n.channel, n.payload ?? ''))
+    c.on('notification', (n) => on(n.payload ?? ''))
     try {
       await c.connect()
-      await c.query(channels.map((name) => `listen ${pg.escapeIdentifier(name)}`).join(';'))
+      const { rows } = await c.query<{ name: string }>('select tmidb.channel(k) as name from unnest($1::text[]) k', [kinds])
+      await c.query(rows.map(({ name }) => `listen ${pg.escapeIdentifier(name)}`).join(';'))
     } catch (e) {
       c.removeAllListeners('end')
       await c.end().catch(() => {})

@@ -43,6 +43,8 @@ export async function ensureDatabase(url: string): Promise<boolean> {
     const found = await client.query('select from pg_database where datname = $1', [name])
     if (found.rowCount) return false
     await client.query(`create database ${client.escapeIdentifier(name)}`)
+    // The server is ours alone: its other databases are nobody's business.
+    await client.query('revoke connect, temporary on database postgres, template1 from public')
     return true
   })
 }

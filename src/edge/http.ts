@@ -41,7 +41,10 @@ async function receive(intake: Intake, req: IncomingMessage, url: string): Promi
   if (identity.kind === 'anonymous') throw new TmiError('TM100')
   const format = formatOf(req.headers['content-type'])
   let body = await bodyOf(req)
-  if (req.headers['content-encoding'] === 'gzip') body = await unzipped(body)
+  const encoding = req.headers['content-encoding'] ?? 'identity'
+  if (encoding === 'gzip') body = await unzipped(body)
+  else if (encoding !== 'identity')
+    throw new TmiError('TM219', `The content encoding ${encoding.slice(0, 40)} is not understood; gzip is.`)
   const key = req.headers['idempotency-key']
   return await intake.take({ identity, category, target, body, format, mid: typeof key === 'string' ? midOf(key) : null })
 }

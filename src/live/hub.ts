@@ -204,9 +204,13 @@ export async function openHub(url: string, access: Access): Promise<Hub> {
   const offChange = access.onChange(() => void inTurn(recheck).catch(() => {}))
   const listening = await listenTo(
     url,
-    ['tmi_obs'],
-    (_channel, payload) => {
-      const [from, to, places] = payload.split(' ') as [string, string, string]
+    ['obs'],
+    (payload) => {
+      const [from, to, places] = payload.split(' ')
+      if (from === undefined || to === undefined || places === undefined) {
+        blind = true
+        return wake()
+      }
       if (low === null || from < low) low = low === '-infinity' ? low : from
       if (high === null || to > high) high = high === 'infinity' ? high : to
       const next = [...wanted]

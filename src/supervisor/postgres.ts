@@ -67,6 +67,8 @@ function settings(options: PostgresOptions): string[] {
     password_encryption: 'scram-sha-256',
     idle_in_transaction_session_timeout: 0,
     log_destination: 'stderr',
+    // A statement that fails may hold a password or a token.
+    log_min_error_statement: 'panic',
     logging_collector: 'off',
     // The same file lies under different time zones in different containers; the log and the API speak UTC.
     log_timezone: 'UTC',

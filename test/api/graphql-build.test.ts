@@ -65,7 +65,7 @@ test('fields of any name are there, and each can be read, filtered and sorted by
     'target_id',
     'targetId',
     'ts',
-    'digest',
+    'reading_id',
     'cursor',
     'category',
     'version',

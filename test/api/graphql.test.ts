@@ -117,7 +117,7 @@ test('the next page of a target goes on in the index', async () => {
   const { text, values } = await statementOf(
     `{ sensorV1(target: "truck-17", orderBy: TS_DESC, first: 20, after: "${first.data.sensorV1.pageInfo.endCursor}") { nodes { ts } } }`,
   )
-  assert.ok(/"Index Cond": ?"[^"]*ROW\(ts, target_id, digest\) < ROW/.test(await explain(text, values)))
+  assert.ok(/"Index Cond": ?"[^"]*ROW\(ts, target_id, reading_id\) < ROW/.test(await explain(text, values)))
 })
 
 test('without a token: 401 TM100; with a wrong one: 401 TM101', async () => {
@@ -199,13 +199,13 @@ test('a value that PostgreSQL does not take is told with its code', async () => 
   assert.equal(errors?.[0]?.extensions?.code, '22007')
 })
 
-test('the introspection that tools send is answered, and shows no digest, no node id and no mutation', async () => {
+test('the introspection that tools send is answered, and shows no reading_id, no node id and no mutation', async () => {
   const { getIntrospectionQuery } = await import('graphql')
   const { status, data } = await api.ask(getIntrospectionQuery())
   assert.equal(status, 200)
   assert.equal(data.__schema.mutationType, null)
   const sdl = api.graphql.sdl()
-  assert.doesNotMatch(sdl, /digest|nodeId|interface Node/i)
+  assert.doesNotMatch(sdl, /reading_id|nodeId|interface Node/i)
   assert.match(sdl, /ts: Datetime!/)
 })
 

@@ -83,7 +83,7 @@ test("types, formats and descriptions are the columns' own", async () => {
   assert.deepEqual(p.temperature, { type: ['number', 'null'], format: 'double', description: 'Field "temperature", number.' })
   assert.deepEqual([p.ts?.type, p.ts?.format], ['string', 'date-time'])
   assert.deepEqual([p.serial?.type, p.serial?.format], [['string', 'null'], 'decimal'])
-  assert.equal(p.digest, undefined)
+  assert.equal(p.reading_id, undefined)
 })
 
 test('every reference leads somewhere and every operation has a name of its own', async () => {

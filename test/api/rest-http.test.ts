@@ -125,7 +125,7 @@ const word = fc.constantFrom(
   'ts',
   'moving',
   'serial',
-  'digest',
+  'reading_id',
   '&',
   '=',
   '.',

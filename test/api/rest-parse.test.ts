@@ -17,12 +17,12 @@ const column = (name: string, type: string, short = type) => ({
 const relation = makeCatalog([
   {
     name: 'sensor_v1',
-    comment: '@primaryKey target_id,ts,digest\n@tmidbCategory sensor\n@tmidbMajor 1\nReadings.',
+    comment: '@primaryKey target_id,ts,reading_id\n@tmidbCategory sensor\n@tmidbMajor 1\nReadings.',
     columns: [
       column('target', 'text'),
       column('target_id', 'uuid'),
       column('ts', 'timestamp with time zone', 'timestamptz'),
-      column('digest', 'bigint', 'int8'),
+      column('reading_id', 'bigint', 'int8'),
       column('temperature', 'double precision', 'float8'),
       column('gps.lat', 'double precision', 'float8'),
       column('meta', 'jsonb'),

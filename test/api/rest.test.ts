@@ -17,13 +17,13 @@ const temperatures = (answer: { data: unknown; error: unknown }): (number | null
   return (answer.data as { temperature: number | null }[]).map((r) => r.temperature)
 }
 
-test('select=* gives target, target_id, ts and the fields, newest first, without digest', async () => {
+test('select=* gives target, target_id, ts and the fields, newest first, without reading_id', async () => {
   const { data, error, status } = await sensor().select()
   assert.equal(error, null)
   assert.equal(status, 200)
   assert.equal(data?.length, 7)
   assert.deepEqual(Object.keys(data?.[0] ?? {}).slice(0, 3), ['target', 'target_id', 'ts'])
-  assert.ok(!('digest' in (data?.[0] ?? {})))
+  assert.ok(!('reading_id' in (data?.[0] ?? {})))
   assert.deepEqual(temperatures({ data, error }), [null, 22.5, -3, 21, 5, 20.5, 19])
 })
 
@@ -33,9 +33,9 @@ test('times are RFC 3339 in UTC with microseconds', async () => {
 })
 
 test('exact numbers and bigints are text, so that nothing is rounded', async () => {
-  const { data } = await sensor().select('serial,digest').eq('temperature', 20.5).single()
+  const { data } = await sensor().select('serial,reading_id').eq('temperature', 20.5).single()
   assert.equal(data?.serial, '9007199254740993')
-  assert.match(data?.digest, /^-?\d+$/)
+  assert.match(data?.reading_id, /^-?\d+$/)
 })
 
 test('select takes some columns, in the order asked', async () => {

@@ -30,7 +30,7 @@ export async function lintedDatabase(): Promise<TestDatabase> {
   const db = await testDatabase()
   await db.query(`
     select tmidb.create_listener('${lintLogin}');
-    select tmidb.create_login('listener', '${lintLogin}', 'lint');
+    select tmidb.create_login('listener', '${lintLogin}', 'lint-password');
     select tmidb.ingest('sensor', 'truck-17', '{"temperature": 21.5, "status": "ok", "lat": 1, "lon": 2}');
     select tmidb.ingest('sensor', 'truck-17', '{"temperature": "warm"}');
     select tmidb.ingest('log', 'truck-17', '{"한글": true, "nested": {"a": 1}, "target": "x"}');

@@ -46,12 +46,12 @@ test('what an administrator inserts by SQL reaches the listeners live and throug
 })
 
 test('a speaker writes by SQL as itself', async () => {
-  await admin(`select tmidb.create_speaker('writer', 'truck-1'), tmidb.create_login('speaker', 'writer', 'pw-w')`)
+  await admin(`select tmidb.create_speaker('writer', 'truck-1'), tmidb.create_login('speaker', 'writer', 'password-w')`)
   const insert = (target: string, n: number) =>
     `insert into api.sensor_v1 (target, ts, temperature) values ('${target}', '${at(n)}', ${n + 0.5})`
-  await doors.sql('writer', 'pw-w', insert('truck-1', 14))
-  await assert.rejects(doors.sql('writer', 'pw-w', insert('truck-2', 15)), { code: 'TM102' })
-  await assert.rejects(doors.sql('writer', 'pw-w', 'select from api.sensor_v1'), { code: '42501' })
+  await doors.sql('writer', 'password-w', insert('truck-1', 14))
+  await assert.rejects(doors.sql('writer', 'password-w', insert('truck-2', 15)), { code: 'TM102' })
+  await assert.rejects(doors.sql('writer', 'password-w', 'select from api.sensor_v1'), { code: '42501' })
   expected.a.push(only('truck-1', 14))
   await sameEverywhere()
 })

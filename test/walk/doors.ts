@@ -178,7 +178,7 @@ export function openDoors(connection: Connection): Doors {
 export function plain(row: Json): Json {
   const {
     target_id: _id,
-    digest: _digest,
+    reading_id: _digest,
     type: _type,
     cursor: _cursor,
     category: _category,

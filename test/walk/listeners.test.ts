@@ -107,7 +107,7 @@ test('GraphQL: a hidden field cannot be filtered or sorted by, and others’ tar
 })
 
 test('psql: neither conditions, nor counts, nor settings, nor functions of its own tell a listener more', async () => {
-  const asA = <T>(...statements: string[]) => doors.sql<T>('a', 'pw-a', ...statements)
+  const asA = <T>(...statements: string[]) => doors.sql<T>('a', 'password-a', ...statements)
   assert.deepEqual(
     await asA(
       `select count(*)::int as n, count(note)::int as notes, max(humidity) as most, count(*) filter (where note = 'n1')::int as found from api.sensor_v1`,

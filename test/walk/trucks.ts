@@ -41,7 +41,7 @@ export async function start(): Promise<void> {
   admin = adminQuery(instance.connection.postgres) as typeof admin
   tokens.a = await listener('a', `'sensor', array['truck-1', 'truck-2'], array['temperature']`)
   tokens.b = await listener('b', `'sensor', array['truck-3', 'truck/4']`)
-  for (const name of ['a', 'b']) await admin(`select tmidb.create_login('listener', '${name}', 'pw-${name}')`)
+  for (const name of ['a', 'b']) await admin(`select tmidb.create_login('listener', '${name}', 'password-${name}')`)
   // Somebody else's readings, which also make the views.
   await doors.send('sensor/other', { ts: at(0), ...reading(0) })
   await doors.send('log/truck-1', { ts: at(0), line: 'private' })
@@ -109,7 +109,12 @@ export const reads: Record<string, (name: 'a' | 'b') => Promise<Json[]>> = {
       .nodes,
   psql: async (name) =>
     (
-      await doors.sql<{ row: Json }>(name, `pw-${name}`, `set timezone = 'UTC'`, 'select to_jsonb(v) as row from api.sensor_v1 v')
+      await doors.sql<{ row: Json }>(
+        name,
+        `password-${name}`,
+        `set timezone = 'UTC'`,
+        'select to_jsonb(v) as row from api.sensor_v1 v',
+      )
     ).map((r) => r.row),
 }
 

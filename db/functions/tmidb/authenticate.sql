@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Whose token this is. The doors keep the answer until tmi_access is notified.
+-- Whose token this is. The doors keep the answer until the channel access is notified.
 create or replace function tmidb.authenticate(p_hash bytea)
 returns table (token_id bigint, kind text, name text, speaker_id bigint, listener_id bigint, target text, may_create boolean, expires_at timestamptz)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -15,7 +15,7 @@ begin
     select distinct 't/' || coalesce(target_id::text, '*'), '1'::jsonb
     from tmidb.listener_subscriptions where listener_id = p_listener_id) r;
   update tmidb.listener set class_id = tmidb.class_of_rules(v_rules) where listener_id = p_listener_id;
-  perform pg_notify('tmi_access', 'listener ' || p_listener_id);
+  perform pg_notify(tmidb.channel('access'), 'listener ' || p_listener_id);
 end $$;
 
 comment on function tmidb.classify(bigint) is 'Recomputes the permission class of a listener from its subscriptions.';

@@ -13,6 +13,9 @@ begin
         union all select from tmidb.speaker where p_kind = 'speaker' and role_name = p_name)) then
     raise exception 'There is a PostgreSQL role named % already.', quote_literal(p_name) using errcode = 'TM106', hint = 'Choose another name.';
   end if;
+  if length(coalesce(p_password, '')) < 8 then
+    raise exception 'The password is too short.' using errcode = 'TM303', hint = 'Use at least 8 characters.';
+  end if;
   if p_kind = 'listener' then
     update tmidb.listener set role_name = p_name where listener_id = tmidb.listener_named(p_name);
   else
@@ -27,6 +30,8 @@ begin
   execute format('alter role %I password %L', p_name, p_password);
   execute format('alter role %I set search_path = api, tmidb', p_name);
   execute format('alter role %I set statement_timeout = %L', p_name, '30s');
+  execute format('alter role %I set idle_in_transaction_session_timeout = %L', p_name, '30s');
+  execute format('alter role %I connection limit 10', p_name);
   execute format('grant %I to %I', 'tmidb_' || p_kind, p_name);
   return p_name;
 end $$;

@@ -18,7 +18,8 @@ declare
   v_lat text;
   v_lon text;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('tmidb.discover', p_category_id));
+  -- Row and table locks, not advisory ones: those anybody with a login could hold.
+  perform from tmidb.category where category_id = p_category_id for update;
   select version_id into v_version from tmidb.shape where category_id = p_category_id and sig = p_sig;
   if found then return v_version; end if;
 

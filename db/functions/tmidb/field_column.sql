@@ -5,7 +5,7 @@ create or replace function tmidb.field_column(p_field text) returns text
 language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when p_field in ('', 'target', 'target_id', 'ts', 'digest') then 'data_' || p_field
+    when p_field in ('', 'target', 'target_id', 'ts', 'reading_id') then 'data_' || p_field
     when octet_length(p_field) > 63 then left(p_field, 12) || '_' || substr(md5(p_field), 1, 12)
     else p_field
   end

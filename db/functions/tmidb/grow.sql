@@ -32,7 +32,7 @@ begin
     v_column := tmidb.field_column(v_new.key);
     while v_column = any(v_columns) loop v_column := left(v_column, 10) || '_' || substr(md5(v_column || v_new.key), 1, 12); end loop;
     v_graphql := tmidb.graphql_name(v_column);
-    while v_graphql = any(v_names || array['target', 'targetId', 'ts', 'digest']) loop
+    while v_graphql = any(v_names || array['target', 'targetId', 'ts', 'readingId']) loop
       v_graphql := v_graphql || '_';
     end loop;
     v_columns := v_columns || v_column;

@@ -13,7 +13,7 @@ declare
   v_name text;
   v_leaf text;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('tmidb.make_chunk', 0));
+  lock table tmidb.chunk in share row exclusive mode;
   if exists (select from tmidb.chunk where from_ts <= p_ts and to_ts > p_ts) then return false; end if;
   foreach v_unit in array case when p_ts < now() - interval '2 years' then array['year', 'month', 'day']
                                when p_ts < now() - interval '31 days' then array['month', 'day'] else array['day'] end loop

@@ -18,7 +18,7 @@ begin
   execute format('comment on column api.%I.target is %L', v_view, 'Key of the target: the device''s own name.');
   execute format('comment on column api.%I.target_id is %L', v_view, 'Identity of the target.');
   execute format('comment on column api.%I.ts is %L', v_view, 'Time of the reading, RFC 3339 in UTC with microseconds.');
-  execute format('comment on column api.%I.digest is %L', v_view, 'Tells readings of one instant apart.');
+  execute format('comment on column api.%I.reading_id is %L', v_view, 'Number of the reading: tells readings of one instant apart.');
   for v_field in select f->>'name' as name, f->>'type' as type, f->>'column' as "column", f->>'graphql' as graphql
                  from jsonb_array_elements(p_version.fields) f loop
     execute format('comment on column api.%I.%I is %L', v_view, v_field."column",

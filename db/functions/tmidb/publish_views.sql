@@ -13,7 +13,7 @@ declare
   v_comment text;
   v_count int := 0;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('tmidb.publish_views', 0));
+  lock table tmidb.published_view in share row exclusive mode;
   for v_version in select distinct on (category_id, major) * from tmidb.schema_version order by category_id, major, minor desc loop
     select name || '_v' || v_version.major into v_view from tmidb.category where category_id = v_version.category_id;
     select max(major) into v_newest from tmidb.schema_version where category_id = v_version.category_id;
@@ -34,7 +34,7 @@ begin
       perform graphile_worker.add_job('publish_views', job_key => 'publish_views_again', run_at => now() + interval '2 s', max_attempts => 1000);
     end;
   end loop;
-  if v_count > 0 then perform pg_notify('tmi_schema', v_count::text); end if;
+  if v_count > 0 then perform pg_notify(tmidb.channel('schema'), v_count::text); end if;
   return v_count;
 end $$;
 

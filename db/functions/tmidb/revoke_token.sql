@@ -15,7 +15,7 @@ begin
   get diagnostics v_count = row_count;
   if v_count > 0 then
     insert into tmidb.audit (kind, actor, detail) values ('token.revoked', session_user, jsonb_build_object('prefix', left(p_token, 17)));
-    perform pg_notify('tmi_access', 'token');
+    perform pg_notify(tmidb.channel('access'), 'token');
   end if;
   return v_count;
 end $$;

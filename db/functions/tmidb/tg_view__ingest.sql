@@ -8,6 +8,9 @@ declare
   v_row jsonb := to_jsonb(NEW);
   v_data jsonb;
 begin
+  if NEW.ts > now() + interval '1 day' or NEW.ts < '1900-01-01Z' then
+    raise exception 'The time of the reading is out of range.' using errcode = 'TM216', hint = 'From 1900 to one day ahead.';
+  end if;
   v_data := tmidb.row_payload(TG_ARGV[0], regexp_replace(TG_TABLE_NAME, '^.*_v', '')::smallint, v_row);
   perform tmidb.ingest(TG_ARGV[0], coalesce(NEW.target, tmidb.target_key(NEW.target_id)), v_data, coalesce(NEW.ts, now()));
   return NEW;

@@ -121,7 +121,7 @@ function checked(argument: string, value: unknown): number | null {
   return (value as number | null | undefined) ?? null
 }
 
-/** The rest of the key behind what was asked for, in its direction: (ts, target_id, digest) backwards is the index backwards. */
+/** The rest of the key behind what was asked for, in its direction: (ts, target_id, reading_id) backwards is the index backwards. */
 function completeOrder(asked: unknown, key: readonly string[], named: ReadonlyMap<string, string>) {
   const orders = (Array.isArray(asked) ? asked : []).filter((o): o is string => typeof o === 'string')
   return (query: PgSelectQueryBuilder) => {
@@ -134,7 +134,7 @@ function completeOrder(asked: unknown, key: readonly string[], named: ReadonlyMa
   }
 }
 
-// A sub-select that runs once, so that the planner sees one target_id and walks (target_id, category_id, ts, digest).
+// A sub-select that runs once, so that the planner sees one target_id and walks (target_id, category_id, ts, reading_id).
 function ofTarget(_: unknown, $connection: unknown, value: FieldArg): void {
   value.apply(
     ($connection as Connection).getSubplan() as never,

@@ -4,11 +4,11 @@
 import type {} from 'postgraphile'
 import { execute, subscribe } from 'postgraphile/grafast'
 import type { GrafservBase, NormalizedRequestDigest, RequestDigest, Result } from 'postgraphile/grafserv'
-import type { ExecutionArgs, GraphQLSchema } from 'postgraphile/graphql'
+import { type DocumentNode, type ExecutionArgs, type GraphQLSchema, Kind } from 'postgraphile/graphql'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
 import { errorBody } from './errors.ts'
-import { documentChecker, pageProblems } from './limits.ts'
+import { documentChecker, pageProblems, refusal } from './limits.ts'
 
 declare global {
   namespace Grafast {
@@ -67,7 +67,9 @@ function executionConfig(refused: WeakSet<object>) {
     let check = checkers.get(schema)
     if (!check) checkers.set(schema, (check = documentChecker(schema)))
     const parseAndValidate = (query: string) => {
-      const answer = check(query)
+      const checked = check(query)
+      const problem = checked.document && operationProblem(checked.document, schema, context.http !== undefined)
+      const answer = problem ? { errors: [refusal(problem)] } : checked
       if (answer.errors && context.http) refused.add(context.http)
       return answer
     }
@@ -88,6 +90,17 @@ function executionConfig(refused: WeakSet<object>) {
       contextValue: Object.create(null) as Record<string, unknown>,
     }
   }
+}
+
+/** What the standard rules let through and nobody here could answer. */
+function operationProblem(document: DocumentNode, schema: GraphQLSchema, overHttp: boolean): string | null {
+  const kinds = document.definitions.flatMap((d) => (d.kind === Kind.OPERATION_DEFINITION ? [d.operation] : []))
+  if (kinds.some((k) => k === 'mutation') && !schema.getMutationType())
+    return 'There are no mutations here: readings come in at /api/in.'
+  if (kinds.some((k) => k === 'subscription') && !schema.getSubscriptionType()) return 'There is nothing to subscribe to yet.'
+  if (overHttp && kinds.every((k) => k === 'subscription'))
+    return 'A subscription needs a WebSocket: the same address, graphql-transport-ws.'
+  return null
 }
 
 function json({ status, body }: { status: number; body: object }): Result {

@@ -49,7 +49,7 @@ export const NamingPlugin: GraphileConfig.Plugin = {
   },
   gather: {
     hooks: {
-      // A view tells nothing about nulls. These columns never are, and saying so lets a cursor compare (ts, target_id, digest) as
+      // A view tells nothing about nulls. These columns never are, and saying so lets a cursor compare (ts, target_id, reading_id) as
       // one row value, which the index can follow.
       pgCodecs_attribute(_info, { attribute, pgAttribute }) {
         const view = pgAttribute.getClass()
@@ -75,7 +75,7 @@ export const NamingPlugin: GraphileConfig.Plugin = {
         override: {
           callback(behavior, [codec, attributeName]) {
             if (!categoryView(codec)) return behavior
-            if (attributeName === 'digest') return [behavior, '-select', '-filterBy', '-orderBy']
+            if (attributeName === 'reading_id') return [behavior, '-select', '-filterBy', '-orderBy']
             // The filter's own words win over a field of the same name; it can still be read and sorted by.
             const name = nameTag(codec.attributes[attributeName])
             return name === 'and' || name === 'or' || name === 'not' ? [behavior, '-filterBy'] : behavior

@@ -18,7 +18,7 @@ export interface CategoryView {
 }
 
 /** The view's own columns beside the fields of the payload. */
-export const ownColumns: readonly string[] = ['target', 'target_id', 'ts', 'digest']
+export const ownColumns: readonly string[] = ['target', 'target_id', 'ts', 'reading_id']
 
 export function categoryView(tagged: Tagged | null | undefined): CategoryView | null {
   const tags = tagged?.extensions?.tags

@@ -112,9 +112,9 @@ export function categoryView(catalog: Catalog, category: string, major: number):
   return catalog.categories.get(category)?.find((r) => r.major === major)
 }
 
-/** Columns that are shown unless asked otherwise: digest is there for keys only. */
+/** Columns that are shown unless asked otherwise: reading_id is there for keys only. */
 export function shownColumns(relation: Relation): Column[] {
-  return [...relation.columns.values()].filter((c) => relation.category === null || c.name !== 'digest')
+  return [...relation.columns.values()].filter((c) => relation.category === null || c.name !== 'reading_id')
 }
 
 /** A comment begins with lines "@tag value" that are meant for programs; the rest is for people. */
