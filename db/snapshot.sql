@@ -715,7 +715,7 @@ function tmidb.unsubscribe(p_listener text, p_category text DEFAULT NULL::text, 
 function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 27526f3e4a53fbc37e608664445a76df;
   comment: 'Comment of the view of one major.';
 
-function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b570c704a4f6073e789853adc98e1368;
+function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 65e59c8119c6ae1037fa6bdc68dd0011;
   comment: 'The statement that makes the view api.<category>_v<major>.';
 
 function tmidb.visible_categories() returns TABLE(category text, columns text[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0777a8f66ddfe706f1ac525a1b06d83c;

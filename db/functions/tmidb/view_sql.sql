@@ -2,7 +2,8 @@
 -- The text of one generated view. Rows come from row security on ts_obs and target; fields are shown through the mask of the
 -- row, before any filter can see them, so a hidden field cannot be filtered, sorted or counted on. The view has no
 -- security_invoker on purpose: its owner tmidb_views is bound by the policies, and its users have no right on the tables.
--- Readings of one instant are told apart by their number, not by the digest: that would let a hidden field be guessed and tested.
+-- Readings of one instant are told apart by their number, not by the digest: that would let a hidden field be guessed and
+-- tested. It is the bare column, because comparing an expression is not leakproof and would keep pages from using the index.
 -- "offset 0" keeps rules() at one call a query and the mask at one look-up a row.
 create or replace function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -17,7 +18,7 @@ begin
   into v_columns
   from jsonb_array_elements(p_fields) with ordinality a(f, o);
   return format($view$create or replace view api.%I as
-select t.key as target, o.target_id, o.ts, o.position * 8 + o.shard as reading_id%s
+select t.key as target, o.target_id, o.ts, o.position as reading_id%s
 from tmidb.ts_obs o
 join tmidb.target t on t.target_id = o.target_id
 cross join (
