@@ -18,7 +18,7 @@ export interface Publisher extends AsyncDisposable {
 }
 
 /** A frame is closed at this size; one reading of 1 MB more still fits NATS's max_payload of 8 MB. */
-const frameBytes = 512 * 1024
+const frameBytes = 256 * 1024
 /** All that waits in this process; beyond it senders are told to come again. */
 const mostBytes = 64 * 1024 * 1024
 

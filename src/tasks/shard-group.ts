@@ -18,6 +18,9 @@ const mostRows = 4000
 const lingerMs = { calm: 6, busy: 30 }
 const busyRows = 60
 
+/** After so long without a message the streams are looked at themselves. */
+const quietMs = 2000
+
 const ingestBatch = {
   name: 'ingest_batch',
   text: `select tmidb.ingest_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) as result`,
@@ -54,6 +57,7 @@ export function openShardGroup(
   let alive = Date.now()
   let single = false
   let running = 0
+  let quietSince = Date.now()
 
   const close = (): void => {
     generation++
@@ -104,6 +108,16 @@ export function openShardGroup(
       }
     })
 
+  /** Nothing came for a while: if a stream holds more than was read, its reader stands still and all are opened again. */
+  const checkStandstill = async (): Promise<void> => {
+    if (Date.now() - quietSince < quietMs) return
+    quietSince = Date.now()
+    for (const [shard, place] of places) {
+      const { lastSeq } = await streamState(manager, shard)
+      if (lastSeq > place.lastSeq && buffer.length === 0) throw new Error(`the reader of shard ${shard} stands still`)
+    }
+  }
+
   const waitingRows = (): number => buffer.reduce((sum, t) => sum + t.frame.count, 0)
 
   const take = (): Taken[] => {
@@ -148,8 +162,10 @@ export function openShardGroup(
           if (!opened) await open()
           if (buffer.length === 0) {
             await waitForSome(250)
+            if (buffer.length === 0) await checkStandstill()
             continue
           }
+          quietSince = Date.now()
           const started = performance.now()
           const taken = take()
           try {
