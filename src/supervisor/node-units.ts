@@ -14,8 +14,7 @@ const entries = { api: 'server.ts', 'data-manager': 'manager.ts', 'data-consumer
 
 export function nodeUnits(config: Config, secrets: Secrets, pgUrl: string, natsUrl: string): UnitSpec[] {
   return Object.entries(entries).map(([name, entry]) => {
-    // Only to try the supervisor by itself: a folder with other entries.
-    const file = join(process.env.TMIDB_UNITS_DIR || src, entry)
+    const file = join(src, entry)
     if (!existsSync(file))
       throw new TmiError('TM501', `The program of ${name} is missing: ${file}.`, { hint: 'Get the checkout whole again.' })
     return {
