@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Group commit: readings that arrive while a round of publishes is under way travel together in the next round, one frame a shard,
 // and each sender is acknowledged when its frames are fsynced. Every publish costs JetStream an fsync; grouped, 39,000 readings/s are
-// as durable as 6,500 are one by one (50 MQTT clients). All shards go in one round: shards that flush each for itself find nobody
-// to travel with (64 senders: 1.3 readings a frame instead of 8). One frame of a shard is under way at a time, so order is kept.
+// as durable as 6,500 are one by one (50 MQTT clients). All shards go in one round: shards that flush each for itself find
+// hardly anybody to travel with when senders are few. One frame of a shard is under way at a time, so order is kept.
 import { TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
 import { FrameBuilder, type Refused, type Row } from './frame.ts'
