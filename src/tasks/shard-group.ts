@@ -12,9 +12,8 @@ import { batchValues, type ShardPlace, type Taken } from './batch.ts'
 /** Rows a transaction; at least 500 pays, beyond some thousands nothing is gained. */
 const mostRows = 4000
 /**
- * How long a batch collects. A transaction of 30 rows costs 0.6 ms and its commit 0.25 ms, where a row in a
- * large batch costs 0.01 ms, so under load it pays to wait for more; a reading
- * that comes alone is not kept waiting.
+ * How long a batch collects. A transaction of 30 rows costs 0.6 ms and its commit 0.25 ms, where a row in a large batch costs
+ * 0.01 ms, so under load it pays to wait for more; a reading that comes alone is not kept waiting.
  */
 const lingerMs = { calm: 6, busy: 30 }
 const busyRows = 60

@@ -2,9 +2,10 @@
 -- after: discover, has_room
 -- Where every reading goes through, whichever door it came in by: lock the shards, find targets and versions from small
 -- dictionaries, insert all rows in one statement, keep the ledger, wake the listeners once. Rows arrive as arrays; the
--- dictionaries keep per-row work to a subscript. Sequential scans are off because the plans are made while the tables are still empty
--- and kept while they grow; generic plans keep a small batch from being planned anew (1.03 to 0.85 ms). The wake-up on channel obs says "<lowest ts> <highest ts> <shard>:<position>,...". Measured on 2 cores in batches of 1,000: 296,000 rows/s bare, 119,000 with the
--- identity key.
+-- dictionaries keep per-row work to a subscript. Sequential scans are off because the plans are made while the tables are still
+-- empty and kept while they grow; generic plans keep a small batch from being planned anew (1.03 to 0.85 ms). The wake-up on
+-- channel obs says "<lowest ts> <highest ts> <shard>:<position>,...". Measured on 2 cores in batches of 1,000: 296,000 rows/s bare,
+-- 119,000 with the identity key.
 --   targets    p_keys, p_key_shards               shapes     p_categories, p_sigs, p_shapes ({"field": "type"})
 --   speakers   p_speakers                         rows       p_target, p_shape, p_speaker (1-based), p_ts, p_mid, p_payload
 create or replace function tmidb.store(
