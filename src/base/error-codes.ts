@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'TM105'
   | 'TM106'
   | 'TM107'
+  | 'TM108'
   | 'TM201'
   | 'TM202'
   | 'TM203'
@@ -30,12 +31,17 @@ export type ErrorCode =
   | 'TM217'
   | 'TM218'
   | 'TM219'
+  | 'TM220'
+  | 'TM221'
+  | 'TM222'
   | 'TM301'
   | 'TM302'
   | 'TM303'
   | 'TM304'
+  | 'TM305'
   | 'TM400'
   | 'TM401'
+  | 'TM402'
   | 'TM500'
   | 'TM501'
 
@@ -50,6 +56,7 @@ export const errorTable: Record<ErrorCode, { status: number; sentence: string; h
   TM105: { status: 400, sentence: 'This target key cannot be used.', hint: 'Use 1 to 256 bytes without control characters.' },
   TM106: { status: 409, sentence: 'This name is taken.', hint: 'Choose another name.' },
   TM107: { status: 404, sentence: 'There is nothing of this name.', hint: 'Check the spelling; names are case-sensitive.' },
+  TM108: { status: 400, sentence: 'This definition cannot be used.', hint: 'The message says which part; see the README for an example.' },
   TM201: { status: 400, sentence: 'This is not JSON.', hint: 'Send one JSON object, an array of objects, or one object a line (application/x-ndjson).' },
   TM202: { status: 400, sentence: 'A reading is a JSON object.', hint: 'Wrap the value: {"value": 21.5}.' },
   TM203: { status: 400, sentence: 'This is nested too deeply.', hint: 'At most 32 levels are kept.' },
@@ -69,12 +76,17 @@ export const errorTable: Record<ErrorCode, { status: number; sentence: string; h
   TM217: { status: 422, sentence: 'The room for this time is still being made.', hint: 'Nothing to do: the reading is parked and stored within seconds.' },
   TM218: { status: 422, sentence: 'The reading could not be stored.', hint: 'It is kept in quarantine with the reason; repair and replay it.' },
   TM219: { status: 415, sentence: 'This content type is not understood.', hint: 'Use application/json or application/x-ndjson.' },
+  TM220: { status: 400, sentence: 'This is not line protocol.', hint: 'measurement,tag=value field=1.5 1700000000000000000, one point a line.' },
+  TM221: { status: 403, sentence: 'This address may not be fetched.', hint: 'Private and local addresses are refused unless their name is allowed.' },
+  TM222: { status: 502, sentence: 'The source could not be read.', hint: 'The message says what it answered; it is tried again on schedule.' },
   TM301: { status: 404, sentence: 'There is nothing here.', hint: 'See /docs for the addresses that exist.' },
   TM302: { status: 405, sentence: 'This address does not take that method.', hint: 'See the Allow header.' },
   TM303: { status: 400, sentence: 'The request cannot be read.', hint: 'See /docs for its form.' },
   TM304: { status: 400, sentence: 'This cursor cannot be used.', hint: 'Start without one, or with one that an event carried.' },
+  TM305: { status: 400, sentence: 'The arguments of this function cannot be used.', hint: 'The message says which; /docs lists the functions and their arguments.' },
   TM400: { status: 429, sentence: 'Too much is in flight.', hint: 'Wait as long as Retry-After says and send again.' },
   TM401: { status: 503, sentence: 'The store cannot be reached right now.', hint: 'Nothing was taken; send again.' },
+  TM402: { status: 503, sentence: 'The disk is almost full.', hint: 'Nothing was taken; make room, then send again.' },
   TM500: { status: 500, sentence: 'Something went wrong here.', hint: 'The request id finds it in the log.' },
   TM501: { status: 500, sentence: 'The instance cannot start like this.', hint: 'The message says what to change.' },
 }
