@@ -85,7 +85,7 @@ await plan(
 await client.query('reset session authorization; reset role')
 await plan(
   'Live: what is new for three classes',
-  'Wanted: index conditions on (shard, position), only the chunks between the two times.',
+  'Wanted: index conditions on position, one a shard, only the chunks between the two times.',
   "select * from tmidb.fanout($1, $2, array(select class_id from tmidb.permission_class), now() - interval '1 hour', now())",
   [heads.map((h) => Math.max(0, Number(h) - 100)), heads],
   ['with class as materialized'],

@@ -94,6 +94,7 @@ table tmidb.chunk (
   to_ts timestamp with time zone not null,
   name text not null,
   created_at timestamp with time zone not null default now(),
+  cold_at timestamp with time zone,
   constraint chunk_is_not_empty CHECK ((from_ts < to_ts)),
   constraint chunk_pkey PRIMARY KEY (from_ts)
 ) owner tmidb_owner;
@@ -104,8 +105,9 @@ grant select on tmidb.chunk to tmidb_admin;
 comment on table tmidb.chunk is 'The pieces of time that ts_obs has room for.';
 comment on column tmidb.chunk.from_ts is 'The first moment in it.';
 comment on column tmidb.chunk.to_ts is 'The first moment behind it.';
-comment on column tmidb.chunk.name is 'Its table in tmidb_parts, cut by target into eight.';
+comment on column tmidb.chunk.name is 'Its table in tmidb_parts; "hypertable" where TimescaleDB makes room by itself.';
 comment on column tmidb.chunk.created_at is 'When it was made.';
+comment on column tmidb.chunk.cold_at is 'When its readings were packed; null while it is hot.';
 
 table tmidb.code_version (
   folder text not null,
@@ -174,6 +176,7 @@ comment on column tmidb.ingest_cursor.position is 'The last position given to a 
 table tmidb.instance (
   only_one boolean not null default true,
   secret text not null default replace((gen_random_uuid())::text, '-'::text, ''::text),
+  cold_after interval default '30 days'::interval,
   constraint instance_pkey PRIMARY KEY (only_one),
   constraint there_is_one_instance CHECK (only_one)
 ) owner tmidb_owner;
@@ -184,6 +187,7 @@ grant select on tmidb.instance to tmidb_admin;
 comment on table tmidb.instance is 'What this database knows of itself.';
 comment on column tmidb.instance.only_one is 'Keeps the table at one row.';
 comment on column tmidb.instance.secret is 'Part of the channel names by which its processes wake each other.';
+comment on column tmidb.instance.cold_after is 'How old a chunk is when its readings are packed; null: never.';
 
 table tmidb.ledger (
   speaker_id bigint not null,
@@ -257,6 +261,24 @@ comment on column tmidb.listener_subscriptions.category_id is 'The category; nul
 comment on column tmidb.listener_subscriptions.target_id is 'The target; null: all.';
 comment on column tmidb.listener_subscriptions.fields is 'The fields; null: all.';
 comment on column tmidb.listener_subscriptions.created_at is 'When it was first said.';
+
+table tmidb.message_id (
+  target_id uuid not null,
+  category_id smallint not null,
+  digest bigint not null,
+  at timestamp with time zone not null default now(),
+  constraint message_id_pkey PRIMARY KEY (target_id, category_id, digest)
+) owner tmidb_owner;
+row security on tmidb.message_id, forced;
+CREATE INDEX message_id_at_idx ON tmidb.message_id USING brin (at);
+create policy admin_read on tmidb.message_id for select to tmidb_admin using (true);
+create policy owner_all on tmidb.message_id for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.message_id to tmidb_admin;
+comment on table tmidb.message_id is 'Messages of the last day that gave an id and no time of their own: sent again they would get another time, and only the id tells.';
+comment on column tmidb.message_id.target_id is 'What the reading is of.';
+comment on column tmidb.message_id.category_id is 'The stream of readings it belongs to.';
+comment on column tmidb.message_id.digest is 'Hash of message id and payload: a device that counts from 1 again after a restart is not mistaken.';
+comment on column tmidb.message_id.at is 'When it was stored; kept for a day.';
 
 table tmidb.migration (
   id integer not null default nextval('tmidb.migration_id_seq'::regclass),
@@ -484,17 +506,16 @@ comment on column tmidb.token.revoked_at is 'From when on it opens nothing, beca
 
 table tmidb.ts_obs (
   ts timestamp with time zone not null,
-  target_id uuid not null,
-  digest bigint not null,
   "position" bigint not null,
+  digest bigint,
+  target_id uuid not null,
   version_id integer not null,
   category_id smallint not null,
-  shard smallint not null,
-  payload jsonb not null,
-  constraint ts_obs_pkey PRIMARY KEY (target_id, category_id, ts, digest)
+  compact bytea,
+  payload jsonb,
+  constraint reading_has_a_payload CHECK (((payload IS NOT NULL) OR (compact IS NOT NULL)))
 ) partition by RANGE (ts) owner tmidb_owner;
 row security on tmidb.ts_obs, forced;
-CREATE INDEX ts_obs_position_idx ON ONLY tmidb.ts_obs USING btree (shard, "position");
 create policy admin_read on tmidb.ts_obs for select to tmidb_admin using (true);
 create policy listener_read on tmidb.ts_obs for select to tmidb_views using ((( SELECT tmidb.rules() AS rules) ?| ARRAY['*/*'::text, (category_id || '/*'::text), ((category_id || '/'::text) || target_id), ('*/'::text || target_id)]));
 create policy owner_all on tmidb.ts_obs for all to tmidb_owner using (true) with check (true);
@@ -502,13 +523,13 @@ grant select on tmidb.ts_obs to tmidb_admin;
 grant select on tmidb.ts_obs to tmidb_views;
 comment on table tmidb.ts_obs is 'Every reading, once: one payload of one target in one category at one time.';
 comment on column tmidb.ts_obs.ts is 'Time of the reading: the sender''s, else when it arrived.';
+comment on column tmidb.ts_obs.position is 'Shard (bits 50 to 52) and a number that counts up within it in commit order; what live cursors are made of.';
+comment on column tmidb.ts_obs.digest is 'Hash of the sender''s message id if it gave one, else of the payload: the same reading sent again changes nothing. Null in a packed row: that of its payload.';
 comment on column tmidb.ts_obs.target_id is 'What it is of.';
-comment on column tmidb.ts_obs.digest is 'Hash of the sender''s message id if it gave one, else of the payload: the same reading sent again changes nothing.';
-comment on column tmidb.ts_obs.position is 'Counts up within the shard in commit order; what live cursors are made of.';
 comment on column tmidb.ts_obs.version_id is 'The schema version that its payload made or fits.';
 comment on column tmidb.ts_obs.category_id is 'The stream of readings it belongs to.';
-comment on column tmidb.ts_obs.shard is '0 to 7, from the target''s key; order is kept within it.';
-comment on column tmidb.ts_obs.payload is 'What was sent, whole.';
+comment on column tmidb.ts_obs.compact is 'The values of a reading in a cold chunk, packed by tmidb.pack; the names are those of its version.';
+comment on column tmidb.ts_obs.payload is 'What was sent, whole; null where it is packed.';
 
 function tmidb.account_named(p_login text) returns TABLE(login text, password_hash text, role name) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9158bceb7b594702c33a449ec7da6288;
   execute: tmidb_api, tmidb_edge;
@@ -572,16 +593,24 @@ function tmidb.create_token(p_kind text, p_name text, p_label text DEFAULT NULL:
 function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9c71dcbd1fb33e68abeaa78f3c5b0389;
   comment: 'Finds or makes the schema version of a shape {"field": "type"}; returns version_id.';
 
+function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 8c53eb0b8b7591ba949d2b58f5c450ac;
+  execute: tmidb_admin, tmidb_drain;
+  comment: 'Drops the readings that are older than their category keeps them; returns how many.';
+
 function tmidb.ensure_chunks() returns integer language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c76e769e136d072274e53bf30108e81c;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Makes the chunks of the coming days; returns how many were new.';
 
-function tmidb.fanout(p_from bigint[], p_upto bigint[], p_classes bigint[], p_low timestamp with time zone, p_high timestamp with time zone, p_majors jsonb DEFAULT '{}'::jsonb) returns TABLE(shard smallint, "position" bigint, classes bigint[], category text, target text, tail text, typed jsonb) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 a39684f19aed4dcb1c5461bac62daa7a;
+function tmidb.fanout(p_from bigint[], p_upto bigint[], p_classes bigint[], p_low timestamp with time zone, p_high timestamp with time zone, p_majors jsonb DEFAULT '{}'::jsonb) returns TABLE(shard smallint, "position" bigint, classes bigint[], category text, target text, tail text, typed jsonb) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 113e8b60b7fc5bd0f6b1e420eec9cede;
   execute: tmidb_api;
   comment: 'Events between two vectors of positions, each with the permission classes that may see it and the fields they may see.';
 
 function tmidb.field_column(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ef34c1f2b376484beb12dcfc5a2042dd;
   comment: 'Name of the view column that shows a payload field.';
+
+function tmidb.freeze_chunks() returns bigint language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cd37d088be5cb146aafe78d77563262a;
+  execute: tmidb_admin, tmidb_drain;
+  comment: 'Packs the oldest chunk that is older than tmidb.instance.cold_after; returns how many readings it holds.';
 
 function tmidb.graphql_name(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 becab13b9647b4ff8b65b95e9b1267a1;
   comment: 'Name of a payload field in GraphQL.';
@@ -589,12 +618,12 @@ function tmidb.graphql_name(p_field text) returns text language sql immutable pa
 function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb, p_most integer, p_version_id integer) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0707050bf1254406007a8a7be9d669ce;
   comment: 'Makes the next minor version of a major where the shape adds to it; returns the version_id that holds the shape.';
 
-function tmidb.has_room(p_from timestamp with time zone, p_to timestamp with time zone) returns boolean language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2e63285c28a22ab77e095d7684ef4cf1;
-  comment: 'Whether all chunks of a stretch of time exist.';
-
 function tmidb.identity() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6e5fe73e3083939cdbeb57ef6d07ebec;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'Who is asking: {"role", "listener_id" or "speaker_id", "name"}.';
+
+function tmidb.index_leaf(p_name text, p_is_cold boolean) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ce76ab104958a790cf01ddff4e9b4b6f;
+  comment: 'Makes the indexes of a table of readings: in a cold one small ones, as its rows lie in order.';
 
 function tmidb.ingest(p_category text, p_readings jsonb) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c84d09948cad675c78e8ac9cb7e8f834;
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
@@ -608,6 +637,9 @@ function tmidb.ingest_batch(p_shards smallint[], p_created timestamp with time z
   execute: tmidb_drain;
   comment: 'Stores what the streams hold from p_first to p_last of each shard, exactly once.';
 
+function tmidb.leaves_of(p_chunk text) returns TABLE(name text, own_category smallint, parent_schema text, parent text, bound text) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fb7854479268309195fd2f71176e5c1c;
+  comment: 'The tables of a chunk in tmidb_parts, with what they are attached to.';
+
 function tmidb.listener_named(p_name text) returns bigint language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7a0ba23863780f49e604796dcc900e15;
   comment: 'listener_id of a name; TM107 if there is none.';
 
@@ -615,12 +647,21 @@ function tmidb.live_heads() returns bigint[] language sql stable security define
   execute: tmidb_api;
   comment: 'Positions of the eight shards.';
 
-function tmidb.make_chunk(p_ts timestamp with time zone) returns boolean language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set TimeZone=UTC owner tmidb_owner md5 655f38fee9da738a2be03fb045809ede;
+function tmidb.make_chunk(p_ts timestamp with time zone) returns boolean language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set TimeZone=UTC owner tmidb_owner md5 b463e270979580f92084a5654fc5cbb2;
   comment: 'Makes room in ts_obs for a moment; false if there was room.';
+
+function tmidb.make_leaf(p_name text, p_is_cold boolean DEFAULT false) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 917991f397e911e27ba7feff1176d892;
+  comment: 'Makes a table of readings in tmidb_parts, with its indexes unless it is to be filled as a cold one.';
+
+function tmidb.names_of(p_version_id integer) returns text[] language sql stable security definer parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a36bb2c9cc390afbfd47b40a27ab058c;
+  comment: 'Field names of a schema version in their order.';
 
 function tmidb.open_shard(p_shard smallint, p_created timestamp with time zone, p_first_seq bigint) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2693aff725bd21d5c3358c1bcebd9f8e;
   execute: tmidb_drain;
   comment: 'The last stored sequence of a shard''s stream.';
+
+function tmidb.pack(p_names text[], p_payload jsonb) returns bytea language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 94a41246f876bf30e5d562d7db5c088f;
+  comment: 'A payload''s values without their names, or null where it has others; unpack gives it back.';
 
 function tmidb.publish_view(p_version tmidb.schema_version) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 de76a76bb9a6133c2ff2cd0b08143127;
   comment: 'Makes or replaces the view of one major at this version.';
@@ -640,6 +681,10 @@ function tmidb.revoke_token(p_token text) returns integer language plpgsql volat
   execute: tmidb_admin;
   comment: 'Revokes the token of this text or prefix; returns how many.';
 
+function tmidb.rewrite_chunk(p_from timestamp with time zone, p_is_cold boolean DEFAULT true) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 257d6f7c0b007d6131fe01ce3dd35a43;
+  execute: tmidb_admin;
+  comment: 'Packs (or unpacks) the readings of the chunk that begins at this moment; returns how many there are.';
+
 function tmidb.row_payload(p_category text, p_major smallint, p_row jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 473cb3ea88bc89141a9c336b27583a88;
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Payload of a view''s row.';
@@ -658,7 +703,7 @@ function tmidb.shard_of(p_key text) returns smallint language sql immutable para
 function tmidb.speaker_id() returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3c26ef410ab39ea8a81b3d65aa2f5345;
   comment: 'The speaker as which the one who asks writes; TM102 if none.';
 
-function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off owner tmidb_owner md5 6a86b82fb1d4a5b50556fd57705a5415;
+function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[] DEFAULT NULL::integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off owner tmidb_owner md5 c0f82b2fa5cad40da7ca5c3f3780da46;
   comment: 'Stores a batch of readings in one transaction; returns {"stored", "duplicate", "quarantined"}.';
 
 function tmidb.store_json(p_rows jsonb) returns jsonb language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b4069cb75aaae511013175c4012674f1;
@@ -708,6 +753,13 @@ function tmidb.to_text(p_value jsonb) returns text language sql immutable parall
 function tmidb.typed_row(p_category_id smallint, p_major smallint, p_data jsonb) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c49407fbb1ce80de0df53b4021056387;
   comment: 'A payload as one major version shows it.';
 
+function tmidb.unpack(p_names text[], p_compact bytea) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 24c30bb68033a2a8edac2eb3e985868f;
+  comment: 'The payload of packed values and their names.';
+
+function tmidb.unpack(p_version_id integer, p_compact bytea) returns jsonb language sql stable security definer parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 00644962fd498e9569feea91cf52bc46;
+  execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
+  comment: 'The payload of a packed reading.';
+
 function tmidb.unsubscribe(p_listener text, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 097fc3061a6e47e196023cd0fcc6c179;
   execute: tmidb_admin;
   comment: 'Takes subscriptions of a listener back; returns how many.';
@@ -715,7 +767,7 @@ function tmidb.unsubscribe(p_listener text, p_category text DEFAULT NULL::text, 
 function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 27526f3e4a53fbc37e608664445a76df;
   comment: 'Comment of the view of one major.';
 
-function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 65e59c8119c6ae1037fa6bdc68dd0011;
+function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5e1196b1e3a955e38252eb9811b3a2ec;
   comment: 'The statement that makes the view api.<category>_v<major>.';
 
 function tmidb.visible_categories() returns TABLE(category text, columns text[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0777a8f66ddfe706f1ac525a1b06d83c;

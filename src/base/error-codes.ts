@@ -72,7 +72,7 @@ export const errorTable: Record<ErrorCode, { status: number; sentence: string; h
   TM213: { status: 400, sentence: 'It is not said which target this is of.', hint: 'Put the target in the path, in "target", or bind the token to one.' },
   TM214: { status: 400, sentence: 'The message id cannot be used.', hint: 'Use a string of 1 to 128 bytes or an integer.' },
   TM215: { status: 400, sentence: 'There are keys beside "data".', hint: 'Put every field inside "data", or leave "data" out.' },
-  TM216: { status: 422, sentence: 'The time of the reading is out of range.', hint: 'From 1900 to one day ahead; the reading is kept in quarantine.' },
+  TM216: { status: 422, sentence: 'The time of the reading is out of range.', hint: 'From 1900, or as long as its category keeps readings, to one day ahead; the reading is kept in quarantine.' },
   TM217: { status: 422, sentence: 'The room for this time is still being made.', hint: 'Nothing to do: the reading is parked and stored within seconds.' },
   TM218: { status: 422, sentence: 'The reading could not be stored.', hint: 'It is kept in quarantine with the reason; repair and replay it.' },
   TM219: { status: 415, sentence: 'This content type is not understood.', hint: 'Use application/json or application/x-ndjson.' },

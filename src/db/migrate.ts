@@ -51,7 +51,11 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
     await migrateQueue(client, options.superuserUrl)
     const steps = await run(client, dir, 'up', options.log)
     const codeApplied = await updateCode(client, dir, steps.length > 0)
-    if (codeApplied) options.log?.('functions and policies applied')
+    if (codeApplied) {
+      options.log?.('functions and policies applied')
+      // The text of the generated views may have changed with the function that writes it.
+      await client.query('delete from tmidb.published_view; select tmidb.publish_views()')
+    }
     return { steps, codeApplied, ms: Math.round(performance.now() - t0) }
   })
 }

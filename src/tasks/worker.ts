@@ -9,12 +9,16 @@ import { ended } from '../base/unit.ts'
 import { openPool, type Pool } from '../db/pool.ts'
 import type { NatsConnection } from '../nats-bridge/streams.ts'
 import { drainKey, drainSpec, drainTask } from './drain.ts'
+import { dropExpiredTask } from './drop_expired.ts'
 import { ensureChunksTask } from './ensure_chunks.ts'
+import { freezeChunksTask } from './freeze_chunks.ts'
 import { publishViewsTask } from './publish_views.ts'
 import type { ShardGroup } from './shard-group.ts'
 import { storeParkedTask } from './store_parked.ts'
 
 const crontab = `0 * * * * ensure_chunks
+10 * * * * drop_expired
+20 * * * * freeze_chunks
 * * * * * store_parked
 * * * * * publish_views`
 
@@ -31,6 +35,8 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
     publish_views: publishViewsTask(parts.pool),
     store_parked: storeParkedTask(parts.pool),
     ensure_chunks: ensureChunksTask(parts.pool),
+    drop_expired: dropExpiredTask(parts.pool),
+    freeze_chunks: freezeChunksTask(parts.pool),
   }
 
   const addDrain = (group: number) => {

@@ -39,7 +39,7 @@ const faults: Record<string, string[]> = {
   duplicate_index: [
     'create index on tmidb.target (key)',
     'create index on tmidb.audit (at)',
-    'create index on tmidb.ts_obs (shard)',
+    'create index on tmidb.geo_trace (target_id)',
   ],
   foreign_key_index: [
     'drop index tmidb.token_speaker_id_idx',
@@ -49,7 +49,7 @@ const faults: Record<string, string[]> = {
   partition_rights: [
     'grant usage on schema tmidb_parts to tmidb_views',
     "do $$ begin execute format('grant select on tmidb_parts.%I to tmidb_views', (select name from tmidb.chunk limit 1)); end $$",
-    "do $$ begin execute format('grant select (payload) on tmidb_parts.%I to public', (select name || '_3' from tmidb.chunk limit 1)); end $$",
+    "do $$ begin execute format('grant select (payload) on tmidb_parts.%I to public', (select name from tmidb.chunk limit 1)); end $$",
   ],
   policy_per_row: [
     'create policy slow on tmidb.ts_obs for select to tmidb_views using (tmidb.rules() ? target_id::text)',
@@ -61,7 +61,7 @@ const faults: Record<string, string[]> = {
     'alter table tmidb.target disable row level security',
     'alter table tmidb.ts_obs no force row level security',
     'create table tmidb.stray ()',
-    "do $$ begin execute format('alter table tmidb_parts.%I no force row level security', (select name || '_0' from tmidb.chunk limit 1)); end $$",
+    "do $$ begin execute format('alter table tmidb_parts.%I no force row level security', (select name from tmidb.chunk limit 1)); end $$",
   ],
   security_definer: [
     'grant execute on function tmidb.rules() to public',

@@ -29,7 +29,7 @@ select * from (values
   ('TM213', 400, 'It is not said which target this is of.', 'Put the target in the path, in "target", or bind the token to one.'),
   ('TM214', 400, 'The message id cannot be used.', 'Use a string of 1 to 128 bytes or an integer.'),
   ('TM215', 400, 'There are keys beside "data".', 'Put every field inside "data", or leave "data" out.'),
-  ('TM216', 422, 'The time of the reading is out of range.', 'From 1900 to one day ahead; the reading is kept in quarantine.'),
+  ('TM216', 422, 'The time of the reading is out of range.', 'From 1900, or as long as its category keeps readings, to one day ahead; the reading is kept in quarantine.'),
   ('TM217', 422, 'The room for this time is still being made.', 'Nothing to do: the reading is parked and stored within seconds.'),
   ('TM218', 422, 'The reading could not be stored.', 'It is kept in quarantine with the reason; repair and replay it.'),
   ('TM219', 415, 'This content type is not understood.', 'Use application/json or application/x-ndjson.'),

@@ -4,7 +4,7 @@
 -- security_invoker on purpose: its owner tmidb_views is bound by the policies, and its users have no right on the tables.
 -- Readings of one instant are told apart by their number, not by the digest: that would let a hidden field be guessed and
 -- tested. It is the bare column, because comparing an expression is not leakproof and would keep pages from using the index.
--- "offset 0" keeps rules() at one call a query and the mask at one look-up a row.
+-- A cold reading is unpacked where it is looked at. "offset 0" keeps rules() at one call a query and the mask at one look-up a row.
 create or replace function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -12,7 +12,7 @@ declare
   v_name text := (select name from tmidb.category where category_id = p_category_id);
   v_columns text;
 begin
-  select string_agg(format(E',\n  case when m.mask ?| array[''*'', %L] then tmidb.%I(o.payload -> %L) end as %I',
+  select string_agg(format(E',\n  case when m.mask ?| array[''*'', %L] then tmidb.%I(m.payload -> %L) end as %I',
       f->>'name', case f->>'type' when 'integer' then 'to_number' else 'to_' || (f->>'type') end, f->>'name', f->>'column'),
     '' order by o)
   into v_columns
@@ -26,7 +26,8 @@ cross join (
   from (select tmidb.rules() as rules offset 0) r offset 0) g
 cross join lateral (
   select case when g.base ? '*' then g.base else g.base
-      || coalesce(g.rules -> ('%s/' || o.target_id), '{}') || coalesce(g.rules -> ('*/' || o.target_id), '{}') end as mask
+      || coalesce(g.rules -> ('%s/' || o.target_id), '{}') || coalesce(g.rules -> ('*/' || o.target_id), '{}') end as mask,
+    coalesce(o.payload, tmidb.unpack(o.version_id, o.compact)) as payload
   offset 0) m
 where o.category_id = %s$view$, v_name || '_v' || p_major, coalesce(v_columns, ''), p_category_id, p_category_id, p_category_id);
 end $$;

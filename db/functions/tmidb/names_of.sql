@@ -1,0 +1,11 @@
+-- SPDX-License-Identifier: MIT
+-- The names that a version's packed values stand for, in order.
+create or replace function tmidb.names_of(p_version_id integer) returns text[]
+language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp
+as $$
+  select array(select f->>'name' from jsonb_array_elements(v.fields) with ordinality a(f, o) order by o)
+  from tmidb.schema_version v where v.version_id = p_version_id
+$$;
+
+comment on function tmidb.names_of(integer) is 'Field names of a schema version in their order.';
+revoke all on function tmidb.names_of(integer) from public;
