@@ -593,7 +593,7 @@ function tmidb.create_token(p_kind text, p_name text, p_label text DEFAULT NULL:
 function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9c71dcbd1fb33e68abeaa78f3c5b0389;
   comment: 'Finds or makes the schema version of a shape {"field": "type"}; returns version_id.';
 
-function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 8c53eb0b8b7591ba949d2b58f5c450ac;
+function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 5f4a48993ae27e824786f16eda64945b;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Drops the readings that are older than their category keeps them; returns how many.';
 

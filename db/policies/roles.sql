@@ -59,3 +59,11 @@ grant usage on schema api to tmidb_api, tmidb_anonymous, tmidb_speaker, tmidb_li
 grant usage, create on schema api to tmidb_views;
 
 alter role admin set search_path = api, tmidb, public;
+
+-- Where the server has TimescaleDB loaded, ts_obs becomes a hypertable; its extension can only be made by a superuser.
+do $$
+begin
+  if current_setting('shared_preload_libraries') ~ 'timescaledb' and exists (select from pg_available_extensions where name = 'timescaledb') then
+    create extension if not exists timescaledb schema public;
+  end if;
+end $$;

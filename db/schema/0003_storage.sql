@@ -24,9 +24,12 @@ declare
 begin
   if exists (select from pg_extension where extname = 'timescaledb') then
     execute format('create table tmidb.ts_obs (%s)', v_columns);
-    perform create_hypertable('tmidb.ts_obs', 'ts', chunk_time_interval => interval '1 day', create_default_indexes => false);
+    perform public.create_hypertable('tmidb.ts_obs', 'ts', chunk_time_interval => interval '1 day', create_default_indexes => false);
     create unique index ts_obs_identity_idx on tmidb.ts_obs (target_id, category_id, ts, digest);
     create index ts_obs_position_idx on tmidb.ts_obs (position);
+    alter table tmidb.ts_obs_0002 no force row level security;
+    insert into tmidb.ts_obs select ts, (shard::bigint << 50) + position, digest, target_id, version_id, category_id, null, payload
+    from tmidb.ts_obs_0002;
     delete from tmidb.chunk;
     insert into tmidb.chunk (from_ts, to_ts, name) values ('-infinity', 'infinity', 'hypertable');
   else
@@ -131,7 +134,8 @@ declare
 begin
   if exists (select from tmidb.chunk where name = 'hypertable') then
     delete from tmidb.chunk;
-    for d in select distinct date_trunc('day', ts, 'UTC') from tmidb.ts_obs_0003 loop
+    for d in select distinct date_trunc('day', ts, 'UTC') from tmidb.ts_obs_0003
+             union select date_trunc('day', now() + n * interval '1 day', 'UTC') from generate_series(-1, 3) n loop
       insert into tmidb.chunk (from_ts, to_ts, name)
       values (d, d + interval '1 day', 'ts_obs_' || to_char(d at time zone 'UTC', 'YYYYMMDD'));
     end loop;

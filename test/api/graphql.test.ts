@@ -19,6 +19,7 @@ before(async () => {
       `select tmidb.ingest('sensor', 'truck-18', '{"temperature": 5, "status": "cold"}', date_trunc('hour', now()))`,
       `select tmidb.publish_views()`,
     )
+    await db.query('analyze tmidb.ts_obs')
     one = await admin(db, `select tmidb.create_listener('one')`)
     await admin(db, `select tmidb.subscribe('one', 'sensor', array['truck-17'], array['temperature'])`)
     fieldless = await admin(db, `select tmidb.create_listener('nothing')`)

@@ -72,6 +72,8 @@ async function copy(client: Client, template: string, name: string): Promise<voi
 
 /** Superuser's URL of the shared server; it is started if it does not run. */
 export async function testServer(): Promise<string> {
+  // Another one, for the tests of other servers (test/matrix).
+  if (process.env.TMIDB_TEST_SERVER) return process.env.TMIDB_TEST_SERVER
   const dir = join(tmpdir(), `tmidb-test-${process.getuid?.() ?? 0}-${key()}`)
   const infoFile = join(dir, 'server.json')
   for (let n = 0; ; n++, await sleep(30)) {

@@ -7,6 +7,10 @@ import { history, migrate, migrateDown } from '../../src/db/migrate.ts'
 import { withClient } from '../../src/db/superuser.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 
+/** TimescaleDB makes room by itself and has no packed chunks here: its compression is not in the Apache edition. */
+const hypertable = process.env.TMIDB_TEST_HYPERTABLE === '1'
+const native = { skip: hypertable && 'ts_obs is a hypertable' }
+
 let db: TestDatabase
 before(async () => {
   db = await testDatabase()
@@ -50,7 +54,7 @@ test('a payload with a field of no name is not packed', async () => {
   assert.deepEqual(await db.query(`select tmidb.pack('{a}', '{"a": 1, "b": 2}') as p`), [{ p: null }])
 })
 
-test('a cold chunk shows the same rows through the views, to each listener what it may see', async () => {
+test('a cold chunk shows the same rows through the views, to each listener what it may see', native, async () => {
   const rows = [0, 1, 2].flatMap((t) =>
     Array.from({ length: 200 }, (_, n) => ({
       target: `cold-${t}`,
@@ -112,7 +116,7 @@ test('a cold chunk shows the same rows through the views, to each listener what 
   )
 })
 
-test('freeze_chunks takes the oldest chunk that is due, one at a time', async () => {
+test('freeze_chunks takes the oldest chunk that is due, one at a time', native, async () => {
   await history_('cold', [{ target: 'x', ts: daysAgo(400), temperature: 1 }])
   assert.deepEqual(await db.query('select tmidb.freeze_chunks()::int as n'), [{ n: 1 }])
   const [row] = await db.query('select count(*)::int as n from tmidb.chunk where cold_at is not null')
@@ -132,7 +136,7 @@ test('readings that their category keeps no longer go with their table, others s
     `select c.relname as name from tmidb.ts_obs o join tmidb.category g using (category_id) join pg_class c on c.oid = o.tableoid
      where g.name = 'brief' and o.payload->>'a' = '2'`,
   )
-  assert.match(own?.name ?? '', /_c\d+$/)
+  if (!hypertable) assert.match(own?.name ?? '', /_c\d+$/)
   await db.query('select tmidb.drop_expired()')
   const left = () =>
     db.query(`select payload->>'a' as a from tmidb.ts_obs join tmidb.category using (category_id)
@@ -141,7 +145,8 @@ test('readings that their category keeps no longer go with their table, others s
   await db.query(`update tmidb.category set retention = '2 days' where name = 'brief'`)
   await db.query('select tmidb.drop_expired()')
   assert.deepEqual(await left(), [{ a: '3' }, { a: '4' }])
-  assert.deepEqual(await db.query(`select to_regclass($1) as gone`, [`tmidb_parts.${own?.name}`]), [{ gone: null }])
+  if (!hypertable)
+    assert.deepEqual(await db.query(`select to_regclass($1) as gone`, [`tmidb_parts.${own?.name}`]), [{ gone: null }])
   // What comes later than it would be kept goes to quarantine.
   assert.deepEqual(
     (await ingest('brief', [{ target: 't', ts: daysAgo(3), a: 5 }])).map((r) => r.r),

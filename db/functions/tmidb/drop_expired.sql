@@ -3,7 +3,7 @@
 -- What its category keeps no longer. A table whose every category has expired is dropped: at once, and without work for vacuum. What
 -- shares its table with others (a category that got its retention after the chunk its table) is deleted, at most p_most rows a
 -- table and call. A table that somebody reads is left for the next time, so that ingest never queues behind a long reader. The audit
--- counts what went; the ledger stays, since it tells what came and not what is.
+-- counts what went (TimescaleDB: chunks that no category keeps are dropped by drop_chunks, the rest is deleted); the ledger stays, since it tells what came and not what is.
 create or replace function tmidb.drop_expired(p_most integer default 100000) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
 as $$
@@ -13,6 +13,14 @@ declare
   v_count bigint;
   v_all bigint := 0;
 begin
+  if exists (select from tmidb.chunk where name = 'hypertable') then
+    if not exists (select from tmidb.category where retention is null) then
+      execute 'select count(public.drop_chunks(''tmidb.ts_obs'', older_than => now() - (select max(retention) from tmidb.category)))';
+    end if;
+    delete from tmidb.ts_obs o using tmidb.category g
+    where g.category_id = o.category_id and o.ts < now() - g.retention and o.ts < now() - (select min(retention) from tmidb.category);
+    get diagnostics v_all = row_count;
+  end if;
   for v_leaf in
     select c.name as chunk, c.from_ts, c.to_ts, l.name, l.own_category
     from tmidb.chunk c cross join lateral tmidb.leaves_of(c.name) l
