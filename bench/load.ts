@@ -17,6 +17,8 @@ export interface Load {
   window: number
   targets: number
   category: string
+  /** Readings a second over all connections (http); without it each sends as soon as it was answered. */
+  rate?: number
   /** Requests to repeat, one of them at random each time (get). */
   requests?: string[]
 }
@@ -59,8 +61,13 @@ function request(path: string, body: string): string {
 function http(socket: Socket, next: () => Buffer): void {
   let sent = 0
   let text = ''
-  const send = () => {
-    if (Date.now() >= end) return socket.end()
+  const every = load.rate === undefined ? 0 : (1000 * load.batch * load.connections) / load.rate
+  let due = performance.now() + Math.random() * every
+  const send = (): void => {
+    if (Date.now() >= end) return void socket.end()
+    const early = due - performance.now()
+    if (every > 0 && early > 1) return void setTimeout(send, early)
+    due += every
     sent = performance.now()
     socket.write(next())
   }
