@@ -6,6 +6,7 @@ import { openPool, whenReachable } from './db/pool.ts'
 import { letGo } from './nats-bridge/pull.ts'
 import { shardCount } from './nats-bridge/shard.ts'
 import { ensureStreams, openNats } from './nats-bridge/streams.ts'
+import { openConnectors } from './tasks/connectors.ts'
 import { openShardGroup } from './tasks/shard-group.ts'
 import { runWorker } from './tasks/worker.ts'
 
@@ -27,7 +28,8 @@ endWith(async () => {
   const room = setInterval(() => {
     for (const { shard, seq } of groups.flatMap((g) => g.stored())) letGo(manager, shard, seq).catch(() => {})
   }, 5000)
-  const worker = runWorker({ url: config.pg.worker, pool, groups, nc })
+  await using connectors = openConnectors({ url: config.pg.drain, allow: config.fetchAllow })
+  const worker = runWorker({ url: config.pg.worker, pool, groups, nc, connectors })
   parked = worker.parked
   ready()
   await worker.ended

@@ -28,6 +28,8 @@ export interface UnitConfig {
   httpPort: number
   mqttPort: number
   natsServer: string
+  /** Hosts that connectors may ask although their addresses are private. */
+  fetchAllow: string[]
   pg: { api: string; edge: string; drain: string; worker: string }
 }
 
@@ -60,6 +62,7 @@ export function unitConfig(env: Env = process.env): UnitConfig {
     httpPort: port(env, 'TMIDB_HTTP_PORT', 8080),
     mqttPort: port(env, 'TMIDB_MQTT_PORT', 1883),
     natsServer: needed(env, 'TMIDB_NATS_SERVER'),
+    fetchAllow: (text(env, 'TMIDB_FETCH_ALLOW') ?? '').split(/[\s,]+/).filter(Boolean),
     pg: {
       api: needed(env, 'TMIDB_PG_API'),
       edge: needed(env, 'TMIDB_PG_EDGE'),

@@ -8,23 +8,27 @@ import { sleep } from '../base/retry.ts'
 import { ended } from '../base/unit.ts'
 import { openPool, type Pool } from '../db/pool.ts'
 import type { NatsConnection } from '../nats-bridge/streams.ts'
+import type { Connectors } from './connectors.ts'
 import { drainKey, drainSpec, drainTask } from './drain.ts'
 import { dropExpiredTask } from './drop_expired.ts'
 import { ensureChunksTask } from './ensure_chunks.ts'
 import { freezeChunksTask } from './freeze_chunks.ts'
 import { publishViewsTask } from './publish_views.ts'
+import { runConnectorTask } from './run_connector.ts'
 import type { ShardGroup } from './shard-group.ts'
 import { storeParkedTask } from './store_parked.ts'
+import { tickConnectorsTask } from './tick_connectors.ts'
 
 const crontab = `0 * * * * ensure_chunks
 10 * * * * drop_expired
 20 * * * * freeze_chunks
 * * * * * store_parked
-* * * * * publish_views`
+* * * * * publish_views
+* * * * * tick_connectors`
 
 const stillMs = 1500
 
-export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]; nc: NatsConnection }): {
+export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]; nc: NatsConnection; connectors: Connectors }): {
   ended: Promise<void>
   parked(): void
 } {
@@ -37,6 +41,8 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
     ensure_chunks: ensureChunksTask(parts.pool),
     drop_expired: dropExpiredTask(parts.pool),
     freeze_chunks: freezeChunksTask(parts.pool),
+    run_connector: runConnectorTask(parts.connectors),
+    tick_connectors: tickConnectorsTask(parts.connectors),
   }
 
   const addDrain = (group: number) => {
@@ -70,6 +76,7 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
       try {
         await unlockAll()
         for (const [group] of groups.entries()) await addDrain(group)
+        await pool.query(`select graphile_worker.add_job('tick_connectors')`)
         runner = await run({
           pgPool: pool,
           concurrency: groups.length + 3,

@@ -16,7 +16,7 @@ begin
       failing_since = coalesce(failing_since, (p_run->>'started_at')::timestamptz, now()),
       next_run_at = greatest(coalesce(tmidb.next_run(schedule, next_run_at, now()), 'infinity'),
         now() + least(interval '5 s' * power(2, least(failures, 20)), interval '1 hour'),
-        now() + least((p_run->>'retry_after_s')::numeric, 86400) * interval '1 s')
+        now() + least(coalesce((p_run->>'retry_after_s')::numeric, 0), 86400) * interval '1 s')
     where connector_id = v_id and run_id = (p_run->>'run')::bigint;
   end if;
   if not found then return false; end if;

@@ -3,7 +3,7 @@
 -- its size tells. Sources that are asked also write local times and times of their own form: p_zone is the zone of a text without
 -- one, p_format a pattern of to_timestamp. Null for null.
 create or replace function tmidb.reading_ts(p_value jsonb, p_zone text default null, p_format text default null) returns timestamptz
-language plpgsql stable set search_path = pg_catalog, pg_temp
+language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO, MDY'
 as $$
 declare
   v_text text := trim(p_value #>> '{}');
@@ -11,6 +11,9 @@ declare
 begin
   if v_text is null or v_text = '' then return null; end if;
   if jsonb_typeof(p_value) not in ('string', 'number') then
+    raise invalid_datetime_format;
+  elsif p_format is null and v_text ~* '^([-+]?[a-z]+$|\d{1,2}[-/.]\d)' and jsonb_typeof(p_value) = 'string' then
+    -- "now" and "infinity" are times to PostgreSQL, and 01/02/2026 is two different days.
     raise invalid_datetime_format;
   elsif p_format is not null then
     return to_timestamp(v_text, p_format)::timestamp at time zone coalesce(p_zone, 'UTC');
