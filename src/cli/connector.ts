@@ -186,12 +186,15 @@ async function add(args: Args, name: string): Promise<number> {
   const { kind, config } = definition(args.values, configText(args), null)
   const schedule = scheduleOf(args) ?? 'every 60 s'
   const disabled = args.values.disabled === true
-  await call(
-    disabled
-      ? 'select tmidb.set_connector($1, p_is_enabled => false) as row from (select tmidb.create_connector($1, $2, $3, $4, $5, $6)) made'
-      : 'select tmidb.create_connector($1, $2, $3, $4, $5, $6) as row',
-    [name, kind, category, speaker ?? null, schedule, JSON.stringify(config)],
-  )
+  await call('select tmidb.create_connector($1, $2, $3, $4, $5, $6, $7) as row', [
+    name,
+    kind,
+    category,
+    speaker ?? null,
+    schedule,
+    JSON.stringify(config),
+    !disabled,
+  ])
   if (args.json) printJson({ name, kind, category, schedule, enabled: !disabled })
   else
     print(

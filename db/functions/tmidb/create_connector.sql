@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- after: check_connector, split_secret, connector_speaker, next_run, queue_connector
--- A new connector; its first run is now.
+-- A new connector; its first run is now, unless it is to be tried first (p_is_enabled false).
 --   select tmidb.create_connector('weather', 'url', 'weather', null, 'every 60 s',
 --     '{"url": "https://example.org/now.json", "extract": {"target": "seoul", "fields": {"temp": "$.main.temp"}}}');
-create or replace function tmidb.create_connector(p_name text, p_kind text, p_category text, p_speaker text, p_schedule text, p_config jsonb)
+create or replace function tmidb.create_connector(p_name text, p_kind text, p_category text, p_speaker text, p_schedule text, p_config jsonb,
+  p_is_enabled boolean default true)
 returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -21,8 +22,8 @@ begin
     raise exception 'The name % cannot be used.', coalesce(quote_literal(left(p_name, 80)), 'null') using errcode = 'TM303',
       hint = 'Use up to 63 letters, digits, dots, dashes and underscores.';
   end if;
-  insert into tmidb.ingest_connector (name, kind, speaker_id, category, schedule, config, secret)
-  values (p_name, p_kind, tmidb.connector_speaker(p_speaker), p_category, trim(p_schedule), v_split->'config', v_split->'secret')
+  insert into tmidb.ingest_connector (name, kind, speaker_id, category, schedule, config, secret, is_enabled)
+  values (p_name, p_kind, tmidb.connector_speaker(p_speaker), p_category, trim(p_schedule), v_split->'config', v_split->'secret', p_is_enabled)
   returning connector_id into v_id;
   perform tmidb.queue_connector(v_id);
   insert into tmidb.audit (kind, actor, detail) values ('connector.created', session_user, jsonb_build_object('name', p_name, 'kind', p_kind));
@@ -32,7 +33,7 @@ exception
     raise exception 'There is a connector named % already.', quote_literal(p_name) using errcode = 'TM106', hint = 'Choose another name.';
 end $$;
 
-comment on function tmidb.create_connector(text, text, text, text, text, jsonb) is
-  'Makes a connector: name, kind (url or postgres), category, speaker (null: connectors), schedule, definition.';
-revoke all on function tmidb.create_connector(text, text, text, text, text, jsonb) from public;
-grant execute on function tmidb.create_connector(text, text, text, text, text, jsonb) to tmidb_admin;
+comment on function tmidb.create_connector(text, text, text, text, text, jsonb, boolean) is
+  'Makes a connector: name, kind (url or postgres), category, speaker (null: connectors), schedule, definition, enabled.';
+revoke all on function tmidb.create_connector(text, text, text, text, text, jsonb, boolean) from public;
+grant execute on function tmidb.create_connector(text, text, text, text, text, jsonb, boolean) to tmidb_admin;
