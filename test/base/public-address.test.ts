@@ -77,6 +77,8 @@ test('eighty ways to write an address inside reach nothing', async () => {
     `ws://127.0.0.1:${port}/`,
     'http://',
     'nonsense',
+    `https://localhost:${port}/`,
+    `https://127.1:${port}/`,
     `http://user:pass@127.0.0.1:${port}/`,
     `http://example.com@127.0.0.1:${port}/`,
     `http://127.0.0.1:${port}#@example.com/`,

@@ -277,6 +277,18 @@ test("readings have the rights of the connector's speaker and count to its ledge
   )
 })
 
+test('where nothing of an answer can be used, the connector is failing, and keeps the first thousand', async () => {
+  outside.on('/useless', JSON.stringify(Array.from({ length: 3000 }, (_, v) => ({ v }))))
+  const name = await connector('/useless', { extract: { target: '$.id' } })
+  const ran = await run(name)
+  assert.deepEqual([ran.status, ran.rejected, ran.code], ['error', 3000, 'TM213'])
+  assert.equal((await db.query('select from tmidb.raw_bucket where category = $1', [name])).length, 1000)
+  assert.deepEqual(
+    await db.query('select failures, failing_since is not null as failing from tmidb.ingest_connector where name = $1', [name]),
+    [{ failures: 1, failing: true }],
+  )
+})
+
 test('a try shows what would be stored and changes nothing', async () => {
   outside.on('/try', '[{"id": "a", "v": 1}, {"v": 2}]')
   const name = await connector('/try', { on_change: true, extract: { target: '$.id', fields: { v: '$.v' } } })

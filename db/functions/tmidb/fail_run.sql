@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: next_run, queue_connector
+-- after: next_run, failure_wait, queue_connector
 -- Ends a run that brought nothing: p_run with code, message and, if the source said so, retry_after_s. Each failure in a row doubles
 -- the wait from 5 s up to an hour. False where the run is not the connector's any more.
 create or replace function tmidb.fail_run(p_run jsonb) returns boolean
@@ -15,7 +15,7 @@ begin
     update tmidb.ingest_connector set run_id = null, run_process = null, run_until = null, failures = failures + 1,
       failing_since = coalesce(failing_since, (p_run->>'started_at')::timestamptz, now()),
       next_run_at = greatest(coalesce(tmidb.next_run(schedule, next_run_at, now()), 'infinity'),
-        now() + least(interval '5 s' * power(2, least(failures, 20)), interval '1 hour'),
+        now() + tmidb.failure_wait(failures),
         now() + least(coalesce((p_run->>'retry_after_s')::numeric, 0), 86400) * interval '1 s')
     where connector_id = v_id and run_id = (p_run->>'run')::bigint;
   end if;

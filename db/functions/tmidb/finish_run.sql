@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: preview_readings, keep_refused, document_readings, pulled_readings, changed_readings, ingest_for, next_run, queue_connector
+-- after: preview_readings, keep_refused, document_readings, pulled_readings, changed_readings, ingest_for, next_run, failure_wait, queue_connector
 -- Ends a run that was answered: readings, how far the connector is now, the run's row and the next run, in one transaction, so that
 -- nothing is stored twice or left out whenever a process dies. Only the run that is noted at the connector may (TM001 otherwise).
 --   p_run      what tmidb.lease_connector gave, and: http_status, bytes, etag, last_modified, hash, not_modified
@@ -9,6 +9,8 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   c_most_ties constant int := 10000;
+  -- Of a web document that is read again and again; rows of a pull come once, and all of them are kept.
+  c_most_bad constant int := 1000;
   v tmidb.ingest_connector;
   v_id bigint := (p_run->>'connector')::bigint;
   v_run_id bigint := (p_run->>'run')::bigint;
@@ -22,6 +24,8 @@ declare
   v_last text;
   v_ties jsonb;
   v_fresh int := 0;
+  v_most_bad int;
+  v_is_failing boolean := false;
   v_run tmidb.connector_run;
 begin
   select * into v from tmidb.ingest_connector where connector_id = v_id for update;
@@ -78,16 +82,23 @@ begin
     v_run.preview := tmidb.preview_readings(v.speaker_id, v.category, v_readings, v_refused);
     v_run.accepted := jsonb_array_length(v_readings);
   else
+    v_most_bad := case v.kind when 'url' then c_most_bad else 1000000 end;
     if v_readings <> '[]' then
-      v_result := tmidb.ingest_for(v.speaker_id, v.category, v_readings, true);
+      v_result := tmidb.ingest_for(v.speaker_id, v.category, v_readings, v_most_bad);
     end if;
     if v_refused <> '[]' then
-      perform tmidb.keep_refused(v.speaker_id, v.category, v_refused);
+      perform tmidb.keep_refused(v.speaker_id, v.category, jsonb_path_query_array(v_refused, '$[0 to $most]', jsonb_build_object('most', v_most_bad - 1)));
     end if;
     v_run.accepted := jsonb_array_length(v_readings) - (v_result->>'refused')::int;
     v_run.stored := (v_result->>'stored')::int;
-    update tmidb.ingest_connector set state = v_state, run_id = null, run_process = null, run_until = null, failures = 0, failing_since = null,
+    -- Nothing of it can be used: most likely the definition, and asking as often as before would fill raw_bucket with it.
+    v_is_failing := v.kind = 'url' and v_run.accepted = 0 and (v_refused <> '[]' or (v_result->>'refused')::int > 0);
+    if v_is_failing then v_run.status := 'error'; end if;
+    update tmidb.ingest_connector set state = v_state, run_id = null, run_process = null, run_until = null,
+      failures = case when v_is_failing then failures + 1 else 0 end,
+      failing_since = case when v_is_failing then coalesce(failing_since, now()) end,
       next_run_at = case
+        when v_is_failing then greatest(coalesce(tmidb.next_run(schedule, next_run_at, now()), 'infinity'), now() + tmidb.failure_wait(failures))
         when v_fresh >= coalesce((v.config->>'batch')::int, 1000) then now()
         when next_run_at > now() then next_run_at
         else coalesce(tmidb.next_run(schedule, next_run_at, now()), 'infinity') end

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- after: store_json, admit_reading, keep_refused, refusal, target_key
 -- Readings in the name of a speaker, by its rights and the gate of every door. Whoever is there to be told gets the first thing that
--- is wrong as an error and nothing is stored. A source that is asked (p_keep_bad) cannot be told: what is wrong with one reading
--- keeps only that one out, and raw_bucket has it with the reason. Returns {"stored", "duplicate", "quarantined"}, with p_keep_bad
--- also {"refused": how many, "code", "message" of the first}.
-create or replace function tmidb.ingest_for(p_speaker_id bigint, p_category text, p_readings jsonb, p_keep_bad boolean default false)
+-- is wrong as an error and nothing is stored. A source that is asked cannot be told: with p_most_bad what is wrong with one reading
+-- keeps only that one out, and raw_bucket has the first so many with the reason. Returns {"stored", "duplicate", "quarantined"}, with
+-- p_most_bad also {"refused": how many, "code", "message" of the first}.
+create or replace function tmidb.ingest_for(p_speaker_id bigint, p_category text, p_readings jsonb, p_most_bad integer default null)
 returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -23,7 +23,7 @@ begin
   if not found then
     raise exception 'There is no speaker %.', p_speaker_id using errcode = 'TM107';
   end if;
-  if not p_keep_bad then
+  if p_most_bad is null then
     select jsonb_agg(tmidb.admit_reading(p_speaker_id, v_bound, v_may_create, p_category, x) order by o) into v_rows
     from jsonb_array_elements(v_list) with ordinality a(x, o);
     return coalesce(tmidb.store_json(v_rows), c_nothing);
@@ -54,11 +54,11 @@ begin
       end;
     end loop;
   end;
-  if cardinality(v_bad) > 0 then
-    perform tmidb.keep_refused(p_speaker_id, p_category, to_jsonb(v_bad));
+  if cardinality(v_bad) > 0 and p_most_bad > 0 then
+    perform tmidb.keep_refused(p_speaker_id, p_category, to_jsonb(v_bad[1:p_most_bad]));
   end if;
   return v_result || jsonb_build_object('refused', cardinality(v_bad), 'code', v_bad[1]->'code', 'message', v_bad[1]->'message');
 end $$;
 
-comment on function tmidb.ingest_for(bigint, text, jsonb, boolean) is 'Writes readings in the name of a speaker.';
-revoke all on function tmidb.ingest_for(bigint, text, jsonb, boolean) from public;
+comment on function tmidb.ingest_for(bigint, text, jsonb, integer) is 'Writes readings in the name of a speaker.';
+revoke all on function tmidb.ingest_for(bigint, text, jsonb, integer) from public;

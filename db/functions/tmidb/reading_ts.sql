@@ -21,7 +21,7 @@ begin
     v_number := v_text::numeric;
     v_number := v_number / case when abs(v_number) < 1e11 then 1 when abs(v_number) < 1e14 then 1000 else 1000000 end;
     if abs(v_number) > 253402300800 then raise invalid_datetime_format; end if;
-    return 'epoch'::timestamptz + v_number * interval '1 second';
+    return 'epoch'::timestamptz + round(v_number * 1000000) * interval '1 microsecond';
   elsif v_text ~ '^\d{4,}-\d\d-\d\d[T t]?[0-9:.,]*$' then
     -- No zone: the session's would be anybody's.
     return v_text::timestamp at time zone coalesce(p_zone, 'UTC');
