@@ -15,7 +15,8 @@ begin
   for v_one in (select x from jsonb_array_elements(p_readings) x limit c_most) union all (select x from jsonb_array_elements(p_refused) x limit c_most) loop
     begin
       if not v_one ? 'code' then
-        v_one := jsonb_strip_nulls(tmidb.admit_reading(p_speaker_id, v_bound, v_may_create, p_category, v_one)) - array['speaker', 'category'];
+        v_one := tmidb.admit_reading(p_speaker_id, v_bound, v_may_create, p_category, v_one)
+          - array_remove(array['speaker', 'category', case when v_one->>'mid' is null then 'mid' end], null);
       end if;
     exception when others then
       v_one := v_one || tmidb.refusal(SQLSTATE, SQLERRM);

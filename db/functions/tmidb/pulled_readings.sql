@@ -24,7 +24,7 @@ begin
       v_ts := case when v_ts_column is not null then tmidb.reading_ts(v_row->v_ts_column, p_config->>'zone')
         when v_one->>'t' in ('timestamp with time zone', 'timestamp without time zone', 'date') then tmidb.reading_ts(v_one->'w', p_config->>'zone') end;
       return next jsonb_build_object('target', v_target, 'ts', coalesce(v_ts, p_now), 'mid', v_row->>v_mid_column,
-        'data', jsonb_strip_nulls(v_row - array_remove(array[v_target_column, v_ts_column, v_mid_column], null)));
+        'data', v_row - array_remove(array[v_target_column, v_ts_column, v_mid_column], null));
     exception when others then
       return next tmidb.refusal(SQLSTATE, SQLERRM) || jsonb_build_object('target', v_target, 'item', v_row);
     end;
