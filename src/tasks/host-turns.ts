@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A host is asked one request at a time and at most once a second, however many connectors name it; and all hosts together have so
-// many requests under way. Whoever waits for a host holds nothing that others need.
+// A host is asked one request at a time, and a second after it answered the last one at the earliest, however many connectors name it;
+// and all hosts together have so many requests under way. Whoever waits for a host holds nothing that others need.
 import { TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
 
@@ -9,28 +9,30 @@ export interface HostTurns {
   take<T>(host: string, fn: () => Promise<T>): Promise<T>
 }
 
+interface Host {
+  /** Resolves when the last in line may be followed. */
+  free: Promise<void>
+  inLine: number
+}
+
 export function hostTurns({ gapMs = 1000, mostAtOnce = 32, mostWaitMs = 300_000 } = {}): HostTurns {
-  const last = new Map<string, { free: Promise<void>; startedAt: number; waiting: number }>()
+  const hosts = new Map<string, Host>()
   let running = 0
   const queue: (() => void)[] = []
 
   return {
     async take(host, fn) {
-      const before = last.get(host)
-      const freed = Promise.withResolvers<void>()
-      const mine = { free: freed.promise, startedAt: 0, waiting: (before?.waiting ?? 0) + 1 }
-      if (mine.waiting * gapMs > mostWaitMs) throw new TmiError('TM222', `Too many connectors ask ${host} at once.`)
-      last.set(host, mine)
+      const line = hosts.get(host) ?? { free: Promise.resolve(), inLine: 0 }
+      if (line.inLine * gapMs > mostWaitMs) throw new TmiError('TM222', `Too many connectors ask ${host} at once.`)
+      hosts.set(host, line)
+      const before = line.free
+      const done = Promise.withResolvers<void>()
+      line.free = done.promise.then(() => sleep(gapMs))
+      line.inLine++
       try {
-        if (before) {
-          await before.free
-          const rest = before.startedAt + gapMs - Date.now()
-          if (rest > 0) await sleep(rest)
-        }
+        await before
         if (running >= mostAtOnce) await new Promise<void>((resolve) => queue.push(resolve))
         else running++
-        mine.startedAt = Date.now()
-        mine.waiting = last.get(host) === mine ? 1 : mine.waiting
         try {
           return await fn()
         } finally {
@@ -39,9 +41,11 @@ export function hostTurns({ gapMs = 1000, mostAtOnce = 32, mostWaitMs = 300_000 
           else running--
         }
       } finally {
-        freed.resolve()
+        line.inLine--
+        done.resolve()
+        const last = line.free
         // Nobody came behind: forgotten once the gap is over.
-        setTimeout(() => last.get(host) === mine && last.delete(host), gapMs).unref()
+        void last.then(() => line.free === last && hosts.delete(host))
       }
     },
   }
