@@ -420,6 +420,30 @@ test('a host is asked one request at a time, at least a second apart', async () 
   )
 })
 
+test('a source that does not answer holds nobody else up', async () => {
+  await using silent = await source()
+  silent.on('/', () => {})
+  const names = await Promise.all(
+    Array.from({ length: 20 }, () =>
+      connector('/', { url: `${silent.url.replace('localhost', '127.0.0.1')}/`, allow: ['127.0.0.1'], timeout_s: 2 }),
+    ),
+  )
+  const ids = await db.query<{ id: string }>('select tmidb.connector_named(n) as id from unnest($1::text[]) n', [names])
+  for (const { id } of ids) connectors.start({ connector: id })
+  while (silent.seen.length === 0) await sleep(10)
+  outside.on('/quick', '{"v": 1}')
+  assert.equal((await run(await connector('/quick'))).stored, 1)
+  assert.equal(
+    (
+      await db.query(
+        'select from tmidb.connector_run r join tmidb.ingest_connector c using (connector_id) where c.name = any($1)',
+        [names],
+      )
+    ).length,
+    0,
+  )
+})
+
 test('gzip is unpacked, and a bomb is cut off', async () => {
   outside.on('/gzip', (_, res) => res.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('{"v": 1}')))
   assert.equal((await run(await connector('/gzip'))).stored, 1)

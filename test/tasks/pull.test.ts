@@ -77,7 +77,7 @@ test('rows become readings: columns for target and time, numbers exact, from the
     (await stored(name)).map((r) => [r.target, r.data]),
     [
       ['press', '{"id": 1, "more": {"big": 9007199254740993}, "temp": 0.12345678901234567890123}'],
-      ['saw', '{"id": 2, "temp": 100000000000000000000}'],
+      ['saw', '{"id": 2, "more": null, "temp": 100000000000000000000}'],
     ],
   )
   assert.equal((await run(name)).status, 'unchanged')
