@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What a connector may reach: nothing that is not of the public internet, however it is written.
+// Web documents of strangers: nothing is reached that is not of the public internet, however it is written; time, size and hops end.
 import assert from 'node:assert/strict'
 import type { LookupAddress } from 'node:dns'
 import { after, before, test } from 'node:test'
 import { isPublicAddress } from '../../src/base/public-address.ts'
 import { type FetchRequest, fetchDocument } from '../../src/tasks/fetch.ts'
 import { hostTurns } from '../../src/tasks/host-turns.ts'
-import { type Source, source } from '../tasks/source.ts'
+import { type Source, source } from './source.ts'
 
 let canary: Source
 before(async () => {
@@ -86,6 +86,9 @@ test('eighty ways to write an address inside reach nothing', async () => {
   ])
     await assert.rejects(get(url), { code: 'TM221' }, url)
   assert.equal(canary.seen.length, 0)
+  // It was there to be reached.
+  await get(`http://0x7f.1:${port}/`, {}, ['127.0.0.1'])
+  assert.equal(canary.seen.splice(0).length, 1)
 })
 
 test('a name server that answers public first and then inside leads nowhere inside', async () => {
