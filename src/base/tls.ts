@@ -65,7 +65,8 @@ function read(path: string, variable: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'is not there' : `cannot be read (${(cause as Error).message})`
+    const why =
+      (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'is not there' : `cannot be read (${(cause as Error).message})`
     throw new TmiError('TM501', `The file ${path} of ${variable} ${why}.`, { cause, hint: 'Give the path of a PEM file.' })
   }
 }
