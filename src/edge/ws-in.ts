@@ -75,7 +75,10 @@ export function openWsIntake(intake: Intake, options: { authMs?: number } = {}):
         strangers++
         limitStranger(ws, socket, options.authMs ?? authMs, () => strangers--)
       }
-      senders.set(ws, serve(ws, intake, { category: category === '' ? null : category, target }, authorization, identity))
+      const sender = serve(ws, intake, { category: category === '' ? null : category, target }, authorization, identity)
+      senders.set(ws, sender)
+      // Rights that changed while they were looked up told nobody yet.
+      void sender.recheck()
     })
   }
 
@@ -196,6 +199,30 @@ function serve(
     })
   }
 
+  const leave = (code: number, reason: string): void => {
+    ending = true
+    ws.close(code, reason)
+    // A socket that is not read does not see the other's goodbye.
+    ws.resume()
+  }
+
+  const recheck = async (): Promise<void> => {
+    const asked = authorization
+    if (asked === null || identity === null) return
+    try {
+      const now = await speaker(intake, asked)
+      if (asked === authorization) identity = now
+    } catch (thrown) {
+      const e = fromPg(thrown)
+      if (asked !== authorization || ending || e.status >= 500) return
+      ending = true
+      // What was taken before is answered, if that is soon.
+      await Promise.race([tail, sleep(revokedMs)])
+      say(JSON.stringify({ type: 'revoked', code: e.code, message: e.message }))
+      leave(4401, 'revoked')
+    }
+  }
+
   const authenticate = async (token: string): Promise<void> => {
     early = []
     flow()
@@ -203,14 +230,14 @@ function serve(
       authorization = `Bearer ${token}`
       identity = await speaker(intake, authorization)
     } catch (thrown) {
-      ending = true
       const e = fromPg(thrown)
       say(errorText({}, e))
-      ws.close(e.status < 500 ? 4401 : 1013, e.status < 500 ? 'not authorized' : 'come again')
+      leave(e.status < 500 ? 4401 : 1013, e.status < 500 ? 'not authorized' : 'come again')
       return
     }
     ws.emit('authenticated')
     ready()
+    void recheck()
     const waitingOnes: Buffer[] = early
     early = null
     for (const message of waitingOnes) arrive(message)
@@ -224,9 +251,8 @@ function serve(
     if (token !== null) return void authenticate(token)
     if (identity !== null) receive(message)
     else {
-      ending = true
       say(errorText({}, new TmiError('TM100', undefined, { hint: 'Send {"type":"auth","token":"…"} first.' })))
-      ws.close(4401, 'no token')
+      leave(4401, 'no token')
     }
   }
   const ready = (): void => say(JSON.stringify({ type: 'ready', speaker: identity?.name ?? null }))
@@ -236,28 +262,11 @@ function serve(
 
   return {
     isPaused: () => paused,
-    async recheck() {
-      const asked = authorization
-      if (asked === null || identity === null) return
-      try {
-        const now = await speaker(intake, asked)
-        if (asked === authorization) identity = now
-      } catch (thrown) {
-        const e = fromPg(thrown)
-        if (asked !== authorization || ending || e.status >= 500) return
-        ending = true
-        // What was taken before is answered, if that is soon.
-        await Promise.race([tail, sleep(revokedMs)])
-        say(JSON.stringify({ type: 'revoked', code: e.code, message: e.message }))
-        ws.resume()
-        ws.close(4401, 'revoked')
-      }
-    },
+    recheck,
     async end() {
       ending = true
       await Promise.race([tail, sleep(goodbyeMs)])
-      ws.resume()
-      ws.close(1001, 'the server is stopping')
+      leave(1001, 'the server is stopping')
     },
   }
 }
