@@ -18,13 +18,13 @@ export interface Config {
   natsBin?: string
   cacheDir?: string
   /** The PEM files that make HTTP and MQTT speak TLS. */
-  tls?: TlsFiles
+  tls?: Tls
   /** Under which user PostgreSQL and NATS run when we are root. */
   runUid: number
   allowUnsafe: boolean
 }
 
-export interface TlsFiles {
+export interface Tls {
   cert: string
   key: string
 }
@@ -34,7 +34,7 @@ export interface UnitConfig {
   host: string
   httpPort: number
   mqttPort: number
-  tls?: TlsFiles
+  tls?: Tls
   natsServer: string
   pg: { api: string; edge: string; drain: string; worker: string }
 }
@@ -83,7 +83,7 @@ function text(env: Env, name: string): string | undefined {
   return env[name] === '' ? undefined : env[name]
 }
 
-function tlsFiles(env: Env): TlsFiles | undefined {
+function tlsFiles(env: Env): Tls | undefined {
   const cert = text(env, 'TMIDB_TLS_CERT')
   const key = text(env, 'TMIDB_TLS_KEY')
   if (cert === undefined && key === undefined) return undefined

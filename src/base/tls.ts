@@ -2,8 +2,9 @@
 // The certificate that HTTP and MQTT show: checked before anything starts, read again when its files change.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync, unwatchFile, watchFile } from 'node:fs'
+import { isIP } from 'node:net'
 import { createSecureContext } from 'node:tls'
-import type { TlsFiles } from './config.ts'
+import type { Tls } from './config.ts'
 import { TmiError } from './errors.ts'
 import { observe } from './observe.ts'
 
@@ -13,7 +14,7 @@ export interface TlsPair {
 }
 
 /** Both files, or TM501 with the sentence of what is wrong with them. */
-export function readTls(files: TlsFiles): TlsPair {
+export function readTls(files: Tls): TlsPair {
   const cert = read(files.cert, 'TMIDB_TLS_CERT')
   const key = read(files.key, 'TMIDB_TLS_KEY')
   const first = parsed('TMIDB_TLS_CERT', files.cert, 'certificate', () => new X509Certificate(cert))
@@ -28,10 +29,10 @@ export function readTls(files: TlsFiles): TlsPair {
 }
 
 /** The name under which the certificate holds for clients on this machine: the host itself where it can be. */
-export function certifiedHost(files: TlsFiles, host: string): string {
+export function certifiedHost(files: Tls, host: string): string {
   const certificate = new X509Certificate(readFileSync(files.cert))
   const bare = host.replace(/^\[|\]$/g, '')
-  if (certificate.checkIP(bare) !== undefined || certificate.checkHost(bare) !== undefined) return host
+  if ((isIP(bare) ? certificate.checkIP(bare) : certificate.checkHost(bare)) !== undefined) return host
   return certificate.checkHost('localhost') === undefined ? host : 'localhost'
 }
 
@@ -39,7 +40,7 @@ export function certifiedHost(files: TlsFiles, host: string): string {
  * Calls back with each new pair. A renewal writes one file after the other, and often swaps a link: so the files are looked at,
  * not their folder watched, and a pair that does not fit yet leaves the old one in place.
  */
-export function followTls(files: TlsFiles, onNew: (pair: TlsPair) => void, everyMs = 2000): Disposable {
+export function followTls(files: Tls, onNew: (pair: TlsPair) => void, everyMs = 2000): Disposable {
   let current = readTls(files)
   const look = (): void => {
     try {
