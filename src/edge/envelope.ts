@@ -13,6 +13,9 @@ export interface Envelope {
   body: Buffer
 }
 
+/** A message's top level, or why it is no object. */
+export type Members = Member[] | TmiError
+
 interface Member {
   name: string
   keyFrom: number
@@ -29,8 +32,7 @@ const mostMidBytes = 120
 const mostEchoBytes = 300
 
 /** The message id as it is written, for the answer: a string or a number of a message's top level, else null. */
-export function writtenMid(message: Buffer): string | null {
-  const members = membersOf(message)
+export function writtenMid(message: Buffer, members: Members): string | null {
   const mid = Array.isArray(members) ? members.find((m) => m.name === 'mid') : undefined
   if (mid === undefined || mid.to - mid.from > mostEchoBytes) return null
   const c = message[mid.from]!
@@ -38,8 +40,7 @@ export function writtenMid(message: Buffer): string | null {
 }
 
 /** {"category":"sensor", and a reading} or {"category":"sensor","readings":[…]}, with target and mid for all of them. */
-export function readEnvelope(message: Buffer): Envelope {
-  const members = membersOf(message)
+export function readEnvelope(message: Buffer, members: Members): Envelope {
   if (!Array.isArray(members)) throw members
   const found = new Map<string, Member>()
   for (const member of members) {
@@ -105,8 +106,8 @@ function blank(b: Buffer, member: Member): void {
   else b.fill(0x20, keyFrom, commaBehind < 0 ? to : commaBehind + 1)
 }
 
-/** The members of the message's one object, or why it has none. */
-function membersOf(b: Buffer): Member[] | TmiError {
+/** The members of the message's one object. */
+export function membersOf(b: Buffer): Members {
   const end = b.length
   const broken = (at: number): TmiError => {
     if (!isUtf8(b)) return new TmiError('TM209')

@@ -57,7 +57,7 @@ export function influxIntake(
     // GET /api/v2/write are the readings of a category "write", version 2.
     if (path === '/api/v2/write' && !isRead && req.method !== 'OPTIONS') answer(intake, req, res, 'v2', search)
     else if (path === '/write') answer(intake, req, res, 'v1', search)
-    else if (path === '/query' && (isRead || req.method === 'POST')) query(req, res, search)
+    else if (path === '/query' && (isRead || req.method === 'POST')) query(intake, req, res, search)
     else if (path === '/ping' && isRead) ping(res, search)
     else if (path === '/health' && isRead) void health(res, ready)
     else return false
@@ -138,9 +138,12 @@ function plain(code: ErrorCode, message: string): string {
 }
 
 /** Telegraf's first words to an InfluxDB 1: categories are made by their first reading, so there is nothing to do. */
-function query(req: IncomingMessage, res: ServerResponse, search: string): void {
-  readBody(req)
-    .then((body) => {
+function query(intake: Intake, req: IncomingMessage, res: ServerResponse, search: string): void {
+  intake.access
+    .identify(credentials(req, new URLSearchParams(search)))
+    .then(async (identity) => {
+      if (identity.kind === 'anonymous') throw new TmiError('TM100', 'unauthorized access')
+      const body = await readBody(req)
       const q = new URLSearchParams(search).get('q') ?? new URLSearchParams(body.toString()).get('q') ?? ''
       if (!/^\s*create\s+database\b/i.test(q))
         throw new TmiError('TM303', 'Only CREATE DATABASE is answered here; read by /api/v1/{category}.')

@@ -71,7 +71,8 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
     const rows: Row[] = []
     const quarantined: Rejection[] = []
     for (const reading of readings) {
-      const of = targetOf(reading, target, identity)
+      const isTooLarge = reading.payload.length > mostSingleBytes
+      const of = isTooLarge ? new TmiError('TM212') : targetOf(reading, target, identity)
       if (of instanceof TmiError) {
         rejected.push({ index: reading.index, code: of.code, message: of.message })
         continue

@@ -10,7 +10,7 @@ import { sleep } from '../base/retry.ts'
 import type { Identity } from '../db/access.ts'
 import { refusal, taken } from './answer.ts'
 import { mostBytes } from './body.ts'
-import { readEnvelope, writtenMid } from './envelope.ts'
+import { membersOf, readEnvelope, writtenMid } from './envelope.ts'
 import { addressed } from './http.ts'
 import type { Intake } from './intake.ts'
 
@@ -171,12 +171,13 @@ function serve(
 
   const take = async (message: Buffer, number: { seq: number; mid?: string }, before: Promise<unknown>): Promise<string> => {
     try {
-      const mid = writtenMid(message)
+      const members = membersOf(message)
+      const mid = writtenMid(message, members)
       if (mid !== null) number.mid = mid
       const who = identity as Identity
       const incoming =
         place.category === null
-          ? readEnvelope(message)
+          ? readEnvelope(message, members)
           : { category: place.category, target: place.target, mid: null, body: message }
       // Names are asked for one after the other: else a message whose target is known would overtake one whose is not.
       if (!who.mayCreate) await before

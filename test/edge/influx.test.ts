@@ -258,9 +258,10 @@ test('/ping, /health and CREATE DATABASE are answered as clients ask for them', 
   }
   const health = await write('/health', '', {}, 'GET')
   assert.deepEqual([health.status, health.body?.status], [200, 'pass'])
-  const form = { 'content-type': 'application/x-www-form-urlencoded' }
+  const form = { ...auth(), 'content-type': 'application/x-www-form-urlencoded' }
   const create = await write('/query', new URLSearchParams({ q: 'CREATE DATABASE "telegraf"' }).toString(), form)
   assert.deepEqual([create.status, create.body], [200, { results: [{ statement_id: 0 }] }])
-  assert.equal((await write(`/query?q=${encodeURIComponent('SELECT * FROM x')}`, '', {}, 'GET')).status, 400)
+  assert.equal((await write(`/query?q=${encodeURIComponent('SELECT * FROM x')}`, '', auth(), 'GET')).status, 400)
+  assert.equal((await write('/query?q=CREATE', '', {}, 'GET')).status, 401)
   assert.equal((await write('/api/v2/write', '', {}, 'GET')).status, 404, 'left to REST')
 })

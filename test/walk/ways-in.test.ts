@@ -221,7 +221,7 @@ const wrong: [what: string, status: number, () => Promise<Answer>][] = [
     400,
     () => ask('POST', '/api/v2/write?bucket=%E0%A4%A&precision=%', { body: 'm v=1', headers: speaks() }),
   ],
-  ['Influx: a query', 400, () => ask('GET', '/query?q=SELECT')],
+  ['Influx: a query', 400, () => ask('GET', '/query?q=SELECT', { headers: speaks() })],
   ['ThingsBoard: no token', 401, () => ask('POST', '/api/v1/x/telemetry', { body: '{}' })],
   ['ThingsBoard: rubbish', 400, () => ask('POST', `/api/v1/${instance.connection.speaker.token}/telemetry`, { body: bytes })],
   [
