@@ -16,7 +16,7 @@ import type { Intake } from './intake.ts'
 
 const keepaliveMs = 20_000
 /** Messages and bytes of one socket that are not answered yet; from there on it is not read until half of them are. */
-const mostWaiting = 256
+const mostWaiting = 1024
 const mostWaitingBytes = 4 * 1024 * 1024
 /** A socket that has still to say who it is: for how long, with how many bytes, and how many of them there may be. */
 const authMs = 10_000
