@@ -13,6 +13,6 @@ USER node
 ENV TMIDB_DATA=/data TMIDB_HOST=0.0.0.0
 VOLUME /data
 EXPOSE 8080 1883
-HEALTHCHECK --start-period=60s CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.TMIDB_HTTP_PORT || 8080) + '/health/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+HEALTHCHECK --start-period=60s CMD ["node", "-e", "require(process.env.TMIDB_TLS_CERT ? 'https' : 'http').get({ port: process.env.TMIDB_HTTP_PORT || 8080, path: '/health/ready', rejectUnauthorized: false }, (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 ENTRYPOINT ["node", "bin/tmictl.cjs"]
 CMD ["start"]

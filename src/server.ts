@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: MIT
 // api: the HTTP port. Readings in, REST and GraphQL out, live sockets.
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { openApp } from './api/app.ts'
 import { createGraphql } from './api/graphql/server.ts'
 import { openCatalog } from './api/rest/catalog.ts'
 import { restHandler } from './api/rest/handler.ts'
 import { unitConfig } from './base/config.ts'
 import { observe } from './base/observe.ts'
+import { followTls, readTls } from './base/tls.ts'
 import { ended, endWith, ready } from './base/unit.ts'
 import { openAccess } from './db/access.ts'
 import { listenTo } from './db/listen.ts'
 import { openPool, whenReachable } from './db/pool.ts'
 import { httpIntake } from './edge/http.ts'
+import { influxIntake } from './edge/influx.ts'
 import { openIntake } from './edge/intake.ts'
+import { thingsboardIntake } from './edge/thingsboard-http.ts'
+import { openWsIntake } from './edge/ws-in.ts'
 import { openHub } from './live/hub.ts'
 import { openLiveSockets } from './live/ws.ts'
 import { openPublisher } from './nats-bridge/publish.ts'
@@ -27,7 +32,10 @@ endWith(async () => {
   const nc = await openNats(config.natsServer, ended)
   await ensureStreams(nc)
   await using publisher = openPublisher(nc)
-  const intake = httpIntake(openIntake({ access, publisher, edgeUrl: config.pg.edge }))
+  const intake = openIntake({ access, publisher, edgeUrl: config.pg.edge })
+  const isUp = () => pool.query('select 1')
+  const waysIn = [httpIntake(intake), influxIntake(intake, isUp), thingsboardIntake(intake)]
+  await using socketsIn = openWsIntake(intake)
 
   await using hub = await openHub(config.pg.api, access)
   await using sockets = openLiveSockets({ hub, access })
@@ -48,18 +56,22 @@ endWith(async () => {
   // What changed between building and listening.
   follow()
 
-  const app = openApp(() => pool.query('select 1'))
-  const server = createServer((req, res) => {
+  const app = openApp(isUp)
+  const listener: RequestListener = (req, res) => {
     // The hot ways first; express and what it carries for everything else.
-    if (intake(req, res)) return
+    for (const way of waysIn) if (way(req, res)) return
     void rest(req, res).then((taken) => {
       if (!taken) app(req, res)
     })
-  })
+  }
+  const { tls } = config
+  const server = tls ? createTlsServer(readTls(tls), listener) : createServer(listener)
+  using _certificate = tls ? followTls(tls, (pair) => (server as TlsServer).setSecureContext(pair)) : null
   await graphql.attach(app, server)
   app.finish()
   server.on('upgrade', (req, socket, head) => {
-    if (sockets.upgrade(req, socket, head) || graphql.handleUpgrade(req, socket, head)) return
+    if (socketsIn.upgrade(req, socket, head) || sockets.upgrade(req, socket, head) || graphql.handleUpgrade(req, socket, head))
+      return
     socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
   })
   server.keepAliveTimeout = 65_000

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type Config, loadConfig } from './base/config.ts'
 import { TmiError } from './base/errors.ts'
 import type { ObservedEvent } from './base/observe.ts'
+import { readTls } from './base/tls.ts'
 import { doubtsAboutPostgres } from './db/boot-check.ts'
 import { migrate } from './db/migrate.ts'
 import { ping } from './db/superuser.ts'
@@ -34,6 +35,7 @@ export interface SuperviseOptions {
 /** Resolves when everything has stopped after the signal; rejects, also after everything has stopped, when it cannot start. */
 export async function supervise(options: SuperviseOptions): Promise<void> {
   const config = options.config ?? loadConfig()
+  if (config.tls) readTls(config.tls)
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(openDataFolder(config.dataDir))
   const log = stack.use(openLog(config.dataDir, tell(options.say)))

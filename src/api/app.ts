@@ -12,7 +12,7 @@ export interface App extends Express {
 
 const addresses = {
   api: '/api/v1/{category}',
-  in: '/api/in/{category}/{target}',
+  in: ['/api/in/{category}/{target}', '/ws/in', '/api/v2/write', '/write', '/api/v1/{token}/telemetry'],
   openapi: '/api/openapi.json',
   docs: '/docs',
   graphql: '/graphql',

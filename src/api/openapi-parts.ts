@@ -182,7 +182,8 @@ function ingest(withTarget: boolean): Schema {
       tags: ['ingest'],
       operationId: withTarget ? 'ingest_target' : 'ingest',
       summary: withTarget ? 'Send readings of one target' : 'Send readings',
-      description: 'For speakers. Answered when the readings are safe on disk; with wait=stored, when they can be read.',
+      description:
+        'For speakers. Answered when the readings are safe on disk; with wait=stored, when they can be read. By WebSocket: /ws/in/{category}/{target}.',
       security: [{ bearer: [] }],
       parameters: [
         { name: 'category', in: 'path', required: true, schema: { type: 'string', pattern: '^[a-z][a-z0-9_]{0,47}$' } },
@@ -190,7 +191,7 @@ function ingest(withTarget: boolean): Schema {
           ? [{ name: 'target', in: 'path', required: true, schema: { type: 'string', minLength: 1, maxLength: 256 } }]
           : []),
         { name: 'wait', in: 'query', schema: { type: 'string', enum: ['stored'] } },
-        { name: 'Idempotency-Key', in: 'header', schema: { type: 'string', minLength: 1, maxLength: 128 } },
+        { name: 'Idempotency-Key', in: 'header', schema: { type: 'string', minLength: 1, maxLength: 120 } },
       ],
       requestBody: {
         required: true,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // OpenAPI 3.1 of what one caller may do, from the catalog that REST itself works on.
 
+import { foreignPaths } from './openapi-foreign.ts'
 import { ingestPaths, listenerPath, openapiParts, type Schema } from './openapi-parts.ts'
 import type { Catalog, Column, Relation } from './rest/catalog.ts'
 import { shownColumns } from './rest/catalog.ts'
@@ -45,7 +46,7 @@ export function openapi(catalog: Catalog, { visible, baseUrl, listener, writes }
     paths['/api/target'] = { get: readOperation(target, columns, 'read_target') }
   }
   if (listener !== null) Object.assign(paths, listenerPath(listener))
-  if (writes) Object.assign(paths, ingestPaths)
+  if (writes) Object.assign(paths, ingestPaths, foreignPaths)
   return {
     openapi: '3.1.0',
     info: {

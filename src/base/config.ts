@@ -17,9 +17,16 @@ export interface Config {
   natsUrl?: string
   natsBin?: string
   cacheDir?: string
+  /** The PEM files that make HTTP and MQTT speak TLS. */
+  tls?: Tls
   /** Under which user PostgreSQL and NATS run when we are root. */
   runUid: number
   allowUnsafe: boolean
+}
+
+export interface Tls {
+  cert: string
+  key: string
 }
 
 export interface UnitConfig {
@@ -27,6 +34,7 @@ export interface UnitConfig {
   host: string
   httpPort: number
   mqttPort: number
+  tls?: Tls
   natsServer: string
   /** Hosts that connectors may ask although their addresses are private. */
   fetchAllow: string[]
@@ -49,6 +57,7 @@ export function loadConfig(env: Env = process.env): Config {
     natsUrl: text(env, 'TMIDB_NATS_URL'),
     natsBin: text(env, 'TMIDB_NATS_BIN'),
     cacheDir: text(env, 'TMIDB_CACHE'),
+    tls: tlsFiles(env),
     runUid: integer(env, 'TMIDB_RUN_UID', 65534, 1, 2 ** 31),
     allowUnsafe: env.TMIDB_ALLOW_UNSAFE === '1',
   }
@@ -61,6 +70,7 @@ export function unitConfig(env: Env = process.env): UnitConfig {
     host: text(env, 'TMIDB_HOST') ?? '127.0.0.1',
     httpPort: port(env, 'TMIDB_HTTP_PORT', 8080),
     mqttPort: port(env, 'TMIDB_MQTT_PORT', 1883),
+    tls: tlsFiles(env),
     natsServer: needed(env, 'TMIDB_NATS_SERVER'),
     fetchAllow: (text(env, 'TMIDB_FETCH_ALLOW') ?? '').split(/[\s,]+/).filter(Boolean),
     pg: {
@@ -74,6 +84,17 @@ export function unitConfig(env: Env = process.env): UnitConfig {
 
 function text(env: Env, name: string): string | undefined {
   return env[name] === '' ? undefined : env[name]
+}
+
+function tlsFiles(env: Env): Tls | undefined {
+  const cert = text(env, 'TMIDB_TLS_CERT')
+  const key = text(env, 'TMIDB_TLS_KEY')
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined || key === undefined) {
+    const [set, missing] = cert === undefined ? ['TMIDB_TLS_KEY', 'TMIDB_TLS_CERT'] : ['TMIDB_TLS_CERT', 'TMIDB_TLS_KEY']
+    throw new TmiError('TM501', `${set} is set without ${missing}.`, { hint: 'TLS needs both PEM files; set both or none.' })
+  }
+  return { cert: resolve(cert), key: resolve(key) }
 }
 
 function needed(env: Env, name: string): string {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadConfig } from '../base/config.ts'
+import { type Config, loadConfig } from '../base/config.ts'
 import { TmiError } from '../base/errors.ts'
 import { readyBlock } from '../supervisor/ready.ts'
 import { supervise } from '../supervisor.ts'
@@ -32,7 +32,7 @@ async function run(args: Args): Promise<number> {
       onReady(connection, first) {
         if (args.json) printJson({ ready: true, first, data: config.dataDir, ...connection })
         else print(readyBlock(connection, config.dataDir, first))
-        if (args.values.demo) feedDemo(config.dataDir, stop.signal, args.json)
+        if (args.values.demo) feedDemo(config, stop.signal, args.json)
       },
     })
   } catch (e) {
@@ -65,12 +65,12 @@ function stopOnSignals(): { stop: AbortController; crashed: () => boolean } {
   return { stop, crashed: () => crash }
 }
 
-function feedDemo(dataDir: string, signal: AbortSignal, json: boolean): void {
+function feedDemo({ dataDir, tls }: Config, signal: AbortSignal, json: boolean): void {
   const child = spawn(process.execPath, [demoProgram], {
     // With --json nothing but JSON may stand on stdout. The channel tells it when we are gone.
     stdio: ['ignore', json ? 2 : 'inherit', 'inherit', 'ipc'],
     detached: true,
-    env: { ...process.env, TMIDB_DATA: dataDir },
+    env: { ...process.env, TMIDB_DATA: dataDir, ...(tls ? { NODE_EXTRA_CA_CERTS: tls.cert } : {}) },
   })
   child.on('error', (e) => process.stderr.write(`The demo cannot run: ${e.message}\n`))
   signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true })

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: MIT
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { ConnectionOptions } from 'node:tls'
+import WebSocket from 'ws'
 import { loadConfig } from '../base/config.ts'
 import { TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
@@ -37,7 +41,7 @@ async function run(args: Args): Promise<number> {
     const url = new URL(`${base}/ws/${encodeURIComponent(connection.listener.name)}`)
     url.searchParams.set('token', connection.listener.token)
     if (cursor) url.searchParams.set('since', cursor)
-    const opened = await follow(url, stop.signal, (m) => {
+    const opened = await follow(url, trusted(connection.certificate), stop.signal, (m) => {
       cursor = m.cursor ?? cursor
       show(m, args.json)
     })
@@ -54,9 +58,9 @@ async function run(args: Args): Promise<number> {
 }
 
 /** Until the socket closes; whether it was ever open. */
-async function follow(url: URL, signal: AbortSignal, onMessage: (m: Message) => void): Promise<boolean> {
+async function follow(url: URL, tls: ConnectionOptions, signal: AbortSignal, onMessage: (m: Message) => void): Promise<boolean> {
   return await new Promise<boolean>((resolve) => {
-    const socket = new WebSocket(url)
+    const socket = new WebSocket(url, { ...tls, perMessageDeflate: false })
     let opened = false
     socket.addEventListener('open', () => {
       opened = true
@@ -69,6 +73,13 @@ async function follow(url: URL, signal: AbortSignal, onMessage: (m: Message) => 
       resolve(opened)
     })
   })
+}
+
+/** The one certificate that the instance here shows, whoever signed it and for whatever name. */
+function trusted(file: string | undefined): ConnectionOptions {
+  if (file === undefined) return {}
+  const ca = new X509Certificate(readFileSync(file)).toString()
+  return { ca, allowPartialTrustChain: true, checkServerIdentity: () => undefined }
 }
 
 function show(m: Message, json: boolean): void {

@@ -13,6 +13,8 @@ export interface Intake {
   publisher: Publisher
   /** Takes a message; resolves when all accepted readings are on disk. */
   take(message: Incoming): Promise<Verdict>
+  /** Takes several messages of one sender, each of its own category, in one publish: a verdict for each, or all of them wait and fail together. */
+  takeAll(messages: Incoming[]): Promise<Verdict[]>
 }
 
 export interface Incoming {
@@ -55,45 +57,60 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
     for (const t of missing) knownNames.add(`${category}\0${t}`)
   }
 
+  /** Right, name, gate and target of one message: what goes to the streams and what is said of it. */
+  const judge = ({ identity, category, target, body, format, mid }: Incoming): { rows: Row[]; verdict: Verdict } => {
+    const speaker = identity.claims.speaker_id
+    if (identity.kind === 'anonymous') throw new TmiError('TM100')
+    if (speaker === undefined) throw new TmiError('TM102')
+    if (!categoryForm.test(category)) throw new TmiError('TM104')
+    if (target !== null) checkTarget(target)
+    const now = stamp()
+    const { readings, rejected, single } = gateBody(body, { format, shapes: shapes.of(category), now })
+    if (single && body.length > mostSingleBytes) throw new TmiError('TM212')
+    if (readings.length > mostReadings) throw new TmiError('TM212', `There are more than ${mostReadings} readings in this batch.`)
+    const rows: Row[] = []
+    const quarantined: Rejection[] = []
+    for (const reading of readings) {
+      const isTooLarge = reading.payload.length > mostSingleBytes
+      const of = isTooLarge ? new TmiError('TM212') : targetOf(reading, target, identity)
+      if (of instanceof TmiError) {
+        rejected.push({ index: reading.index, code: of.code, message: of.message })
+        continue
+      }
+      if (reading.quarantine !== null) {
+        quarantined.push({ index: reading.index, code: reading.quarantine, message: errorTable[reading.quarantine].sentence })
+      }
+      rows.push({
+        category,
+        target: of,
+        speaker,
+        sig: reading.shape.sig,
+        descriptor: reading.shape.descriptor,
+        ts: reading.ts ?? stamp(),
+        mid: reading.mid ?? (mid == null ? null : single ? mid : `${mid}#${reading.index}`),
+        payload: reading.payload,
+      })
+    }
+    return { rows, verdict: { accepted: rows.length, rejected, quarantined, single } }
+  }
+
   return {
     access,
     publisher,
-    async take({ identity, category, target, body, format, mid }) {
-      const speaker = identity.claims.speaker_id
-      if (identity.kind === 'anonymous') throw new TmiError('TM100')
-      if (speaker === undefined) throw new TmiError('TM102')
-      if (!categoryForm.test(category)) throw new TmiError('TM104')
-      if (target !== null) checkTarget(target)
-      const now = stamp()
-      const { readings, rejected, single } = gateBody(body, { format, shapes: shapes.of(category), now })
-      if (single && body.length > mostSingleBytes) throw new TmiError('TM212')
-      if (readings.length > mostReadings)
-        throw new TmiError('TM212', `There are more than ${mostReadings} readings in this batch.`)
-      const rows: Row[] = []
-      const quarantined: Rejection[] = []
-      for (const reading of readings) {
-        const of = targetOf(reading, target, identity)
-        if (of instanceof TmiError) {
-          rejected.push({ index: reading.index, code: of.code, message: of.message })
-          continue
-        }
-        if (reading.quarantine !== null) {
-          quarantined.push({ index: reading.index, code: reading.quarantine, message: errorTable[reading.quarantine].sentence })
-        }
-        rows.push({
-          category,
-          target: of,
-          speaker,
-          sig: reading.shape.sig,
-          descriptor: reading.shape.descriptor,
-          ts: reading.ts ?? stamp(),
-          mid: reading.mid ?? (mid == null ? null : single ? mid : `${mid}#${reading.index}`),
-          payload: reading.payload,
-        })
-      }
-      if (!identity.mayCreate) await mustBeKnown(category, rows)
+    async take(message) {
+      const { rows, verdict } = judge(message)
+      if (!message.identity.mayCreate) await mustBeKnown(message.category, rows)
       if (rows.length > 0) await publisher.publish(rows)
-      return { accepted: rows.length, rejected, quarantined, single }
+      return verdict
+    },
+    async takeAll(messages) {
+      const judged = messages.map(judge)
+      for (const [i, { identity, category }] of messages.entries()) {
+        if (!identity.mayCreate) await mustBeKnown(category, judged[i]!.rows)
+      }
+      const rows = judged.flatMap((j) => j.rows)
+      if (rows.length > 0) await publisher.publish(rows)
+      return judged.map((j) => j.verdict)
     },
   }
 }

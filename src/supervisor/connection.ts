@@ -4,6 +4,7 @@ import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../base/config.ts'
 import { hashPassword } from '../base/password.ts'
+import { certifiedHost } from '../base/tls.ts'
 import { type FirstRun, firstRun, knowsToken } from '../db/first-run.ts'
 import { withLogin } from '../db/superuser.ts'
 import { writeSecret } from './data-folder.ts'
@@ -13,6 +14,8 @@ export interface Connection {
   graphql: string
   ws: string
   mqtt: string
+  /** The file of the certificate that https and wss show. */
+  certificate?: string
   postgres: string
   nats: string
   s3: string | null
@@ -52,11 +55,14 @@ export async function connect(config: Config, servers: Servers): Promise<{ conne
 
 function describe(config: Config, servers: Servers, tokens: FirstRun): Connection {
   const host = reachableHost(config.host)
+  const { tls } = config
+  const web = `${tls ? certifiedHost(tls, host) : host}:${config.httpPort}`
   return {
-    http: `http://${host}:${config.httpPort}`,
-    graphql: `http://${host}:${config.httpPort}/graphql`,
-    ws: `ws://${host}:${config.httpPort}/tmi/ws`,
+    http: `${tls ? 'https' : 'http'}://${web}`,
+    graphql: `${tls ? 'https' : 'http'}://${web}/graphql`,
+    ws: `${tls ? 'wss' : 'ws'}://${web}/tmi/ws`,
     mqtt: `mqtt://${host}:${config.mqttPort}`,
+    ...(tls ? { certificate: tls.cert } : {}),
     postgres: withLogin(servers.pgUrl, 'admin', servers.adminPassword),
     nats: servers.natsUrl,
     s3: null,

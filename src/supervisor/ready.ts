@@ -18,16 +18,18 @@ export function readyBlock(connection: Connection, dataDir: string, first: boole
     ['Speaker token', connection.speaker.token],
     ['Listener token', connection.listener.token],
   ]
+  // What curl trusts already, it trusts all the same.
+  const trust = connection.certificate === undefined ? '' : `--cacert ${shell(nearest(connection.certificate))} `
   const elsewhere = dataDir === resolve('data') ? '' : `TMIDB_DATA=${shell(nearest(dataDir))} `
   const copy: [string, string][] = [
     [
       'send a reading',
-      `curl -X POST ${connection.http}/api/in/sensor/truck-17 -H 'Authorization: Bearer ${connection.speaker.token}' ` +
+      `curl ${trust}-X POST ${connection.http}/api/in/sensor/truck-17 -H 'Authorization: Bearer ${connection.speaker.token}' ` +
         `-H 'Content-Type: application/json' -d '{"temperature": 21.5}'`,
     ],
     [
       'read it back',
-      `curl '${connection.http}/api/v1/sensor?order=ts.desc&limit=5' -H 'Authorization: Bearer ${connection.listener.token}'`,
+      `curl ${trust}'${connection.http}/api/v1/sensor?order=ts.desc&limit=5' -H 'Authorization: Bearer ${connection.listener.token}'`,
     ],
     ['watch it live', `${elsewhere}npx tmictl tail`],
   ]

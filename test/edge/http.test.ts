@@ -199,6 +199,15 @@ test('a batch where nothing is taken answers with the first fault and all of the
   assert.deepEqual((await post('/api/in/s/t', '[]')).body, { accepted: 0, rejected: [] })
 })
 
+test('TM212 a reading of over 1 MB is refused inside a batch too: no frame could carry one of 10 MB', async () => {
+  const large = JSON.stringify({ a: Array(20).fill('x'.repeat(60_000)) })
+  const { status, body } = await post('/api/in/s/t', `[{"a":1},${large},{"a":3}]`)
+  assert.deepEqual(
+    [status, body.accepted, (body.rejected as { index: number; code: string }[]).map((r) => [r.index, r.code])],
+    [202, 2, [[1, 'TM212']]],
+  )
+})
+
 test('TM212 reaches a sender that goes on writing, by announced length and by chunks', async () => {
   for (const length of [true, false]) {
     const status = await new Promise<number>((resolve, reject) => {

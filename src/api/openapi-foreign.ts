@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// The ways in that speak other systems' languages, as OpenAPI describes them.
+import type { Schema } from './openapi-parts.ts'
+
+const influxError: Schema = {
+  'application/json': {
+    schema: {
+      type: 'object',
+      required: ['code', 'message'],
+      properties: { code: { type: 'string' }, message: { type: 'string' }, line: { type: 'integer' }, tmidb: { type: 'string' } },
+    },
+  },
+}
+const influx = (description: string): Schema => ({ description, content: influxError })
+const problem = (description: string): Schema => ({
+  description,
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+})
+
+function lineProtocol(operationId: string, parameters: Schema[], summary: string): Schema {
+  return {
+    post: {
+      tags: ['ingest'],
+      operationId,
+      summary,
+      description: [
+        'Answered when the points are safe on disk. The measurement becomes the category, one tag the target (target, device, device_id,',
+        'entity_id, host or id, in this order, else the bucket), other tags and the fields become fields. gzip, deflate and zstd are understood.',
+      ].join(' '),
+      security: [{ bearer: [] }],
+      parameters,
+      requestBody: {
+        required: true,
+        content: {
+          'text/plain': {
+            schema: { type: 'string' },
+            example: 'cpu,host=web-1,cpu=cpu0 usage=12.5,procs=120i 1700000000000000000',
+          },
+        },
+      },
+      responses: {
+        204: { description: 'Every point was taken.' },
+        400: influx('The message names the lines that were refused; the others were taken.'),
+        401: influx('A token is needed, or this one is not valid.'),
+        403: influx('The token may not write this.'),
+        413: influx('The body is too large: 10 MB, 100,000 points.'),
+        429: influx('Too much is in flight; see Retry-After.'),
+        503: influx('The store cannot be reached right now; see Retry-After.'),
+      },
+    },
+  }
+}
+
+const text = (name: string, description: string): Schema => ({ name, in: 'query', description, schema: { type: 'string' } })
+const precision = (values: string[]): Schema => ({
+  name: 'precision',
+  in: 'query',
+  description: 'Of the times; what nanoseconds have beyond a microsecond is cut off.',
+  schema: { type: 'string', enum: values, default: values[0] },
+})
+
+function device(what: 'telemetry' | 'attributes'): Schema {
+  const values = { type: 'object', additionalProperties: true }
+  return {
+    post: {
+      tags: ['ingest'],
+      operationId: `thingsboard_${what}`,
+      summary: `Send ${what} as a device of ThingsBoard does`,
+      description: `Stored as category ${what}, of the target that the token is bound to, else of the speaker's name.`,
+      security: [],
+      parameters: [
+        { name: 'token', in: 'path', required: true, description: 'The token of a speaker.', schema: { type: 'string' } },
+      ],
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': {
+            schema: { oneOf: [values, { type: 'array', items: values }] },
+            example: what === 'telemetry' ? { ts: 1_780_000_000_000, values: { temperature: 21.5 } } : { firmware: '1.2' },
+          },
+        },
+      },
+      responses: {
+        200: { description: 'Everything is safe on disk.' },
+        400: problem('What could not be taken; of an array the others were.'),
+        401: problem('This token is not valid.'),
+        413: problem('The body is too large.'),
+        429: problem('Too much is in flight; see Retry-After.'),
+        503: problem('The store cannot be reached right now.'),
+      },
+    },
+  }
+}
+
+export const foreignPaths: Record<string, Schema> = {
+  '/api/v2/write': lineProtocol(
+    'influx_write_v2',
+    [
+      text('bucket', 'The target of points without a tag that names one.'),
+      text('org', 'Not looked at.'),
+      precision(['ns', 'us', 'ms', 's']),
+    ],
+    'Send line protocol, as InfluxDB 2 takes it',
+  ),
+  '/write': lineProtocol(
+    'influx_write_v1',
+    [text('db', 'The target of points without a tag that names one.'), precision(['n', 'u', 'ms', 's', 'm', 'h'])],
+    'Send line protocol, as InfluxDB 1 takes it',
+  ),
+  '/api/v1/{token}/telemetry': device('telemetry'),
+  '/api/v1/{token}/attributes': device('attributes'),
+}
