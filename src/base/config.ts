@@ -8,6 +8,9 @@ export interface Config {
   host: string
   httpPort: number
   mqttPort: number
+  mqttsPort: number
+  /** PEM files; with them the doors speak TLS too. */
+  tls?: Tls
   pgPort: number
   natsPort: number
   natsHttpPort: number
@@ -15,6 +18,8 @@ export interface Config {
   pgUrl?: string
   /** An own NATS server: it is checked, not started. */
   natsUrl?: string
+  /** With an own NATS server: what its outside clients publish with. */
+  natsClientUrl?: string
   natsBin?: string
   cacheDir?: string
   /** Under which user PostgreSQL and NATS run when we are root. */
@@ -22,11 +27,18 @@ export interface Config {
   allowUnsafe: boolean
 }
 
+export interface Tls {
+  cert: string
+  key: string
+}
+
 export interface UnitConfig {
   dataDir: string
   host: string
   httpPort: number
   mqttPort: number
+  mqttsPort: number
+  tls?: Tls
   natsServer: string
   pg: { api: string; edge: string; drain: string; worker: string }
 }
@@ -40,11 +52,14 @@ export function loadConfig(env: Env = process.env): Config {
     host: text(env, 'TMIDB_HOST') ?? '127.0.0.1',
     httpPort: port(env, 'TMIDB_HTTP_PORT', 8080),
     mqttPort: port(env, 'TMIDB_MQTT_PORT', 1883),
+    mqttsPort: port(env, 'TMIDB_MQTTS_PORT', 8883),
+    tls: tls(env),
     pgPort: port(env, 'TMIDB_PG_PORT', 5433),
     natsPort,
     natsHttpPort: port(env, 'TMIDB_NATS_HTTP_PORT', natsPort + 1),
     pgUrl: text(env, 'TMIDB_PG_URL'),
     natsUrl: text(env, 'TMIDB_NATS_URL'),
+    natsClientUrl: text(env, 'TMIDB_NATS_CLIENT_URL'),
     natsBin: text(env, 'TMIDB_NATS_BIN'),
     cacheDir: text(env, 'TMIDB_CACHE'),
     runUid: integer(env, 'TMIDB_RUN_UID', 65534, 1, 2 ** 31),
@@ -59,6 +74,8 @@ export function unitConfig(env: Env = process.env): UnitConfig {
     host: text(env, 'TMIDB_HOST') ?? '127.0.0.1',
     httpPort: port(env, 'TMIDB_HTTP_PORT', 8080),
     mqttPort: port(env, 'TMIDB_MQTT_PORT', 1883),
+    mqttsPort: port(env, 'TMIDB_MQTTS_PORT', 8883),
+    tls: tls(env),
     natsServer: needed(env, 'TMIDB_NATS_SERVER'),
     pg: {
       api: needed(env, 'TMIDB_PG_API'),
@@ -79,6 +96,16 @@ function needed(env: Env, name: string): string {
     throw new TmiError('TM501', `${name} is not set.`, { hint: 'Start with "npm start": the supervisor sets it.' })
   }
   return value
+}
+
+function tls(env: Env): Tls | undefined {
+  const cert = text(env, 'TMIDB_TLS_CERT')
+  const key = text(env, 'TMIDB_TLS_KEY')
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined || key === undefined) {
+    throw new TmiError('TM501', 'TMIDB_TLS_CERT and TMIDB_TLS_KEY belong together.', { hint: 'Set both to PEM files, or none.' })
+  }
+  return { cert: resolve(cert), key: resolve(key) }
 }
 
 function port(env: Env, name: string, otherwise: number): number {

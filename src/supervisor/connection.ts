@@ -13,7 +13,10 @@ export interface Connection {
   graphql: string
   ws: string
   mqtt: string
+  /** MQTT over TLS; null without a certificate. */
+  mqtts: string | null
   postgres: string
+  /** For publishing on tmi.pub.>; it may do nothing else. */
   nats: string
   s3: string | null
   admin: { login: string; password: string }
@@ -57,6 +60,7 @@ function describe(config: Config, servers: Servers, tokens: FirstRun): Connectio
     graphql: `http://${host}:${config.httpPort}/graphql`,
     ws: `ws://${host}:${config.httpPort}/tmi/ws`,
     mqtt: `mqtt://${host}:${config.mqttPort}`,
+    mqtts: config.tls ? `mqtts://${host}:${config.mqttsPort}` : null,
     postgres: withLogin(servers.pgUrl, 'admin', servers.adminPassword),
     nats: servers.natsUrl,
     s3: null,

@@ -40,6 +40,8 @@ export function told(unit: string, config: Config, secrets: Secrets, pgUrl: stri
     TMIDB_HOST: config.host,
     TMIDB_HTTP_PORT: String(config.httpPort),
     TMIDB_MQTT_PORT: String(config.mqttPort),
+    TMIDB_MQTTS_PORT: String(config.mqttsPort),
+    ...(config.tls ? { TMIDB_TLS_CERT: config.tls.cert, TMIDB_TLS_KEY: config.tls.key } : {}),
     TMIDB_NATS_SERVER: natsUrl,
     TMIDB_PG_API: withLogin(pgUrl, 'tmidb_api', secrets.tmidb_api),
     TMIDB_PG_EDGE: withLogin(pgUrl, 'tmidb_edge', secrets.tmidb_edge),
