@@ -46,7 +46,11 @@ export async function supervise(options: SuperviseOptions): Promise<void> {
   const natsUrl = await startNats(run)
   await refuseUnsafe(config, pgUrl, natsUrl)
   await migrateTo(run, pgUrl)
-  const { connection, first } = await connect(config, { pgUrl, natsUrl: natsForClients(config, folder), adminPassword: folder.secrets.admin })
+  const { connection, first } = await connect(config, {
+    pgUrl,
+    natsUrl: natsForClients(config, folder),
+    adminPassword: folder.secrets.admin,
+  })
   options.signal.throwIfAborted()
   await startTogether(run, nodeUnits(config, folder.secrets, pgUrl, natsUrl))
 

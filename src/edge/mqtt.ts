@@ -94,6 +94,7 @@ export async function openMqtt(intake: Intake, place: MqttPlace, feed?: Feed): P
   })
 
   await using stack = new AsyncDisposableStack()
+  stack.defer(() => new Promise<void>((resolve) => void broker.close(resolve)))
   const server = createServer(broker.handle)
   const port = await listen(server, place.host, place.port)
   stack.defer(() => void server.close())
@@ -107,14 +108,7 @@ export async function openMqtt(intake: Intake, place: MqttPlace, feed?: Feed): P
   }
   stack.defer(offChange)
   const open = stack.move()
-  return {
-    port,
-    tlsPort,
-    async [Symbol.asyncDispose]() {
-      await open.disposeAsync()
-      await new Promise<void>((resolve) => broker.close(resolve))
-    },
-  }
+  return { port, tlsPort, [Symbol.asyncDispose]: () => open.disposeAsync() }
 }
 
 const nothing = Buffer.alloc(0)

@@ -16,15 +16,16 @@ const mostBytes = 10 * 1024 * 1024
 const mostInFlight = 4096
 const mostBytesInFlight = 32 * 1024 * 1024
 
-export interface NatsIntakeLimits {
+export interface NatsIntakeOptions {
+  subject?: string
   mostInFlight?: number
 }
 
-export function openNatsIntake(intake: Intake, nc: NatsConnection, limits: NatsIntakeLimits = {}): Disposable {
-  const most = limits.mostInFlight ?? mostInFlight
+export function openNatsIntake(intake: Intake, nc: NatsConnection, options: NatsIntakeOptions = {}): Disposable {
+  const most = options.mostInFlight ?? mostInFlight
   let inFlight = 0
   let bytesInFlight = 0
-  return serveRequests(nc, `${publishSubject}.>`, 'tmidb', async (request) => {
+  return serveRequests(nc, `${options.subject ?? publishSubject}.>`, 'tmidb', async (request) => {
     const bytes = request.data.length
     if (inFlight >= most || bytesInFlight + bytes > mostBytesInFlight) return refused(new TmiError('TM400'))
     inFlight++
@@ -59,7 +60,8 @@ async function receive(intake: Intake, request: NatsRequest): Promise<NatsReply>
     return { status: 202, body: '' }
   } catch (thrown) {
     const e = fromPg(thrown)
-    if (e.status === 403) await audit(intake, 'nats.denied', identity.name, { subject: request.subject.slice(0, 300), code: e.code })
+    if (e.status === 403)
+      await audit(intake, 'nats.denied', identity.name, { subject: request.subject.slice(0, 300), code: e.code })
     throw e
   }
 }

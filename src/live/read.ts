@@ -28,11 +28,7 @@ export interface Reader {
   ): Promise<FanoutRow[]>
   classOf(identity: Identity): Promise<string>
   /** What stands, and up to which positions that is all there is. */
-  lastValues(
-    classId: string,
-    category: string | null,
-    targets: string[] | null,
-  ): Promise<{ heads: Vector; values: LastValue[] }>
+  lastValues(classId: string, category: string | null, targets: string[] | null): Promise<{ heads: Vector; values: LastValue[] }>
 }
 
 export interface LastValue {

@@ -1,12 +1,16 @@
 -- SPDX-License-Identifier: MIT
--- after: class_of_rules
+-- after: class_of_rules, unpack
 -- What stands now, for a permission class: the newest reading of each target in each category that it may see, cut to the fields it
--- may see, as tmidb.fanout writes them. Which pairs those are comes from the rules, then each pair costs one step into the index
--- (target_id, category_id, ts), newest chunk first; history is never walked. A pair without a reading looks into every chunk.
+-- may see, as tmidb.fanout writes them. Which pairs those are comes from the rules; each pair costs one step into the index
+-- (target_id, category_id, ts) of the newest chunk that has it, and history is never walked. A pair without a reading looks into
+-- every chunk: the hot ones are few and have B-trees (1 us each), the cold ones are many and have not, so only few pairs are looked
+-- up there. A target that has been silent for longer than instance.cold_after is found by its name, not among thousands.
 create or replace function tmidb.last_values(p_class_id bigint, p_category text default null, p_targets text[] default null)
 returns table (category text, target text, tail text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
+declare
+  v_hot constant timestamptz := (select coalesce(max(to_ts), '-infinity') from tmidb.chunk where cold_at is not null and name <> 'hypertable');
 begin
   return query
   with class as materialized (
@@ -26,16 +30,28 @@ begin
     join tmidb.category c on r.category_id in ('*', c.category_id::text)
     join tmidb.target t on t.target_id = nullif(r.target_id, '*')::uuid
     where (p_category is null or c.name = p_category) and (p_targets is null or t.key = any(p_targets))
-  ), last as (
-    select p.category_id, p.name, p.target_id, p.key, o.ts, o.version_id, o.payload
+  ), hot as materialized (
+    select p.*, o.*
     from pair p
     cross join lateral (
-      select r.ts, r.version_id, r.payload from tmidb.ts_obs r
-      where r.target_id = p.target_id and r.category_id = p.category_id order by r.ts desc limit 1) o
+      select r.ts, r.version_id, r.payload, r.compact from tmidb.ts_obs r
+      where r.target_id = p.target_id and r.category_id = p.category_id and r.ts >= v_hot order by r.ts desc limit 1) o
+  ), missing as materialized (
+    select p.* from pair p
+    where v_hot > '-infinity' and not exists (select from hot h where h.target_id = p.target_id and h.category_id = p.category_id)
+  ), last as (
+    select * from hot
+    union all
+    select m.*, o.*
+    from missing m
+    cross join lateral (
+      select r.ts, r.version_id, r.payload, r.compact from tmidb.ts_obs r
+      where r.target_id = m.target_id and r.category_id = m.category_id and r.ts < v_hot order by r.ts desc limit 1) o
+    where (select count(*) from missing) <= 50
   ), shown as (
-    select l.*, case when m.mask ? '*' then l.payload
-      else (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(l.payload) e where m.mask ? e.key) end as data
-    from last l
+    select l.*, case when m.mask ? '*' then l.whole
+      else (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(l.whole) e where m.mask ? e.key) end as data
+    from (select *, coalesce(payload, tmidb.unpack(version_id, compact)) as whole from last) l
     cross join class c
     cross join lateral (
       select coalesce(c.rules -> '*/*', '{}') || coalesce(c.rules -> (l.category_id || '/*'), '{}')
