@@ -9,8 +9,6 @@ export interface Config {
   httpPort: number
   mqttPort: number
   mqttsPort: number
-  /** PEM files; with them the doors speak TLS too. */
-  tls?: Tls
   pgPort: number
   natsPort: number
   natsHttpPort: number
@@ -22,6 +20,8 @@ export interface Config {
   natsClientUrl?: string
   natsBin?: string
   cacheDir?: string
+  /** The PEM files that make HTTP and MQTT speak TLS. */
+  tls?: Tls
   /** Under which user PostgreSQL and NATS run when we are root. */
   runUid: number
   allowUnsafe: boolean
@@ -53,7 +53,6 @@ export function loadConfig(env: Env = process.env): Config {
     httpPort: port(env, 'TMIDB_HTTP_PORT', 8080),
     mqttPort: port(env, 'TMIDB_MQTT_PORT', 1883),
     mqttsPort: port(env, 'TMIDB_MQTTS_PORT', 8883),
-    tls: tls(env),
     pgPort: port(env, 'TMIDB_PG_PORT', 5433),
     natsPort,
     natsHttpPort: port(env, 'TMIDB_NATS_HTTP_PORT', natsPort + 1),
@@ -62,6 +61,7 @@ export function loadConfig(env: Env = process.env): Config {
     natsClientUrl: text(env, 'TMIDB_NATS_CLIENT_URL'),
     natsBin: text(env, 'TMIDB_NATS_BIN'),
     cacheDir: text(env, 'TMIDB_CACHE'),
+    tls: tlsFiles(env),
     runUid: integer(env, 'TMIDB_RUN_UID', 65534, 1, 2 ** 31),
     allowUnsafe: env.TMIDB_ALLOW_UNSAFE === '1',
   }
@@ -75,7 +75,7 @@ export function unitConfig(env: Env = process.env): UnitConfig {
     httpPort: port(env, 'TMIDB_HTTP_PORT', 8080),
     mqttPort: port(env, 'TMIDB_MQTT_PORT', 1883),
     mqttsPort: port(env, 'TMIDB_MQTTS_PORT', 8883),
-    tls: tls(env),
+    tls: tlsFiles(env),
     natsServer: needed(env, 'TMIDB_NATS_SERVER'),
     pg: {
       api: needed(env, 'TMIDB_PG_API'),
@@ -90,22 +90,23 @@ function text(env: Env, name: string): string | undefined {
   return env[name] === '' ? undefined : env[name]
 }
 
+function tlsFiles(env: Env): Tls | undefined {
+  const cert = text(env, 'TMIDB_TLS_CERT')
+  const key = text(env, 'TMIDB_TLS_KEY')
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined || key === undefined) {
+    const [set, missing] = cert === undefined ? ['TMIDB_TLS_KEY', 'TMIDB_TLS_CERT'] : ['TMIDB_TLS_CERT', 'TMIDB_TLS_KEY']
+    throw new TmiError('TM501', `${set} is set without ${missing}.`, { hint: 'TLS needs both PEM files; set both or none.' })
+  }
+  return { cert: resolve(cert), key: resolve(key) }
+}
+
 function needed(env: Env, name: string): string {
   const value = text(env, name)
   if (value === undefined) {
     throw new TmiError('TM501', `${name} is not set.`, { hint: 'Start with "npm start": the supervisor sets it.' })
   }
   return value
-}
-
-function tls(env: Env): Tls | undefined {
-  const cert = text(env, 'TMIDB_TLS_CERT')
-  const key = text(env, 'TMIDB_TLS_KEY')
-  if (cert === undefined && key === undefined) return undefined
-  if (cert === undefined || key === undefined) {
-    throw new TmiError('TM501', 'TMIDB_TLS_CERT and TMIDB_TLS_KEY belong together.', { hint: 'Set both to PEM files, or none.' })
-  }
-  return { cert: resolve(cert), key: resolve(key) }
 }
 
 function port(env: Env, name: string, otherwise: number): number {

@@ -114,11 +114,13 @@ export function unfollow(client: MqttClient, topics: Iterable<string>): void {
 
 /** Resolves when the socket has taken it. */
 function write(client: MqttClient, topic: string, payload: string, qos: 0 | 1, retain: boolean): Promise<void> {
+  if (client.closed) return Promise.resolve()
   const bytes = topic.length + payload.length
   client.waiting = (client.waiting ?? 0) + bytes
   if (client.waiting > mostWaiting) {
     observe({ kind: 'log', level: 'info', message: `MQTT listener ${client.identity?.name} reads too slowly and is closed` })
     client.close()
+    return Promise.resolve()
   }
   return new Promise((resolve) => {
     client.publish({ cmd: 'publish', topic, payload, qos, retain, dup: false }, () => {

@@ -9,7 +9,7 @@ import { Aedes, type AuthenticateError, type Client } from 'aedes'
 import type { Tls } from '../base/config.ts'
 import { fromPg, TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
-import { openCertificate } from './certificate.ts'
+import { followTls, readTls } from '../base/tls.ts'
 import type { Intake } from './intake.ts'
 import { type MqttClient, verdictTopic } from './mqtt-client.ts'
 import { takeOnce, takePublish } from './mqtt-in.ts'
@@ -100,9 +100,10 @@ export async function openMqtt(intake: Intake, place: MqttPlace, feed?: Feed): P
   stack.defer(() => void server.close())
   let tlsPort: number | null = null
   if (place.tls !== undefined) {
-    const tlsServer = createTlsServer({ minVersion: 'TLSv1.2', handshakeTimeout: 10_000 }, broker.handle as never)
+    const options = { minVersion: 'TLSv1.2', handshakeTimeout: 10_000 } as const
+    const tlsServer = createTlsServer({ ...readTls(place.tls), ...options }, broker.handle as never)
     tlsServer.on('tlsClientError', (e) => observe({ kind: 'log', level: 'debug', message: `MQTT TLS: ${e.message}` }))
-    stack.use(openCertificate(place.tls, (pair) => tlsServer.setSecureContext({ ...pair, minVersion: 'TLSv1.2' })))
+    stack.use(followTls(place.tls, (pair) => tlsServer.setSecureContext({ ...pair, ...options })))
     tlsPort = await listen(tlsServer, place.host, place.tls.port)
     stack.defer(() => void tlsServer.close())
   }

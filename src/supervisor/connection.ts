@@ -4,6 +4,7 @@ import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../base/config.ts'
 import { hashPassword } from '../base/password.ts'
+import { certifiedHost } from '../base/tls.ts'
 import { type FirstRun, firstRun, knowsToken } from '../db/first-run.ts'
 import { withLogin } from '../db/superuser.ts'
 import { writeSecret } from './data-folder.ts'
@@ -60,7 +61,7 @@ function describe(config: Config, servers: Servers, tokens: FirstRun): Connectio
     graphql: `http://${host}:${config.httpPort}/graphql`,
     ws: `ws://${host}:${config.httpPort}/tmi/ws`,
     mqtt: `mqtt://${host}:${config.mqttPort}`,
-    mqtts: config.tls ? `mqtts://${host}:${config.mqttsPort}` : null,
+    mqtts: config.tls ? `mqtts://${certifiedHost(config.tls, host)}:${config.mqttsPort}` : null,
     postgres: withLogin(servers.pgUrl, 'admin', servers.adminPassword),
     nats: servers.natsUrl,
     s3: null,
