@@ -9,6 +9,8 @@ import { audit } from './keep.ts'
 export interface MqttClient extends Client {
   /** Of the CONNECT packet; a listener has no session that outlives its connection. */
   connectPacket?: { clean: boolean }
+  /** As it called itself; its id here begins with whose it is. */
+  ownId?: string
   identity?: Identity
   token?: string
   wantsVerdicts?: boolean
@@ -40,6 +42,6 @@ export async function denied(intake: Intake, client: MqttClient, topic: string, 
 }
 
 export async function auditDenied(intake: Intake, client: MqttClient, topic: string, e: TmiError): Promise<void> {
-  const detail = { topic: topic.slice(0, 300), code: e.code, client: client.id.slice(0, 300) }
+  const detail = { topic: topic.slice(0, 300), code: e.code, client: (client.ownId ?? client.id).slice(0, 300) }
   await audit(intake, 'mqtt.denied', client.identity?.name ?? null, detail)
 }

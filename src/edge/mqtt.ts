@@ -132,7 +132,7 @@ async function admit(intake: Intake, client: MqttClient, token: string | undefin
   const isListener = identity.kind === 'listener' && withListeners
   if (identity.claims.speaker_id === undefined && !isListener) throw new TmiError('TM102')
   // Ids are each speaker's own: nobody takes over another's session, or throws it out by its id.
-  Object.assign(client, { identity, token, id: `${identity.kind}/${identity.name}/${client.id}` })
+  Object.assign(client, { identity, token, ownId: client.id, id: `${identity.kind}/${identity.name}/${client.id}` })
   if (!isListener) return
   // Nothing is kept for a listener that is away; saying so (session present: no) makes it subscribe again, which gives it what stands.
   client.clean = true
