@@ -815,6 +815,10 @@ function tmidb.is_path(p_spec jsonb) returns boolean language sql immutable set 
 function tmidb.keep_refused(p_speaker_id bigint, p_category text, p_refused jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 309f0d07366e21a6361b18ffb699d3d3;
   comment: 'Keeps refused readings: [{"code", "message", "target", "mid", "data"}]; "item" in place of "data" for what is no reading.';
 
+function tmidb.last_values(p_class_id bigint, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(category text, target text, tail text) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 b85e8f2cb4afba4ff8ec35f8b981a996;
+  execute: tmidb_api;
+  comment: 'The newest reading of each target in each category that a permission class may see, cut to its fields; null category or targets: all.';
+
 function tmidb.lease_connector(p_connector_id bigint, p_process uuid, p_run_id bigint DEFAULT NULL::bigint, p_is_try boolean DEFAULT false) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8473d9ddd5e36c9db47e4d88641347b5;
   execute: tmidb_drain;
   comment: 'Begins a run of a connector; null where there is nothing to do.';

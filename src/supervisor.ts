@@ -48,7 +48,11 @@ export async function supervise(options: SuperviseOptions): Promise<void> {
   const natsUrl = await startNats(run)
   await refuseUnsafe(config, pgUrl, natsUrl)
   await migrateTo(run, pgUrl)
-  const { connection, first } = await connect(config, { pgUrl, natsUrl, adminPassword: folder.secrets.admin })
+  const { connection, first } = await connect(config, {
+    pgUrl,
+    natsUrl: natsForClients(config, folder),
+    adminPassword: folder.secrets.admin,
+  })
   options.signal.throwIfAborted()
   await startTogether(run, nodeUnits(config, folder.secrets, pgUrl, natsUrl))
 
@@ -83,6 +87,7 @@ function ports(config: Config) {
   return [
     { port: config.httpPort, host: config.host, what: 'HTTP', variable: 'TMIDB_HTTP_PORT' },
     { port: config.mqttPort, host: config.host, what: 'MQTT', variable: 'TMIDB_MQTT_PORT' },
+    ...(config.tls ? [{ port: config.mqttsPort, host: config.host, what: 'MQTT over TLS', variable: 'TMIDB_MQTTS_PORT' }] : []),
     ...(config.pgUrl ? [] : [{ port: config.pgPort, host: local, what: 'PostgreSQL', variable: 'TMIDB_PG_PORT' }]),
     ...(config.natsUrl
       ? []
@@ -146,11 +151,18 @@ async function startNats(run: Run): Promise<string> {
     port: config.natsPort,
     httpPort: config.natsHttpPort,
     password,
+    speakerPassword: folder.secrets.nats_speaker,
     runUid: config.runUid,
   })
   const healthy = () => natsHealthy(config.natsHttpPort)
   await startTogether(run, [{ name: 'nats', command, healthy, stopSignal: 'SIGTERM', stopMs: 15_000, startMs: 300_000 }])
   return `nats://tmidb:${password}@127.0.0.1:${config.natsPort}`
+}
+
+/** With which outside clients publish: the user that may do nothing else. Of an own server its owner knows. */
+function natsForClients(config: Config, folder: DataFolder): string {
+  if (config.natsUrl) return config.natsClientUrl ?? config.natsUrl
+  return `nats://speaker:${folder.secrets.nats_speaker}@127.0.0.1:${config.natsPort}`
 }
 
 /** Decision 4: nothing may be acknowledged that a power cut could take back, unless told so. */
@@ -166,7 +178,7 @@ async function refuseUnsafe(config: Config, pgUrl: string, natsUrl: string): Pro
 }
 
 async function migrateTo(run: Run, pgUrl: string): Promise<void> {
-  const { postgres: _, nats: __, ...passwords } = run.folder.secrets
+  const { postgres: _, nats: __, nats_speaker: ___, ...passwords } = run.folder.secrets
   const done = await migrate({ superuserUrl: pgUrl, passwords, createDatabase: !run.config.pgUrl })
   run.log.event('supervisor', { kind: 'migrate.done', ...done })
   if (done.steps.length > 0) run.say(`database: ${done.steps.length} schema steps (${(done.ms / 1000).toFixed(1)} s)`)

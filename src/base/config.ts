@@ -8,6 +8,7 @@ export interface Config {
   host: string
   httpPort: number
   mqttPort: number
+  mqttsPort: number
   pgPort: number
   natsPort: number
   natsHttpPort: number
@@ -15,6 +16,8 @@ export interface Config {
   pgUrl?: string
   /** An own NATS server: it is checked, not started. */
   natsUrl?: string
+  /** With an own NATS server: what its outside clients publish with. */
+  natsClientUrl?: string
   natsBin?: string
   cacheDir?: string
   /** The PEM files that make HTTP and MQTT speak TLS. */
@@ -34,6 +37,7 @@ export interface UnitConfig {
   host: string
   httpPort: number
   mqttPort: number
+  mqttsPort: number
   tls?: Tls
   natsServer: string
   /** Hosts that connectors may ask although their addresses are private. */
@@ -50,11 +54,13 @@ export function loadConfig(env: Env = process.env): Config {
     host: text(env, 'TMIDB_HOST') ?? '127.0.0.1',
     httpPort: port(env, 'TMIDB_HTTP_PORT', 8080),
     mqttPort: port(env, 'TMIDB_MQTT_PORT', 1883),
+    mqttsPort: port(env, 'TMIDB_MQTTS_PORT', 8883),
     pgPort: port(env, 'TMIDB_PG_PORT', 5433),
     natsPort,
     natsHttpPort: port(env, 'TMIDB_NATS_HTTP_PORT', natsPort + 1),
     pgUrl: text(env, 'TMIDB_PG_URL'),
     natsUrl: text(env, 'TMIDB_NATS_URL'),
+    natsClientUrl: text(env, 'TMIDB_NATS_CLIENT_URL'),
     natsBin: text(env, 'TMIDB_NATS_BIN'),
     cacheDir: text(env, 'TMIDB_CACHE'),
     tls: tlsFiles(env),
@@ -70,6 +76,7 @@ export function unitConfig(env: Env = process.env): UnitConfig {
     host: text(env, 'TMIDB_HOST') ?? '127.0.0.1',
     httpPort: port(env, 'TMIDB_HTTP_PORT', 8080),
     mqttPort: port(env, 'TMIDB_MQTT_PORT', 1883),
+    mqttsPort: port(env, 'TMIDB_MQTTS_PORT', 8883),
     tls: tlsFiles(env),
     natsServer: needed(env, 'TMIDB_NATS_SERVER'),
     fetchAllow: (text(env, 'TMIDB_FETCH_ALLOW') ?? '').split(/[\s,]+/).filter(Boolean),

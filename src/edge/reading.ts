@@ -24,8 +24,6 @@ export interface ReadingOptions {
   shapes: CategoryShapes
   /** Microseconds since 1970. */
   now: number
-  /** A reading whose time cannot be read is kept for quarantine instead of refused: for ways in that cannot answer. */
-  keepBad?: boolean
 }
 
 const leastTs = -2_208_988_800_000_000 // 1900-01-01
@@ -39,7 +37,6 @@ const targets = new Array<string>(targetSlots).fill('')
 export class ReadingScan extends Scan {
   shapes!: CategoryShapes
   now = 0
-  keepBad = false
   /** The top-level key that a fault is reported with. */
   field: Key | null = null
   reading: Reading | null = null
@@ -65,7 +62,6 @@ export class ReadingScan extends Scan {
     this.open(body)
     this.shapes = options.shapes
     this.now = options.now
-    this.keepBad = options.keepBad === true
     this.spliced = nothing
     this.splicedTo = 0
     return body.length >= 3 && body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0
@@ -220,10 +216,7 @@ export class ReadingScan extends Scan {
     if (kind === TEXT && this.isEscaped) this.ts = epochMicros(this.name(from + 1, to - 1, true)) ?? Number.NaN
     else if (kind === TEXT) this.ts = microsOf(this.b, from + 1, to - 1)
     else if (kind === INTEGER || kind === NUMBER) this.ts = microsOf(this.b, from, to)
-    if (!Number.isNaN(this.ts)) return to
-    if (!this.keepBad) return this.fault('TM211', from)
-    this.quarantine = 'TM211'
-    return to
+    return Number.isNaN(this.ts) ? this.fault('TM211', from) : to
   }
 
   readTarget(from: number, to: number): number {

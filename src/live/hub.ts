@@ -13,6 +13,9 @@ import { type FanoutRow, reader } from './read.ts'
 
 export interface LiveEvent {
   cursor: string
+  shard: number
+  /** Its place in the shard. */
+  position: number
   category: string
   target: string
   /** "category": … to the closing brace: what follows the cursor in the event's JSON. */
@@ -278,6 +281,8 @@ function eventOf(row: FanoutRow, at: Vector): LiveEvent {
   const read = () => (parsed ??= JSON.parse(`{${row.tail}`) as { version: string; ts: string })
   return {
     cursor,
+    shard: row.shard,
+    position: at[row.shard] as number,
     category: row.category,
     target: row.target,
     tail: row.tail,

@@ -27,6 +27,14 @@ export interface Reader {
     majors: Record<string, number[]>,
   ): Promise<FanoutRow[]>
   classOf(identity: Identity): Promise<string>
+  /** What stands, and up to which positions that is all there is. */
+  lastValues(classId: string, category: string | null, targets: string[] | null): Promise<{ heads: Vector; values: LastValue[] }>
+}
+
+export interface LastValue {
+  category: string
+  target: string
+  tail: string
 }
 
 const seesAll = new Set(['tmidb_admin', 'tmidb_editor', 'tmidb_viewer'])
@@ -52,6 +60,17 @@ export function reader(pool: Pool): Reader {
       const id = rows[0]?.id
       if (id == null) throw new TmiError('TM101')
       return id
+    },
+    async lastValues(classId, category, targets) {
+      // The first row says where the shards are; one statement, so one snapshot for both.
+      const { rows } = await pool.query<LastValue>({
+        name: 'last_values',
+        text: `select null as category, null as target, array_to_string(tmidb.live_heads(), ',') as tail
+               union all select * from tmidb.last_values($1, $2, $3)`,
+        values: [classId, category, targets],
+      })
+      const [first, ...values] = rows as [LastValue, ...LastValue[]]
+      return { heads: first.tail.split(',').map(Number), values }
     },
   }
 }

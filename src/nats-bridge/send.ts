@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { createInbox, headers } from '@nats-io/transport-node'
 import { TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
-import type { NatsConnection } from './streams.ts'
+import { inboxPrefix, type NatsConnection } from './streams.ts'
 
 export interface Sender extends AsyncDisposable {
   send(subject: string, data: Uint8Array): Promise<void>
@@ -23,7 +23,7 @@ interface Pending {
 }
 
 export function openSender(nc: NatsConnection): Sender {
-  const inbox = createInbox()
+  const inbox = createInbox(inboxPrefix)
   const pending = new Map<string, Pending>()
   const run = randomBytes(9).toString('base64url')
   let counter = 0

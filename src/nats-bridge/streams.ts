@@ -17,6 +17,9 @@ const maxAgeMs = 7 * 24 * 3600 * 1000
 export const streamName = (shard: number): string => `TMI_IN_${shard}`
 export const streamSubject = (shard: number): string => `tmi.in.${shard}`
 
+/** Where answers to our own processes go: outside clients listen on _INBOX.> only, so they hear none of ours. */
+export const inboxPrefix = '_TMI'
+
 export async function openNats(server: string, signal: AbortSignal): Promise<NatsConnection> {
   const url = new URL(server)
   for (;;) {
@@ -28,6 +31,7 @@ export async function openNats(server: string, signal: AbortSignal): Promise<Nat
         reconnectTimeWait: 200,
         pingInterval: 5000,
         noAsyncTraces: true,
+        inboxPrefix,
         name: `tmidb-${process.env.TMIDB_UNIT ?? 'unit'}`,
       })
       void watch(nc)

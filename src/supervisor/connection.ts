@@ -16,7 +16,10 @@ export interface Connection {
   mqtt: string
   /** The file of the certificate that https and wss show. */
   certificate?: string
+  /** MQTT over TLS; null without a certificate. */
+  mqtts: string | null
   postgres: string
+  /** For publishing on tmi.pub.>; it may do nothing else. */
   nats: string
   s3: string | null
   admin: { login: string; password: string }
@@ -63,6 +66,7 @@ function describe(config: Config, servers: Servers, tokens: FirstRun): Connectio
     ws: `${tls ? 'wss' : 'ws'}://${web}/tmi/ws`,
     mqtt: `mqtt://${host}:${config.mqttPort}`,
     ...(tls ? { certificate: tls.cert } : {}),
+    mqtts: config.tls ? `mqtts://${certifiedHost(config.tls, host)}:${config.mqttsPort}` : null,
     postgres: withLogin(servers.pgUrl, 'admin', servers.adminPassword),
     nats: servers.natsUrl,
     s3: null,

@@ -11,6 +11,8 @@ export const version = '0.1'
 export interface Secrets {
   postgres: string
   nats: string
+  /** Of the NATS user of outside clients. */
+  nats_speaker: string
   admin: string
   tmidb_api: string
   tmidb_edge: string
@@ -119,6 +121,7 @@ function secrets(dir: string): Secrets {
   const all: Secrets = {
     postgres: known.postgres ?? base62(24),
     nats: known.nats ?? base62(24),
+    nats_speaker: known.nats_speaker ?? base62(24),
     admin: known.admin ?? base62(16),
     tmidb_api: known.tmidb_api ?? base62(24),
     tmidb_edge: known.tmidb_edge ?? base62(24),

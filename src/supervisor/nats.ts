@@ -13,6 +13,8 @@ export interface NatsOptions {
   port: number
   httpPort: number
   password: string
+  /** What outside clients publish with (tmi.pub.>). */
+  speakerPassword: string
   runUid: number
 }
 
@@ -57,7 +59,15 @@ server_name: tmidb
 listen: "127.0.0.1:${o.port}"
 http: "127.0.0.1:${o.httpPort}"
 pid_file: ${JSON.stringify(join(dir, 'nats.pid'))}
-authorization { user: tmidb, password: "${o.password}", timeout: 10 }
+authorization {
+  timeout: 10
+  users: [
+    { user: tmidb, password: "${o.password}" }
+    # Outside clients: nothing but to publish readings and to hear the answers.
+    { user: speaker, password: "${o.speakerPassword}"
+      permissions: { publish: { allow: ["tmi.pub.>"] }, subscribe: { allow: ["_INBOX.>"] } } }
+  ]
+}
 max_payload: 8MB
 max_pending: 256MB
 write_deadline: "10s"

@@ -39,6 +39,7 @@ export function told(unit: string, config: Config, secrets: Secrets, pgUrl: stri
     TMIDB_DATA: config.dataDir,
     TMIDB_HOST: config.host,
     TMIDB_HTTP_PORT: String(config.httpPort),
+    TMIDB_MQTTS_PORT: String(config.mqttsPort),
     TMIDB_MQTT_PORT: String(config.mqttPort),
     ...(config.tls ? { TMIDB_TLS_CERT: config.tls.cert, TMIDB_TLS_KEY: config.tls.key } : {}),
     TMIDB_NATS_SERVER: natsUrl,

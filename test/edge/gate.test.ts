@@ -131,16 +131,6 @@ test('a reading before 1900 or over a day ahead is accepted and quarantined (TM2
   )
 })
 
-test('a reading whose time cannot be read is kept for quarantine if asked (TM211)', () => {
-  const { readings } = gateBody(Buffer.from('{"ts":"noon","a":1}'), {
-    format: 'json',
-    shapes: book.of('test'),
-    now,
-    keepBad: true,
-  })
-  assert.deepEqual([readings[0]!.quarantine, readings[0]!.ts, payload(readings[0])], ['TM211', null, '{"a":1}'])
-})
-
 test('an array is a batch, an object is not', () => {
   assert.deepEqual(
     [gate('[]').single, gate('[{}]').single, gate('{}').single, gate(' [ {} , {} ] ').readings.length],

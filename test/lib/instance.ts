@@ -30,11 +30,12 @@ export interface Instance extends AsyncDisposable {
 
 /** Where a test instance lives: hand it to startInstance again to start on the same data. */
 export async function instanceEnv(): Promise<Record<string, string>> {
-  const [http = 0, mqtt = 0, pg = 0, nats = 0, natsHttp = 0] = await freePorts(5)
+  const [http = 0, mqtt = 0, mqtts = 0, pg = 0, nats = 0, natsHttp = 0] = await freePorts(6)
   return {
     TMIDB_DATA: mkdtempSync(join(tmpdir(), 'tmidb-data-')),
     TMIDB_HTTP_PORT: String(http),
     TMIDB_MQTT_PORT: String(mqtt),
+    TMIDB_MQTTS_PORT: String(mqtts),
     TMIDB_PG_PORT: String(pg),
     TMIDB_NATS_PORT: String(nats),
     TMIDB_NATS_HTTP_PORT: String(natsHttp),

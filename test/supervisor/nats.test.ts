@@ -18,7 +18,7 @@ async function server(change: (conf: string) => string) {
   const [port = 0, httpPort = 0] = await freePorts(2)
   const cacheDir = process.env.TMIDB_CACHE
   const binary = await findNats({ dataDir, say: () => {}, ...(cacheDir ? { cacheDir } : {}) })
-  const command = prepareNats({ dataDir, binary, port, httpPort, password: 'test', runUid: 65534 })
+  const command = prepareNats({ dataDir, binary, port, httpPort, password: 'test', speakerPassword: 'speaker', runUid: 65534 })
   const conf = join(dataDir, 'nats', 'nats.conf')
   writeFileSync(conf, change(readFileSync(conf, 'utf8')))
   const healthy = () => natsHealthy(httpPort)

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// For ways in that cannot answer: what the gate refuses is acknowledged and kept with its bytes, so that it can be repaired.
+import { errorTable, fromPg, TmiError } from '../base/errors.ts'
+import { observe } from '../base/observe.ts'
+import { shardOf } from '../nats-bridge/shard.ts'
+import type { Incoming, Intake, Verdict } from './intake.ts'
+
+/** The verdict, or the reason why nothing was taken, with the message kept; throws what must not be acknowledged. */
+export async function takeOrKeep(intake: Intake, message: Incoming): Promise<Verdict | TmiError> {
+  try {
+    const verdict = await intake.take(message)
+    const [first] = verdict.rejected
+    if (first === undefined) return verdict
+    if (verdict.accepted === 0 && errorTable[first.code].status === 403) throw new TmiError(first.code, first.message)
+    await keep(intake, message, first.code, first.message)
+    return verdict
+  } catch (thrown) {
+    const e = fromPg(thrown)
+    if (e.status === 401 || e.status === 403 || e.status === 429 || e.status >= 500) throw e
+    await keep(intake, message, e.code, e.message)
+    return e
+  }
+}
+
+/** The message as it came, whatever was made of it. */
+export async function keep(intake: Intake, of: Incoming, code: string, message: string): Promise<void> {
+  await intake.publisher.refuse({
+    code,
+    message,
+    speaker: of.identity.claims.speaker_id as string,
+    shard: shardOf(of.target ?? ''),
+    category: of.category,
+    target: of.target,
+    raw: Buffer.from(of.body).toString('base64'),
+  })
+}
+
+/** What somebody may not do is written down; that it cannot be written down is no reason to let it pass. */
+export async function audit(intake: Intake, kind: string, actor: string | null, detail: object): Promise<void> {
+  await intake.access
+    .audit(kind, actor, detail)
+    .catch((cause: unknown) => observe({ kind: 'log', level: 'warn', message: `audit failed: ${(cause as Error).message}` }))
+}
