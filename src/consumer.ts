@@ -17,7 +17,7 @@ endWith(async () => {
   await whenReachable(config.pg.drain, ended)
   const nc = await openNats(config.natsServer, ended)
   const manager = await ensureStreams(nc)
-  const pool = openPool(config.pg.drain, { max: groupCount + 2, application: 'drain' })
+  const pool = openPool(config.pg.drain, { max: groupCount + 3, application: 'drain' })
   let parked = () => {}
   const groups = Array.from({ length: groupCount }, (_, group) =>
     openShardGroup(

@@ -31,6 +31,8 @@ export interface ShardGroup {
   run(until: number): Promise<void>
   /** When the loop last turned. */
   readonly alive: number
+  /** Rows that were read from the streams and are not stored yet. */
+  readonly waiting: number
   /** Forget everything and open again at the cursors. */
   reopen(): void
   /** Up to where each shard's stream is stored, as far as this group knows. */
@@ -142,6 +144,9 @@ export function openShardGroup(
   return {
     get alive() {
       return alive
+    },
+    get waiting() {
+      return waitingRows()
     },
     reopen() {
       opened = false

@@ -11,20 +11,24 @@ import type { NatsConnection } from '../nats-bridge/streams.ts'
 import type { Connectors } from './connectors.ts'
 import { drainKey, drainSpec, drainTask } from './drain.ts'
 import { dropExpiredTask } from './drop_expired.ts'
+import { dropExpiredRollupsTask } from './drop_expired_rollups.ts'
 import { ensureChunksTask } from './ensure_chunks.ts'
 import { freezeChunksTask } from './freeze_chunks.ts'
 import { publishViewsTask } from './publish_views.ts'
 import { runConnectorTask } from './run_connector.ts'
+import { rollUpTask } from './roll_up.ts'
 import type { ShardGroup } from './shard-group.ts'
 import { storeParkedTask } from './store_parked.ts'
 import { tickConnectorsTask } from './tick_connectors.ts'
 
 const crontab = `0 * * * * ensure_chunks
 10 * * * * drop_expired
+15 * * * * drop_expired_rollups
 20 * * * * freeze_chunks
 * * * * * store_parked
 * * * * * publish_views
 * * * * * tick_connectors`
+* * * * * roll_up`
 
 const stillMs = 1500
 
@@ -33,7 +37,7 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
   parked(): void
 } {
   const { groups } = parts
-  const pool = openPool(parts.url, { max: groups.length + 6, application: 'worker' })
+  const pool = openPool(parts.url, { max: groups.length + 7, application: 'worker' })
   const taskList = {
     drain: drainTask(groups, ended),
     publish_views: publishViewsTask(parts.pool),
@@ -43,6 +47,8 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
     freeze_chunks: freezeChunksTask(parts.pool),
     run_connector: runConnectorTask(parts.connectors),
     tick_connectors: tickConnectorsTask(parts.connectors),
+    roll_up: rollUpTask(parts.pool, groups, ended),
+    drop_expired_rollups: dropExpiredRollupsTask(parts.pool),
   }
 
   const addDrain = (group: number) => {
@@ -79,7 +85,7 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
         await pool.query(`select graphile_worker.add_job('tick_connectors')`)
         runner = await run({
           pgPool: pool,
-          concurrency: groups.length + 3,
+          concurrency: groups.length + 4,
           taskList,
           crontab,
           noHandleSignals: true,

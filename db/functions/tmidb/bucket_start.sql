@@ -2,14 +2,14 @@
 -- Where the bucket of a moment begins, as TimescaleDB's time_bucket counts: from Monday 2000-01-03 on, months from 2000-01-01 on, on
 -- the clock of the zone. A bucket whose beginning the clock shows twice (when it is put back) begins the first time, one whose
 -- beginning it skips begins where it jumps; so a day has 23, 24 or 25 hours. Buckets of up to an hour are told apart although the clock
--- shows them twice: they are counted back from the moment itself.
+-- shows them twice: they are counted back from the moment itself. No search_path is set: it would cost more than the rest.
 create or replace function tmidb.bucket_start(p_width interval, p_ts timestamptz, p_timezone text default 'UTC', p_origin timestamptz default null)
 returns timestamptz
-language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
+language plpgsql immutable parallel safe
 as $$
 declare
-  v_months int := extract(year from p_width) * 12 + extract(month from p_width);
-  v_days int := extract(day from p_width);
+  v_months int := date_part('year', p_width) * 12 + date_part('month', p_width);
+  v_days int := date_part('day', p_width);
   v_rest interval := p_width - make_interval(months => v_months, days => v_days);
   v_local timestamp := p_ts at time zone p_timezone;
   v_origin timestamp := p_origin at time zone p_timezone;

@@ -11,11 +11,11 @@ as $$
   cross join lateral (
     select tmidb.bucket_start(p_width, x, p_timezone) as at
     from generate_series(f.start, p_to, p_width) x
-    where extract(month from p_width) = 0 and extract(year from p_width) = 0 and extract(day from p_width) = 0 and p_width <= interval '1 hour'
+    where p_width <= interval '1 hour'
     union all
     select tmidb.bucket_start(p_width, (x at time zone p_timezone), p_timezone)
     from generate_series(f.start at time zone p_timezone, p_to at time zone p_timezone, p_width) x
-    where extract(month from p_width) > 0 or extract(year from p_width) > 0 or extract(day from p_width) > 0 or p_width > interval '1 hour') b
+    where p_width > interval '1 hour') b
   where b.at < p_to
 $$;
 

@@ -4,7 +4,8 @@
 -- range index instead of B-trees; or as hot again. The new tables are filled beside the old ones, which go on answering; only
 -- writers of this chunk wait meanwhile (late data is tried again by the drain). The exchange at the end takes some milliseconds, and
 -- gives up after 2 s if a long reader holds it up, to be tried again. A payload that does not come out of its packed form exactly
--- as it went in stays as it is. A packed reading carries the newest minor of its major, which has all the names. Late readings lie beside the packed ones in hot form until the chunk is rewritten again.
+-- as it went in stays as it is. A packed reading carries the newest minor of its major, which has all the names. A reading that
+-- is not in the roll-ups yet stays hot, where they find it. Late readings lie beside the packed ones in hot form until the chunk is rewritten again.
 create or replace function tmidb.rewrite_chunk(p_from timestamptz, p_is_cold boolean default true) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
@@ -14,11 +15,13 @@ declare
   v_suffix text;
   v_count bigint;
   v_all bigint := 0;
+  v_rolled bigint[];
 begin
   select * into v_chunk from tmidb.chunk where from_ts = p_from for update;
   if not found or v_chunk.name = 'hypertable' then return 0; end if;
   for v_leaf in select * from tmidb.leaves_of(v_chunk.name) loop
     execute format('lock table tmidb_parts.%I in share mode', v_leaf.name);
+    v_rolled := array(select (shard::bigint << 50) + position from tmidb.rollup_cursor order by shard);
     perform tmidb.make_leaf(v_leaf.name || '_new', true);
     execute format($sql$
       insert into tmidb_parts.%I (ts, position, digest, target_id, version_id, category_id, compact, payload)
@@ -34,9 +37,10 @@ begin
                     using (category_id, major) offset 0) v using (version_id)
             offset 0) o
       cross join lateral (select jsonb_hash_extended(o.whole, 0) as digest offset 0) h
-      cross join lateral (select case when %L then tmidb.pack(o.newest_names, o.whole) end as packed offset 0) p
+      cross join lateral (select case when %L and o.position <= (%L::bigint[])[(o.position >> 50) + 1] then tmidb.pack(o.newest_names, o.whole) end as packed
+        offset 0) p
       cross join lateral (select tmidb.unpack(o.newest_names, p.packed) = o.whole as is_same offset 0) n
-      order by o.category_id, o.target_id, o.ts, o.position$sql$, v_leaf.name || '_new', v_leaf.name, p_is_cold);
+      order by o.category_id, o.target_id, o.ts, o.position$sql$, v_leaf.name || '_new', v_leaf.name, p_is_cold, v_rolled);
     get diagnostics v_count = row_count;
     v_all := v_all + v_count;
     perform tmidb.index_leaf(v_leaf.name || '_new', p_is_cold);

@@ -5,6 +5,7 @@
 -- however late its time is, killed midway or run twice. The shard that is furthest behind goes first; one that another job holds
 -- is passed over. A shard is taken once it is p_most behind, or after p_wait: the more readings a merge holds, the fewer rows it
 -- changes for each of them. A value counts where its version says that the field is a number.
+-- What is not merged yet is never packed (rewrite_chunk sees to that), so its index by position is the one for payloads.
 -- Nested loops and sequential scans are off because the sizes of the steps are not known when the plan is made.
 -- Commit does not wait for the disk: a merge that a crash takes back is simply made again.
 create or replace function tmidb.roll_up(p_most integer default 80000, p_wait interval default '0') returns integer
@@ -13,6 +14,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_shard smallint;
+  v_base bigint;
   v_from bigint;
   v_upto bigint;
   v_room record;
@@ -24,13 +26,14 @@ begin
   order by i.position - c.position desc limit 1
   for update of c skip locked;
   if not found or v_upto <= v_from then return 0; end if;
+  v_base := v_shard::bigint << 50;
 
   loop
     begin
       with fresh as materialized (
         select o.target_id, o.ts, o.position, o.version_id, o.payload
         from tmidb.ts_obs o
-        where o.shard = v_shard and o.position > v_from and o.position <= v_upto
+        where o.position > v_base + v_from and o.position <= v_base + v_upto and o.payload is not null
       ), known as materialized (
         select v.version_id, r.field_id, r.name
         from tmidb.schema_version v
@@ -97,7 +100,8 @@ begin
       -- There is no room for some of it: once a day, or where history comes late.
       select bool_or(tmidb.make_rollup_chunk(g.grain, d.day)) as made into v_room
       from (select distinct date_bin('1 day', o.ts, '2000-01-01Z') as day
-            from tmidb.ts_obs o where o.shard = v_shard and o.position > v_from and o.position <= v_upto) d
+            from tmidb.ts_obs o
+            where o.position > v_base + v_from and o.position <= v_base + v_upto and o.payload is not null) d
       cross join (values ('minute'), ('hour'), ('day')) g(grain);
       if v_room.made is not true then raise; end if;
     end;

@@ -50,20 +50,16 @@ begin
   select f.target, f.bucket, f.count, f.min, f.max, f.avg, f.sum, f.first, f.last from found f where p_fill = 'none'
   union all
   select f.target, f.bucket, coalesce(f.count, 0),
-         case when f.count > 0 then f.min when p_fill <> 'null' then p.min + w.part * (n.min - p.min) end,
-         case when f.count > 0 then f.max when p_fill <> 'null' then p.max + w.part * (n.max - p.max) end,
-         case when f.count > 0 then f.avg when p_fill <> 'null' then p.avg + w.part * (n.avg - p.avg) end,
-         f.sum,
-         case when f.count > 0 then f.first when p_fill <> 'null' then p.first + w.part * (n.first - p.first) end,
-         case when f.count > 0 then f.last when p_fill <> 'null' then p.last + w.part * (n.last - p.last) end
+         coalesce(f.min, p.min + (n.min - p.min) * w.part), coalesce(f.max, p.max + (n.max - p.max) * w.part),
+         coalesce(f.avg, p.avg + (n.avg - p.avg) * w.part), f.sum,
+         coalesce(f.first, p.first + (n.first - p.first) * w.part), coalesce(f.last, p.last + (n.last - p.last) * w.part)
   from filled f
-  left join known p on f.count is null and p.target = f.target and p.nth = f.nth
-  left join known k on f.count is null and k.target = f.target and k.nth_back = f.nth_back
+  left join known p on f.count is null and p_fill <> 'null' and p.target = f.target and p.nth = f.nth
   -- What is carried on is a line between a value and itself.
-  cross join lateral (select case p_fill when 'linear' then k else p end as r offset 0) x
-  cross join lateral (select (x.r).min, (x.r).max, (x.r).avg, (x.r).first, (x.r).last) n
+  left join known n on f.count is null and p_fill <> 'null' and n.target = f.target
+    and case p_fill when 'linear' then n.nth_back = f.nth_back else n.nth = f.nth end
   cross join lateral (
-    select case p_fill when 'linear' then extract(epoch from f.bucket - p.bucket) / extract(epoch from k.bucket - p.bucket) else 0 end::float8 as part) w
+    select coalesce(extract(epoch from f.bucket - p.bucket) / nullif(extract(epoch from n.bucket - p.bucket), 0), 0)::float8 as part) w
   where p_fill <> 'none'
   order by 1, 2;
 end $$;

@@ -40,7 +40,7 @@ begin
         end if;
       end loop;
     end if;
-    if v_source is null and from_ts < case when from_ts >= v_since then v_raw_up else v_raw_down end then
+    if v_source is null and from_ts < (case when from_ts >= v_since then v_raw_up else v_raw_down end) then
       for v_g in 1..3 loop
         if v_source is null and from_ts >= v_floor[v_g] then v_source := c_source[v_g]; end if;
       end loop;

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: rules, bucket_start, series_plan, series_grain, shard_of
+-- after: rules, bucket_start, series_plan, series_grain, shard_of, unpack
 -- Aggregates of a numeric field in buckets, always equal to those over the readings themselves: pieces of roll-ups and readings as
 -- series_plan says, and to what comes from roll-ups the readings that are not merged yet, found by their positions. All of it is one
 -- snapshot, since the function is stable. It checks who asks by the same rules as views and policies: a target or field that is not
@@ -90,10 +90,10 @@ begin
         and r.bucket >= v_lo[4] and r.bucket < v_hi[4] offset 0) r
     where p.source = 'day'
   ), reading as (
-    select o.target_id, o.ts, o.position, o.payload
+    select o.target_id, o.ts, o.position, coalesce(o.payload, tmidb.unpack(o.version_id, o.compact)) as payload
     from piece p cross join seen s
     cross join lateral (
-      select o.target_id, o.ts, o.position, o.version_id, o.payload from tmidb.ts_obs o
+      select o.target_id, o.ts, o.position, o.version_id, o.payload, o.compact from tmidb.ts_obs o
       where o.target_id = s.target_id and o.category_id = v_id and o.ts >= p.from_ts and o.ts < p.to_ts
         and o.ts >= v_lo[1] and o.ts < v_hi[1] offset 0) o
     where p.source = 'raw' and o.version_id = any(v_versions)
@@ -102,7 +102,7 @@ begin
     from tmidb.rollup_cursor c
     cross join lateral (
       select o.target_id, o.ts, o.position, o.version_id, o.payload from tmidb.ts_obs o
-      where o.shard = c.shard and o.position > c.position
+      where o.position > (c.shard::bigint << 50) + c.position and o.position < (c.shard + 1)::bigint << 50 and o.payload is not null
         and o.category_id = v_id and o.ts >= lower(v_rolled) and o.ts < upper(v_rolled) offset 0) o
     where not v_far and c.shard = any(v_shards) and o.target_id = any(v_targets) and o.version_id = any(v_versions) and v_rolled @> o.ts
     union all
@@ -112,7 +112,8 @@ begin
     cross join lateral (
       select o.target_id, o.ts, o.position, o.version_id, o.payload from tmidb.ts_obs o
       where o.target_id = s.target_id and o.category_id = v_id and o.ts >= lower(v_rolled) and o.ts < upper(v_rolled)
-        and o.shard = c.shard and o.position > c.position offset 0) o
+        and o.position > (c.shard::bigint << 50) + c.position and o.position < (c.shard + 1)::bigint << 50 and o.payload is not null
+      offset 0) o
     where v_far and c.shard = any(v_shards) and o.version_id = any(v_versions) and v_rolled @> o.ts
   ), part as (
     select r.target_id, r.bucket as at, r.first_ts, r.last_ts, 0 as position, r.count, r.min, r.max, r.sum, r.first, r.last from rolled r
