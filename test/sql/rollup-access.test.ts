@@ -30,7 +30,9 @@ after(async () => {
 const ask = async (who: string, text: string, values: unknown[] = []) => {
   const id = listeners.get(who)
   const role: RequestRole = id === undefined ? 'tmidb_admin' : 'tmidb_listener'
-  return (await readAs<Record<string, unknown>>(pool, { role, ...(id === undefined ? {} : { listener_id: id }) }, { text, values })).rows
+  return (
+    await readAs<Record<string, unknown>>(pool, { role, ...(id === undefined ? {} : { listener_id: id }) }, { text, values })
+  ).rows
 }
 const byTarget = async (who: string, field: string, targets: string[] | null = null, category = 'sensor', fill = 'none') =>
   (
@@ -60,7 +62,11 @@ for (const merged of [false, true]) {
     }
     for (const [who, field, sees] of matrix) {
       assert.deepEqual(await byTarget(who, field), sees, `${who} ${field}`)
-      assert.deepEqual(await byTarget(who, field, ['truck-1', 'truck-2', 'truck-3', 'truck-4', 'nobody']), sees, `${who} ${field} by name`)
+      assert.deepEqual(
+        await byTarget(who, field, ['truck-1', 'truck-2', 'truck-3', 'truck-4', 'nobody']),
+        sees,
+        `${who} ${field} by name`,
+      )
     }
     assert.deepEqual(await byTarget('a', 'temperature', null, 'secret'), [])
     assert.deepEqual(await byTarget('admin', 'temperature', null, 'secret'), ['truck-1:1'])
@@ -69,7 +75,12 @@ for (const merged of [false, true]) {
 
 test('a hidden field, target or category looks like one that does not exist, with filled buckets too', async () => {
   const series = (who: string, category: string, target: string, field: string, fill: string) =>
-    ask(who, `select * from api.series($1, $2, $3, now() - interval '1 day', now(), '1 hour', 'UTC', $4)`, [category, target, field, fill])
+    ask(who, `select * from api.series($1, $2, $3, now() - interval '1 day', now(), '1 hour', 'UTC', $4)`, [
+      category,
+      target,
+      field,
+      fill,
+    ])
   for (const fill of ['none', 'null', 'previous', 'linear']) {
     assert.ok((await series('a', 'sensor', 'truck-1', 'temperature', fill)).length >= 7)
     for (const [category, target, field] of [

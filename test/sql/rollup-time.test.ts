@@ -10,7 +10,16 @@ before(async () => {
 })
 after(() => db[Symbol.asyncDispose]())
 
-const zones = ['UTC', 'Asia/Seoul', 'Asia/Kolkata', 'Europe/Berlin', 'America/New_York', 'America/Havana', 'America/Sao_Paulo', 'Australia/Sydney']
+const zones = [
+  'UTC',
+  'Asia/Seoul',
+  'Asia/Kolkata',
+  'Europe/Berlin',
+  'America/New_York',
+  'America/Havana',
+  'America/Sao_Paulo',
+  'Australia/Sydney',
+]
 
 test('days, weeks, months and years begin where date_trunc begins them, in every hour of years with clock changes', async () => {
   for (const zone of zones) {
@@ -68,7 +77,12 @@ test('buckets are counted from Monday 2000-01-03, months from 2000-01-01, or fro
     api.time_bucket('1 month', '2026-11-14T10:00Z', 'UTC', '2026-01-15Z') as mid, api.time_bucket('1 day', '2026-11-21T05:00Z', 'UTC', '2026-01-01T06:00Z') as six,
     api.time_bucket('1 year', '2026-01-01T14:59Z', 'Asia/Seoul') as year, api.time_bucket('1 day', 'infinity') as never) x`)
   assert.deepEqual(
-    Object.fromEntries(Object.entries((row as { x: Record<string, string> }).x).map(([k, v]) => [k, v === 'infinity' ? v : new Date(v).toISOString()])),
+    Object.fromEntries(
+      Object.entries((row as { x: Record<string, string> }).x).map(([k, v]) => [
+        k,
+        v === 'infinity' ? v : new Date(v).toISOString(),
+      ]),
+    ),
     {
       week: '2026-11-16T00:00:00.000Z',
       five: '2026-11-21T10:00:00.000Z',
@@ -107,13 +121,21 @@ const series = (fill: string, from = '2026-11-01T00:00Z', to = '2026-11-01T08:00
 
 test('empty buckets: left out, empty, what stood before, or on a line between the neighbours', async () => {
   await db.query(`select tmidb.make_chunk('2026-11-01Z')`)
-  for (const [at, v] of [['01:10', 4], ['01:50', 8], ['05:30', 14], ['06:00', 20]])
-    await db.query(`select tmidb.ingest('gap', 't', $1, $2)`, [{ v }, `2026-11-01T${at}Z`])
-  assert.deepEqual((await series('none')).map((r) => [r.h, r.count, r.min, r.avg, r.sum, r.last]), [
-    [1, 2, 4, 6, 12, 8],
-    [5, 1, 14, 14, 14, 14],
-    [6, 1, 20, 20, 20, 20],
+  for (const [at, v] of [
+    ['01:10', 4],
+    ['01:50', 8],
+    ['05:30', 14],
+    ['06:00', 20],
   ])
+    await db.query(`select tmidb.ingest('gap', 't', $1, $2)`, [{ v }, `2026-11-01T${at}Z`])
+  assert.deepEqual(
+    (await series('none')).map((r) => [r.h, r.count, r.min, r.avg, r.sum, r.last]),
+    [
+      [1, 2, 4, 6, 12, 8],
+      [5, 1, 14, 14, 14, 14],
+      [6, 1, 20, 20, 20, 20],
+    ],
+  )
   const avg = async (fill: string) => (await series(fill)).map((r) => r.avg)
   assert.deepEqual(await avg('null'), [null, 6, null, null, null, 14, 20, null])
   assert.deepEqual(await avg('previous'), [null, 6, 6, 6, 6, 14, 20, 20])

@@ -63,7 +63,9 @@ async function both(client: Client, q: Query): Promise<{ rollups: unknown[]; rea
 }
 /** 2.50 and 2.5 are one number. */
 const canonical = (row: Record<string, unknown>) =>
-  Object.values(row).map((v) => (typeof v === 'string' && /^-?\d+\.\d+$/.test(v) ? v.replace(/\.?0+$/, '') : v instanceof Date ? v.toISOString() : v))
+  Object.values(row).map((v) =>
+    typeof v === 'string' && /^-?\d+\.\d+$/.test(v) ? v.replace(/\.?0+$/, '') : v instanceof Date ? v.toISOString() : v,
+  )
 
 async function exact(q: Partial<Query> = {}): Promise<number> {
   return await withClient(db.superUrl, async (client) => {
@@ -91,7 +93,19 @@ function readings(next: (n: number) => number, count: number): string {
 }
 
 function anyQuery(next: (n: number) => number): Query {
-  const widths = ['1 minute', '5 minutes', '7 minutes', '13 seconds', '1 hour', '90 minutes', '6 hours', '1 day', '1 week', '1 month', '10 days']
+  const widths = [
+    '1 minute',
+    '5 minutes',
+    '7 minutes',
+    '13 seconds',
+    '1 hour',
+    '90 minutes',
+    '6 hours',
+    '1 day',
+    '1 week',
+    '1 month',
+    '10 days',
+  ]
   const back = [0.05, 1, 5, 25][next(4)] as number
   const unit = [1, 1000, 60_000, 3_600_000, day][next(5)] as number
   const edge = (ms: number) => iso(Math.floor(ms / unit) * unit)
@@ -108,9 +122,10 @@ function anyQuery(next: (n: number) => number): Query {
 
 test('600 random queries give what the readings give, while readings come, late and doubled ones too, and are merged', async () => {
   const next = random(7)
-  await db.query(`select tmidb.ingest('sensor', $1), tmidb.make_chunk(now() - n * interval '1 day') from generate_series(2, 31) n`, [
-    readings(next, 5),
-  ])
+  await db.query(
+    `select tmidb.ingest('sensor', $1), tmidb.make_chunk(now() - n * interval '1 day') from generate_series(2, 31) n`,
+    [readings(next, 5)],
+  )
   let stop = false
   const background = withClient(db.superUrl, async (client) => {
     const other = random(11)
@@ -151,23 +166,38 @@ test('a reading that comes again is counted once, one that comes late is merged 
   await ingest(iso(Date.parse(at) - 2000), { a: 9 })
   await ingest(iso(Date.parse(at) + 59_000), { a: 1.5 })
   await rollUp()
-  assert.deepEqual(await db.query(`select count, min::float, max::float, sum::float, first::float, last::float from tmidb.rollup_hour`), [
-    { count: 2, min: 7, max: 9, sum: 16, first: 9, last: 7 },
-    { count: 2, min: 1.5, max: 5, sum: 6.5, first: 5, last: 1.5 },
-  ])
+  assert.deepEqual(
+    await db.query(`select count, min::float, max::float, sum::float, first::float, last::float from tmidb.rollup_hour`),
+    [
+      { count: 2, min: 7, max: 9, sum: 16, first: 9, last: 7 },
+      { count: 2, min: 1.5, max: 5, sum: 6.5, first: 5, last: 1.5 },
+    ],
+  )
   assert.equal(await exact(), 2)
 })
 
 test('whole buckets come from the roll-ups of the widest grain that fits, and edges from finer ones and the readings', async () => {
   const base = Math.floor(now / day - 3) * day
   await db.query(`select tmidb.make_chunk(now() - n * interval '1 day') from generate_series(2, 4) n`)
-  await db.query(`select tmidb.ingest('sensor', jsonb_agg(jsonb_build_object('target', 't', 'ts', $1::timestamptz + n * interval '30 s', 'data', '{"a": 1}'::jsonb)))
-    from generate_series(0, 6000) n`, [iso(base)])
+  await db.query(
+    `select tmidb.ingest('sensor', jsonb_agg(jsonb_build_object('target', 't', 'ts', $1::timestamptz + n * interval '30 s', 'data', '{"a": 1}'::jsonb)))
+    from generate_series(0, 6000) n`,
+    [iso(base)],
+  )
   await rollUp()
   // Each source is marked, so that a sum tells where it came from.
-  await db.query(`update tmidb.rollup_minute set sum = count * 10; update tmidb.rollup_hour set sum = count * 100; update tmidb.rollup_day set sum = count * 1000`)
+  await db.query(
+    `update tmidb.rollup_minute set sum = count * 10; update tmidb.rollup_hour set sum = count * 100; update tmidb.rollup_day set sum = count * 1000`,
+  )
   const sum = async (from: number, to: number, width: string, zone = 'UTC') =>
-    (await db.query<{ sum: number }>(`select sum(sum)::int as sum from tmidb.series_rows('sensor', null, 'a', $1, $2, $3, $4)`, [iso(base + from), iso(base + to), width, zone]))[0]?.sum
+    (
+      await db.query<{ sum: number }>(`select sum(sum)::int as sum from tmidb.series_rows('sensor', null, 'a', $1, $2, $3, $4)`, [
+        iso(base + from),
+        iso(base + to),
+        width,
+        zone,
+      ])
+    )[0]?.sum
   const [minute, hour] = [60_000, 3_600_000]
   assert.equal(await sum(0, 2 * day, '1 day'), 2 * 2880 * 1000)
   assert.equal(await sum(0, 2 * day, '1 hour'), 2 * 2880 * 100)
@@ -175,7 +205,10 @@ test('whole buckets come from the roll-ups of the widest grain that fits, and ed
   assert.equal(await sum(0, hour, '20 s'), 120)
   assert.equal(await sum(hour, 2 * day, '1 day'), 2880 * 1000 + 23 * 120 * 100)
   assert.equal(await sum(minute, day, '1 day'), 23 * 120 * 100 + 59 * 2 * 10)
-  assert.equal(await sum(minute + 10_000, 2 * day + hour + 30_001, '1 month'), 2880 * 1000 + (23 + 1) * 120 * 100 + 58 * 2 * 10 + 1 + 2)
+  assert.equal(
+    await sum(minute + 10_000, 2 * day + hour + 30_001, '1 month'),
+    2880 * 1000 + (23 + 1) * 120 * 100 + 58 * 2 * 10 + 1 + 2,
+  )
   assert.equal(await sum(0, day, '1 day', 'Asia/Seoul'), 2880 * 100)
   assert.equal(await sum(0, day, '1 day', 'Asia/Kolkata'), 2880 * 10)
 })
@@ -207,7 +240,8 @@ test('four jobs at once and one that is ended midway count each reading once', a
   assert.deepEqual(await db.query('select sum(behind)::int as behind from tmidb.rollup_lag()'), [{ behind: 0 }])
   assert.ok((await exact()) > 20)
   for (const grain of ['minute', 'hour', 'day']) {
-    const [row] = await db.query(`select (select sum(r.count) from tmidb.rollup_${grain} r join tmidb.rollup_series using (series_id)
+    const [row] =
+      await db.query(`select (select sum(r.count) from tmidb.rollup_${grain} r join tmidb.rollup_series using (series_id)
         join tmidb.rollup_field f using (field_id) where f.name = 'a')
       = (select count(*) from tmidb.ts_obs where jsonb_typeof(payload -> 'a') = 'number') as same`)
     assert.deepEqual(row, { same: true }, grain)
@@ -221,11 +255,10 @@ test('readings go by their retention and the roll-ups stay; what is left of them
   await rollUp()
   const range = { from: iso(Math.floor(now / day - 19) * day), to: iso(Math.floor(now / day) * day) }
   const rows = (width: string) =>
-    db.query(`select bucket, count::int, sum::float, first::float, last::float from tmidb.series_rows('sensor', null, 'a', $1, $2, $3, 'UTC')`, [
-      range.from,
-      range.to,
-      width,
-    ])
+    db.query(
+      `select bucket, count::int, sum::float, first::float, last::float from tmidb.series_rows('sensor', null, 'a', $1, $2, $3, 'UTC')`,
+      [range.from, range.to, width],
+    )
   const before = { hours: await rows('1 hour'), days: await rows('1 day'), minutes: await rows('1 minute') }
   await db.query(`select tmidb.set_retention('sensor', '5 days', '8 days', '12 days', null); select tmidb.drop_expired()`)
   assert.equal((await db.query(`select from tmidb.ts_obs where ts < now() - interval '5 days'`)).length, 0)
@@ -238,8 +271,14 @@ test('readings go by their retention and the roll-ups stay; what is left of them
   assert.deepEqual(since(await rows('1 hour'), cut(12)), since(before.hours, cut(12)))
   assert.deepEqual(since(await rows('1 minute'), cut(8)), since(before.minutes, cut(8)))
   const old = (await rows('1 minute')).filter((r) => Number(r.bucket) < cut(12))
-  assert.deepEqual(old, before.days.filter((r) => Number(r.bucket) < cut(12)), 'days stand in where nothing finer is left')
-  const [left] = await db.query(`select count(*)::int as n from tmidb.rollup_minute where bucket < date_trunc('day', now() - interval '8 days')`)
+  assert.deepEqual(
+    old,
+    before.days.filter((r) => Number(r.bucket) < cut(12)),
+    'days stand in where nothing finer is left',
+  )
+  const [left] = await db.query(
+    `select count(*)::int as n from tmidb.rollup_minute where bucket < date_trunc('day', now() - interval '8 days')`,
+  )
   assert.deepEqual(left, { n: 0 })
   // Longer again: what is gone stays gone, and nobody looks for it among the readings.
   await db.query(`select tmidb.set_retention('sensor', null)`)
@@ -285,10 +324,10 @@ test('a field that is a number in one version and text in another counts where i
     ])
   }
   const sum = () =>
-    db.query(`select sum(count)::int as count, sum(sum)::text as sum from tmidb.series_rows('mixed', null, 'a', $1, $2, '1 day', 'UTC')`, [
-      iso(now - day),
-      iso(now),
-    ])
+    db.query(
+      `select sum(count)::int as count, sum(sum)::text as sum from tmidb.series_rows('mixed', null, 'a', $1, $2, '1 day', 'UTC')`,
+      [iso(now - day), iso(now)],
+    )
   const before = await sum()
   assert.deepEqual(before, [{ count: 3, sum: '12345678901234567895.5' }])
   await rollUp()

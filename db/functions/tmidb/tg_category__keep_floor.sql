@@ -2,7 +2,7 @@
 -- A retention that is lengthened brings nothing back: what the old one allowed to go is remembered, whoever changes it, so that a
 -- query does not look for readings that are gone.
 create or replace function tmidb.tg_category__keep_floor() returns trigger
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   NEW.raw_from := greatest(OLD.raw_from, now() - OLD.retention);
