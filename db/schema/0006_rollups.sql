@@ -73,6 +73,7 @@ create table tmidb.rollup_chunk (
   from_ts timestamptz not null,
   to_ts timestamptz not null,
   name text not null,
+  settled_at timestamptz,
   constraint rollup_chunk_pkey primary key (grain, from_ts),
   constraint grain_is_known check (grain in ('minute', 'hour', 'day')),
   constraint rollup_chunk_is_not_empty check (from_ts < to_ts)
@@ -82,6 +83,7 @@ comment on column tmidb.rollup_chunk.grain is 'Of which roll-ups: minute, hour o
 comment on column tmidb.rollup_chunk.from_ts is 'The first moment in it.';
 comment on column tmidb.rollup_chunk.to_ts is 'The first moment behind it.';
 comment on column tmidb.rollup_chunk.name is 'Its table in tmidb_parts.';
+comment on column tmidb.rollup_chunk.settled_at is 'When its rows were put in order of series; null while they come.';
 
 create table tmidb.rollup_cursor (
   shard smallint primary key,

@@ -11,23 +11,23 @@ import type { NatsConnection } from '../nats-bridge/streams.ts'
 import type { Connectors } from './connectors.ts'
 import { drainKey, drainSpec, drainTask } from './drain.ts'
 import { dropExpiredTask } from './drop_expired.ts'
-import { dropExpiredRollupsTask } from './drop_expired_rollups.ts'
 import { ensureChunksTask } from './ensure_chunks.ts'
 import { freezeChunksTask } from './freeze_chunks.ts'
 import { publishViewsTask } from './publish_views.ts'
-import { runConnectorTask } from './run_connector.ts'
 import { rollUpTask } from './roll_up.ts'
+import { runConnectorTask } from './run_connector.ts'
 import type { ShardGroup } from './shard-group.ts'
 import { storeParkedTask } from './store_parked.ts'
 import { tickConnectorsTask } from './tick_connectors.ts'
+import { tidyRollupsTask } from './tidy_rollups.ts'
 
 const crontab = `0 * * * * ensure_chunks
 10 * * * * drop_expired
-15 * * * * drop_expired_rollups
+15 * * * * tidy_rollups
 20 * * * * freeze_chunks
 * * * * * store_parked
 * * * * * publish_views
-* * * * * tick_connectors`
+* * * * * tick_connectors
 * * * * * roll_up`
 
 const stillMs = 1500
@@ -48,7 +48,7 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
     run_connector: runConnectorTask(parts.connectors),
     tick_connectors: tickConnectorsTask(parts.connectors),
     roll_up: rollUpTask(parts.pool, groups, ended),
-    drop_expired_rollups: dropExpiredRollupsTask(parts.pool),
+    tidy_rollups: tidyRollupsTask(parts.pool),
   }
 
   const addDrain = (group: number) => {

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- after: make_rollup_leaf
 -- Room for roll-ups of one moment, by the rule of make_chunk but wider where rows are fewer: minutes in days (history in months,
 -- then years), hours in months (then years), days in years. Made by the job that merges; nobody who sends a reading waits for it.
 create or replace function tmidb.make_rollup_chunk(p_grain text, p_ts timestamptz) returns boolean
@@ -24,8 +25,7 @@ begin
   v_name := format('rollup_%s_%s', p_grain,
     to_char(v_from, case v_unit when 'year' then 'YYYY' when 'month' then 'YYYYMM' else 'YYYYMMDD' end));
   -- Rows of the current bucket are changed with every merge: room on the page keeps the index out of it.
-  execute format('create table tmidb_parts.%I (like tmidb.rollup_%s including constraints) with (fillfactor = 80)', v_name, p_grain);
-  execute format('alter table tmidb_parts.%I enable row level security, force row level security', v_name);
+  perform tmidb.make_rollup_leaf(p_grain, v_name, 80);
   execute format('alter table tmidb.rollup_%s attach partition tmidb_parts.%I for values from (%L) to (%L)', p_grain, v_name, v_from, v_to);
   insert into tmidb.rollup_chunk (grain, from_ts, to_ts, name) values (p_grain, v_from, v_to, v_name);
   return true;

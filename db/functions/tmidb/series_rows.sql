@@ -65,7 +65,7 @@ begin
 
   return query
   with seen as materialized (
-    select * from unnest(v_targets, v_series) s(target_id, series_id)
+    select * from unnest(v_targets, v_keys, v_series) s(target_id, key, series_id)
   ), piece as materialized (
     select * from unnest(v_source, v_from, v_to) p(source, from_ts, to_ts)
   ), rolled as (
@@ -132,8 +132,8 @@ begin
            (array_agg(p.last order by p.last_ts desc, p.position desc))[1] as last
     from placed p group by p.target_id, p.start
   )
-  select v_keys[array_position(v_targets, g.target_id)], g.start, g.count, g.min, g.max, g.sum, g.first, g.last
-  from grouped g order by 1, 2;
+  select s.key, g.start, g.count, g.min, g.max, g.sum, g.first, g.last
+  from grouped g join seen s using (target_id) order by 1, 2;
 end $$;
 
 comment on function tmidb.series_rows(text, text[], text, timestamptz, timestamptz, interval, text) is
