@@ -97,5 +97,37 @@ await plan(
   [],
   ['insert into tmidb.ts_obs'],
 )
+await client.query(`set client_min_messages = warning`)
+await client.query('select tmidb.roll_up() from generate_series(1, 16)')
+// Roll-ups of a month in hours and of the day before yesterday in minutes, that day's put in order as it is by the hourly job.
+const series = `(select series_id from tmidb.rollup_series join tmidb.rollup_field using (field_id) where name = 'temperature') s`
+for (const [grain, from] of [
+  ['hour', 30],
+  ['minute', 2],
+] as const) {
+  await client.query(
+    `select tmidb.make_rollup_chunk('${grain}', d) from generate_series(now() - interval '31 days', now(), '1 day') d`,
+  )
+  await client.query(`insert into tmidb.rollup_${grain} (series_id, bucket, first_ts, last_ts, count, min, max, sum, first, last)
+    select series_id, b, b, b + interval '50 s', 60, 20.5, 29.5, 1503.7, 21.5, 22.5
+    from generate_series(date_trunc('day', now(), 'UTC') - interval '${from} days', date_trunc('day', now(), 'UTC') - interval '1 day 1 ${grain}', '1 ${grain}') b,
+      ${series}`)
+}
+await client.query(`select tmidb.settle_rollups() from tmidb.rollup_chunk`)
+await client.query('vacuum analyze')
+await client.query('set client_min_messages = log')
+for (const [title, days, width] of [
+  ['a day in minutes', 1, '1 minute'],
+  ['29 days in hours', 29, '1 hour'],
+] as const) {
+  await plan(
+    `Roll-ups: ${title} of one target of ${targets}`,
+    'Wanted: index ranges of the one series and of no other; nothing of ts_obs but probes by position for what is not merged yet.',
+    `select * from api.series('sensor', 'device-7', 'temperature', date_trunc('day', now(), 'UTC') - interval '${days + 1} days',
+       date_trunc('day', now(), 'UTC') - interval '1 day', '${width}')`,
+    [],
+    ['with seen as materialized', 'rollup_'],
+  )
+}
 writeFileSync(join(import.meta.dirname, 'plans.md'), text)
 await client.end()

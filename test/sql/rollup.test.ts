@@ -307,6 +307,19 @@ test('readings go by their retention and the roll-ups stay; what is left of them
   assert.deepEqual(await rows('1 day'), before.days)
 })
 
+test('readings that are not merged yet do not go before they are', async () => {
+  await db.query(`select tmidb.make_chunk(now() - interval '5 days')`)
+  await db.query(`select tmidb.ingest('sensor', 't', '{"a": 7}', now() - interval '5 days')`)
+  await db.query(`select tmidb.set_retention('sensor', '2 days')`)
+  const sum = () =>
+    db.query(`select sum::int from tmidb.series_rows('sensor', null, 'a', now() - interval '10 days', now(), '1 month', 'UTC')`)
+  assert.deepEqual(await db.query('select tmidb.drop_expired()::int as n'), [{ n: 0 }])
+  assert.deepEqual(await sum(), [{ sum: 7 }])
+  await rollUp()
+  assert.notDeepEqual(await db.query('select tmidb.drop_expired()::int as n'), [{ n: 0 }])
+  assert.deepEqual(await sum(), [{ sum: 7 }])
+})
+
 test('turned off, queries read the readings; turned on again, they are exact for all times', async () => {
   await db.query(`select tmidb.ingest('sensor', $1)`, [readings(random(5), 100)])
   await rollUp()

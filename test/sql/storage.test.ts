@@ -24,10 +24,11 @@ const ingest = (category: string, rows: object[]) =>
     JSON.stringify(rows),
   ])
 
-/** Stores history: it is parked first, and stored when its chunk is made. */
+/** Stores history: it is parked first, stored when its chunk is made, and merged into the roll-ups, before which nothing is packed or dropped. */
 async function history_(category: string, rows: object[]): Promise<void> {
   await ingest(category, rows)
-  for (;;) if ((await db.query<{ n: number }>('select tmidb.store_parked() as n'))[0]?.n === 0) return
+  while ((await db.query<{ n: number }>('select tmidb.store_parked() as n'))[0]?.n !== 0);
+  await db.query('select tmidb.roll_up() from generate_series(1, 16)')
 }
 
 test('what is packed comes out as it went in', async () => {

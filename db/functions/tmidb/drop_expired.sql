@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: leaves_of
+-- after: leaves_of, has_unrolled
 -- What its category keeps no longer. A table whose every category has expired is dropped: at once, and without work for vacuum. What
 -- shares its table with others (a category that got its retention after the chunk its table) is deleted, at most p_most rows a
 -- table and call. A table that somebody reads is left for the next time, so that ingest never queues behind a long reader. The audit
@@ -13,6 +13,8 @@ declare
   v_count bigint;
   v_all bigint := 0;
 begin
+  -- Roll-ups outlive the readings: what they have not merged yet stays until they have, some seconds as a rule.
+  if tmidb.has_unrolled(now() - (select min(retention) from tmidb.category)) then return 0; end if;
   if exists (select from tmidb.chunk where name = 'hypertable') then
     if not exists (select from tmidb.category where retention is null) then
       execute 'select count(public.drop_chunks(''tmidb.ts_obs'', older_than => now() - (select max(retention) from tmidb.category)))';

@@ -13,8 +13,8 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  -- Further behind than this, the readings are read by target and time instead of by position.
-  c_most_behind constant bigint := 500000;
+  -- Shards that are further behind than this on average: the readings are read by target and time instead of by position.
+  c_most_behind constant bigint := 400000;
   v_category tmidb.category;
   v_id smallint;
   v_field int;
@@ -50,7 +50,7 @@ begin
   if v_targets is null then return; end if;
   v_shards := case when cardinality(v_keys) > 8 then array[0, 1, 2, 3, 4, 5, 6, 7]
     else array(select distinct tmidb.shard_of(k) from unnest(v_keys) k) end;
-  select sum(i.position - c.position) > c_most_behind into v_far
+  select avg(i.position - c.position) > c_most_behind into v_far
   from tmidb.rollup_cursor c join tmidb.ingest_cursor i using (shard) where c.shard = any(v_shards);
   if v_far then v_category.rollup_since := 'infinity'; end if;
 
