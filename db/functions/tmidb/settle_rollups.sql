@@ -2,7 +2,7 @@
 -- after: make_rollup_leaf
 -- Run each hour: writes the oldest piece that time has left behind anew, in the order of series and time. While they come, rows are
 -- written some times each and lie minute by minute (188 bytes and 60 of index a row, and a page for each minute of a series); in
--- order they take 98 and 32, and a series' day of minutes lies on some 20 pages. Filled beside the old table, which goes on answering; only
+-- order they take 98 and 32, and a series' day of minutes lies on 26 pages. Filled beside the old table, which goes on answering; only
 -- a merge into this piece waits meanwhile. What comes late is merged into it as into any other.
 create or replace function tmidb.settle_rollups() returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s' set timezone = 'UTC'
