@@ -72,14 +72,27 @@ table tmidb.category (
   is_overflowing boolean not null default false,
   retention interval,
   created_at timestamp with time zone not null default now(),
+  rollup_enabled boolean not null default true,
+  rollup_since timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  minute_retention interval,
+  hour_retention interval,
+  day_retention interval,
+  raw_from timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  minute_from timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  hour_from timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  day_from timestamp with time zone not null default '-infinity'::timestamp with time zone,
   constraint category_name_is_an_identifier CHECK ((name ~ '^[a-z][a-z0-9_]{0,47}$'::text)),
   constraint category_name_is_unique UNIQUE (name),
   constraint category_pkey PRIMARY KEY (category_id),
+  constraint day_retention_is_positive CHECK ((day_retention > '00:00:00'::interval)),
+  constraint hour_retention_is_positive CHECK ((hour_retention > '00:00:00'::interval)),
+  constraint minute_retention_is_positive CHECK ((minute_retention > '00:00:00'::interval)),
   constraint retention_is_positive CHECK ((retention > '00:00:00'::interval))
 ) owner tmidb_owner;
 row security on tmidb.category, forced;
 create policy admin_read on tmidb.category for select to tmidb_admin using (true);
 create policy owner_all on tmidb.category for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER category__keep_floor BEFORE UPDATE OF retention ON tmidb.category FOR EACH ROW WHEN ((old.retention IS DISTINCT FROM new.retention)) EXECUTE FUNCTION tmidb.tg_category__keep_floor();
 grant select on tmidb.category to tmidb_admin;
 comment on table tmidb.category is 'A stream of like readings, such as sensor or log; made by its first reading.';
 comment on column tmidb.category.category_id is 'Identity; part of the rules of permission classes.';
@@ -88,6 +101,15 @@ comment on column tmidb.category.is_strict is 'Whether a payload that would need
 comment on column tmidb.category.is_overflowing is 'Whether more than 256 distinct fields were seen; the rest stays in the payload only.';
 comment on column tmidb.category.retention is 'How long readings are kept; null keeps them for ever.';
 comment on column tmidb.category.created_at is 'When its first reading or subscription came.';
+comment on column tmidb.category.rollup_enabled is 'Whether its numeric fields are rolled up; tmidb.set_rollups turns it on and off.';
+comment on column tmidb.category.rollup_since is 'Roll-ups are whole from here on; what is older is read from the readings.';
+comment on column tmidb.category.minute_retention is 'How long roll-ups of a minute are kept; null keeps them for ever.';
+comment on column tmidb.category.hour_retention is 'How long roll-ups of an hour are kept; null keeps them for ever.';
+comment on column tmidb.category.day_retention is 'How long roll-ups of a day are kept; null keeps them for ever.';
+comment on column tmidb.category.raw_from is 'Readings before it may be gone by an earlier retention.';
+comment on column tmidb.category.minute_from is 'Roll-ups of a minute before it were dropped.';
+comment on column tmidb.category.hour_from is 'Roll-ups of an hour before it were dropped.';
+comment on column tmidb.category.day_from is 'Roll-ups of a day before it were dropped.';
 
 table tmidb.chunk (
   from_ts timestamp with time zone not null,
@@ -279,8 +301,6 @@ comment on column tmidb.ingest_connector.created_at is 'When it was made.';
 
 table tmidb.ingest_cursor (
   shard smallint not null,
-  stream_created timestamp with time zone not null default '-infinity'::timestamp with time zone,
-  last_seq bigint not null default 0,
   "position" bigint not null default 0,
   constraint ingest_cursor_pkey PRIMARY KEY (shard),
   constraint shard_is_one_of_eight CHECK (((shard >= 0) AND (shard <= 7)))
@@ -289,10 +309,8 @@ row security on tmidb.ingest_cursor, forced;
 create policy admin_read on tmidb.ingest_cursor for select to tmidb_admin using (true);
 create policy owner_all on tmidb.ingest_cursor for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.ingest_cursor to tmidb_admin;
-comment on table tmidb.ingest_cursor is 'How far each shard''s stream is stored: advanced in the transaction of the rows, so each message counts exactly once.';
+comment on table tmidb.ingest_cursor is 'Who writes rows of a shard holds its row here; they get the next positions.';
 comment on column tmidb.ingest_cursor.shard is '0 to 7.';
-comment on column tmidb.ingest_cursor.stream_created is 'Birth of the stream that last_seq counts in: a stream made anew counts from 1 again.';
-comment on column tmidb.ingest_cursor.last_seq is 'The last message of the stream that is stored.';
 comment on column tmidb.ingest_cursor.position is 'The last position given to a row of the shard.';
 
 table tmidb.instance (
@@ -482,6 +500,163 @@ comment on column tmidb.raw_bucket.mid is 'The message id that it gives.';
 comment on column tmidb.raw_bucket.payload is 'The reading, where it is one.';
 comment on column tmidb.raw_bucket.raw is 'The bytes as they came, where they are not JSON.';
 
+table tmidb.rollup_chunk (
+  grain text not null,
+  from_ts timestamp with time zone not null,
+  to_ts timestamp with time zone not null,
+  name text not null,
+  settled_at timestamp with time zone,
+  constraint grain_is_known CHECK ((grain = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text]))),
+  constraint rollup_chunk_is_not_empty CHECK ((from_ts < to_ts)),
+  constraint rollup_chunk_pkey PRIMARY KEY (grain, from_ts)
+) owner tmidb_owner;
+row security on tmidb.rollup_chunk, forced;
+create policy admin_read on tmidb.rollup_chunk for select to tmidb_admin using (true);
+create policy owner_all on tmidb.rollup_chunk for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.rollup_chunk to tmidb_admin;
+comment on table tmidb.rollup_chunk is 'The pieces of time that the roll-ups have room for.';
+comment on column tmidb.rollup_chunk.grain is 'Of which roll-ups: minute, hour or day.';
+comment on column tmidb.rollup_chunk.from_ts is 'The first moment in it.';
+comment on column tmidb.rollup_chunk.to_ts is 'The first moment behind it.';
+comment on column tmidb.rollup_chunk.name is 'Its table in tmidb_parts.';
+comment on column tmidb.rollup_chunk.settled_at is 'When its rows were put in order of series; null while they come.';
+
+table tmidb.rollup_cursor (
+  shard smallint not null,
+  "position" bigint not null default 0,
+  rolled_at timestamp with time zone not null default now(),
+  constraint rollup_cursor_pkey PRIMARY KEY (shard)
+) with (fillfactor=20) owner tmidb_owner;
+row security on tmidb.rollup_cursor, forced;
+create policy admin_read on tmidb.rollup_cursor for select to tmidb_admin using (true);
+create policy owner_all on tmidb.rollup_cursor for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.rollup_cursor to tmidb_admin;
+comment on table tmidb.rollup_cursor is 'How far each shard is rolled up: moved in the transaction of the merge, so each reading counts exactly once.';
+comment on column tmidb.rollup_cursor.shard is '0 to 7.';
+comment on column tmidb.rollup_cursor.position is 'The last position that is in the roll-ups; compare tmidb.ingest_cursor.';
+comment on column tmidb.rollup_cursor.rolled_at is 'When it was last moved.';
+
+table tmidb.rollup_day (
+  bucket timestamp with time zone not null,
+  first_ts timestamp with time zone not null,
+  last_ts timestamp with time zone not null,
+  series_id integer not null,
+  count integer not null,
+  min numeric not null,
+  max numeric not null,
+  sum numeric not null,
+  first numeric not null,
+  last numeric not null,
+  constraint rollup_day_pkey PRIMARY KEY (series_id, bucket)
+) partition by RANGE (bucket) owner tmidb_owner;
+row security on tmidb.rollup_day, forced;
+create policy admin_read on tmidb.rollup_day for select to tmidb_admin using (true);
+create policy owner_all on tmidb.rollup_day for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.rollup_day to tmidb_admin;
+comment on table tmidb.rollup_day is 'Readings of one series in one day, in UTC.';
+comment on column tmidb.rollup_day.bucket is 'The first moment of the day.';
+comment on column tmidb.rollup_day.first_ts is 'Time of the earliest reading.';
+comment on column tmidb.rollup_day.last_ts is 'Time of the latest reading.';
+comment on column tmidb.rollup_day.series_id is 'Which field of which target.';
+comment on column tmidb.rollup_day.count is 'How many readings have the field.';
+comment on column tmidb.rollup_day.min is 'The lowest value.';
+comment on column tmidb.rollup_day.max is 'The highest value.';
+comment on column tmidb.rollup_day.sum is 'All values added up, every decimal digit kept.';
+comment on column tmidb.rollup_day.first is 'The value of the earliest reading; of two at one time, the one stored first.';
+comment on column tmidb.rollup_day.last is 'The value of the latest reading; of two at one time, the one stored last.';
+
+table tmidb.rollup_field (
+  field_id integer not null generated always as identity,
+  category_id smallint not null,
+  name text not null,
+  constraint rollup_field_category_id_fkey FOREIGN KEY (category_id) REFERENCES tmidb.category(category_id) ON DELETE CASCADE,
+  constraint rollup_field_is_unique UNIQUE (category_id, name),
+  constraint rollup_field_pkey PRIMARY KEY (field_id)
+) owner tmidb_owner;
+row security on tmidb.rollup_field, forced;
+create policy admin_read on tmidb.rollup_field for select to tmidb_admin using (true);
+create policy owner_all on tmidb.rollup_field for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.rollup_field to tmidb_admin;
+comment on table tmidb.rollup_field is 'Numeric fields: every field that some schema version of its category types as integer, number or exact.';
+comment on column tmidb.rollup_field.field_id is 'Identity; stands for category and field in rollup_series.';
+comment on column tmidb.rollup_field.category_id is 'Whose field it is.';
+comment on column tmidb.rollup_field.name is 'Its name in the payload.';
+
+table tmidb.rollup_hour (
+  bucket timestamp with time zone not null,
+  first_ts timestamp with time zone not null,
+  last_ts timestamp with time zone not null,
+  series_id integer not null,
+  count integer not null,
+  min numeric not null,
+  max numeric not null,
+  sum numeric not null,
+  first numeric not null,
+  last numeric not null,
+  constraint rollup_hour_pkey PRIMARY KEY (series_id, bucket)
+) partition by RANGE (bucket) owner tmidb_owner;
+row security on tmidb.rollup_hour, forced;
+create policy admin_read on tmidb.rollup_hour for select to tmidb_admin using (true);
+create policy owner_all on tmidb.rollup_hour for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.rollup_hour to tmidb_admin;
+comment on table tmidb.rollup_hour is 'Readings of one series in one hour, in UTC.';
+comment on column tmidb.rollup_hour.bucket is 'The first moment of the hour.';
+comment on column tmidb.rollup_hour.first_ts is 'Time of the earliest reading.';
+comment on column tmidb.rollup_hour.last_ts is 'Time of the latest reading.';
+comment on column tmidb.rollup_hour.series_id is 'Which field of which target.';
+comment on column tmidb.rollup_hour.count is 'How many readings have the field.';
+comment on column tmidb.rollup_hour.min is 'The lowest value.';
+comment on column tmidb.rollup_hour.max is 'The highest value.';
+comment on column tmidb.rollup_hour.sum is 'All values added up, every decimal digit kept.';
+comment on column tmidb.rollup_hour.first is 'The value of the earliest reading; of two at one time, the one stored first.';
+comment on column tmidb.rollup_hour.last is 'The value of the latest reading; of two at one time, the one stored last.';
+
+table tmidb.rollup_minute (
+  bucket timestamp with time zone not null,
+  first_ts timestamp with time zone not null,
+  last_ts timestamp with time zone not null,
+  series_id integer not null,
+  count integer not null,
+  min numeric not null,
+  max numeric not null,
+  sum numeric not null,
+  first numeric not null,
+  last numeric not null,
+  constraint rollup_minute_pkey PRIMARY KEY (series_id, bucket)
+) partition by RANGE (bucket) owner tmidb_owner;
+row security on tmidb.rollup_minute, forced;
+create policy admin_read on tmidb.rollup_minute for select to tmidb_admin using (true);
+create policy owner_all on tmidb.rollup_minute for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.rollup_minute to tmidb_admin;
+comment on table tmidb.rollup_minute is 'Readings of one series in one minute, in UTC.';
+comment on column tmidb.rollup_minute.bucket is 'The first moment of the minute.';
+comment on column tmidb.rollup_minute.first_ts is 'Time of the earliest reading.';
+comment on column tmidb.rollup_minute.last_ts is 'Time of the latest reading.';
+comment on column tmidb.rollup_minute.series_id is 'Which field of which target.';
+comment on column tmidb.rollup_minute.count is 'How many readings have the field.';
+comment on column tmidb.rollup_minute.min is 'The lowest value.';
+comment on column tmidb.rollup_minute.max is 'The highest value.';
+comment on column tmidb.rollup_minute.sum is 'All values added up, every decimal digit kept.';
+comment on column tmidb.rollup_minute.first is 'The value of the earliest reading; of two at one time, the one stored first.';
+comment on column tmidb.rollup_minute.last is 'The value of the latest reading; of two at one time, the one stored last.';
+
+table tmidb.rollup_series (
+  series_id integer not null generated always as identity,
+  field_id integer not null,
+  target_id uuid not null,
+  constraint rollup_series_field_id_fkey FOREIGN KEY (field_id) REFERENCES tmidb.rollup_field(field_id) ON DELETE CASCADE,
+  constraint rollup_series_is_unique UNIQUE (field_id, target_id),
+  constraint rollup_series_pkey PRIMARY KEY (series_id)
+) owner tmidb_owner;
+row security on tmidb.rollup_series, forced;
+create policy admin_read on tmidb.rollup_series for select to tmidb_admin using (true);
+create policy owner_all on tmidb.rollup_series for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.rollup_series to tmidb_admin;
+comment on table tmidb.rollup_series is 'One numeric field of one target: a short number for the roll-ups'' key.';
+comment on column tmidb.rollup_series.series_id is 'Identity.';
+comment on column tmidb.rollup_series.field_id is 'Which field, and with it which category.';
+comment on column tmidb.rollup_series.target_id is 'Of which target.';
+
 table tmidb.schema_version (
   version_id integer not null generated always as identity,
   category_id smallint not null,
@@ -499,6 +674,7 @@ row security on tmidb.schema_version, forced;
 create policy admin_read on tmidb.schema_version for select to tmidb_admin using (true);
 create policy owner_all on tmidb.schema_version for all to tmidb_owner using (true) with check (true);
 CREATE TRIGGER schema_version__publish AFTER INSERT ON tmidb.schema_version FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_schema_version__publish();
+CREATE TRIGGER schema_version__rollup_fields AFTER INSERT ON tmidb.schema_version FOR EACH ROW EXECUTE FUNCTION tmidb.tg_schema_version__rollup_fields();
 grant select on tmidb.schema_version to tmidb_admin;
 comment on table tmidb.schema_version is 'What a category''s payloads looked like: versions are never changed, only followed.';
 comment on column tmidb.schema_version.version_id is 'Identity; each reading carries it.';
@@ -555,6 +731,21 @@ comment on column tmidb.speaker.target_id is 'The one target it may write (a dev
 comment on column tmidb.speaker.may_create is 'Whether its readings may make new targets and categories.';
 comment on column tmidb.speaker.role_name is 'The PostgreSQL login of this speaker, if it has one.';
 comment on column tmidb.speaker.created_at is 'When it was made.';
+
+table tmidb.stream_cursor (
+  stream text not null,
+  stream_created timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  last_seq bigint not null default 0,
+  constraint stream_cursor_pkey PRIMARY KEY (stream)
+) with (fillfactor=20) owner tmidb_owner;
+row security on tmidb.stream_cursor, forced;
+create policy admin_read on tmidb.stream_cursor for select to tmidb_admin using (true);
+create policy owner_all on tmidb.stream_cursor for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.stream_cursor to tmidb_admin;
+comment on table tmidb.stream_cursor is 'How far each stream is stored: advanced in the transaction of the rows, so each message counts exactly once.';
+comment on column tmidb.stream_cursor.stream is 'Its name in JetStream.';
+comment on column tmidb.stream_cursor.stream_created is 'Birth of the stream that last_seq counts in: a stream made anew counts from 1 again.';
+comment on column tmidb.stream_cursor.last_seq is 'The last message of the stream that is stored.';
 
 table tmidb.target (
   target_id uuid not null default gen_random_uuid(),
@@ -653,6 +844,18 @@ comment on column tmidb.ts_obs.category_id is 'The stream of readings it belongs
 comment on column tmidb.ts_obs.compact is 'The values of a reading in a cold chunk, packed by tmidb.pack; the names are those of its version.';
 comment on column tmidb.ts_obs.payload is 'What was sent, whole; null where it is packed.';
 
+function api.series(category text, target text, field text, from_ts timestamp with time zone, to_ts timestamp with time zone, bucket interval, timezone text DEFAULT 'UTC'::text, fill text DEFAULT 'none'::text) returns TABLE(bucket_ts timestamp with time zone, count bigint, min double precision, max double precision, avg double precision, sum double precision, first double precision, last double precision) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fc997844e67301c79a41b261b71fbcc1;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: 'Count, min, max, avg, sum, first and last of a numeric field of one target, from a moment up to before another, per bucket. fill says what empty buckets show: none, null, previous or linear.';
+
+function api.series_by_target(category text, field text, from_ts timestamp with time zone, to_ts timestamp with time zone, bucket interval, targets text[] DEFAULT NULL::text[], timezone text DEFAULT 'UTC'::text, fill text DEFAULT 'none'::text) returns TABLE(target text, bucket_ts timestamp with time zone, count bigint, min double precision, max double precision, avg double precision, sum double precision, first double precision, last double precision) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4f490262b4d0c659eee6ad9abd0e0ef9;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: 'Count, min, max, avg, sum, first and last of a numeric field per target and bucket, from a moment up to before another; of the targets named, or of all that may be seen.';
+
+function api.time_bucket(width interval, ts timestamp with time zone, timezone text DEFAULT 'UTC'::text, origin timestamp with time zone DEFAULT NULL::timestamp with time zone) returns timestamp with time zone language sql immutable parallel safe owner tmidb_owner md5 62e5b331c60ca0650b16d82c6be95f38;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: 'The first moment of the bucket that a moment is in, on the clock of a time zone; counted from Monday 2000-01-03 (months: 2000-01-01) or the origin given.';
+
 function tmidb.account_named(p_login text) returns TABLE(login text, password_hash text, role name) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9158bceb7b594702c33a449ec7da6288;
   execute: tmidb_api, tmidb_edge;
   comment: 'Login, password hash and role of an account.';
@@ -670,6 +873,13 @@ function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind te
 
 function tmidb.base62(p_number numeric, p_digits integer) returns text language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cfce8471856c836ff9fa3d182ff46ccc;
   comment: 'The last digits of a number in base 62.';
+
+function tmidb.bucket_start(p_width interval, p_ts timestamp with time zone, p_timezone text DEFAULT 'UTC'::text, p_origin timestamp with time zone DEFAULT NULL::timestamp with time zone) returns timestamp with time zone language plpgsql immutable parallel safe owner tmidb_owner md5 3198c7ae0d3f6baf873bb1a7e73f5de5;
+  execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
+  comment: 'The first moment of the bucket that a moment is in.';
+
+function tmidb.bucket_starts(p_width interval, p_from timestamp with time zone, p_to timestamp with time zone, p_timezone text) returns SETOF timestamp with time zone language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8f6e4095034365edd3d5c91f8454f3b9;
+  comment: 'The beginnings of all buckets that touch a stretch of time.';
 
 function tmidb.changed_readings(p_connector_id bigint, p_readings jsonb, p_is_try boolean) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 963b84c390e7e3d3814dec8ac1e538bd;
   comment: 'The readings that differ from the one before of their target.';
@@ -748,9 +958,13 @@ function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) ret
 function tmidb.document_readings(p_config jsonb, p_document jsonb, p_target text, p_now timestamp with time zone) returns SETOF jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 aaa3f76adf247ac9db702ca86062a0a7;
   comment: 'The readings of a web document.';
 
-function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 5f4a48993ae27e824786f16eda64945b;
+function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 9bde4cfdbf0fd563709654668e349c3e;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Drops the readings that are older than their category keeps them; returns how many.';
+
+function tmidb.drop_expired_rollups() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=500ms set TimeZone=UTC owner tmidb_owner md5 1f6b5ab1d92ecb7332177dbe98c46b03;
+  execute: tmidb_admin, tmidb_drain;
+  comment: 'Drops roll-ups that are older than their category keeps them; returns from how many pieces.';
 
 function tmidb.ensure_chunks() returns integer language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c76e769e136d072274e53bf30108e81c;
   execute: tmidb_admin, tmidb_drain;
@@ -777,7 +991,7 @@ function tmidb.finish_run(p_run jsonb, p_document text DEFAULT NULL::text) retur
   execute: tmidb_drain;
   comment: 'Stores what a connector was answered and plans its next run; returns the run.';
 
-function tmidb.freeze_chunks() returns bigint language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cd37d088be5cb146aafe78d77563262a;
+function tmidb.freeze_chunks() returns bigint language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 87d64ccc502d60d1e471fa2fe40e40b7;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Packs the oldest chunk that is older than tmidb.instance.cold_after; returns how many readings it holds.';
 
@@ -786,6 +1000,9 @@ function tmidb.graphql_name(p_field text) returns text language sql immutable pa
 
 function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb, p_most integer, p_version_id integer) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0707050bf1254406007a8a7be9d669ce;
   comment: 'Makes the next minor version of a major where the shape adds to it; returns the version_id that holds the shape.';
+
+function tmidb.has_unrolled(p_before timestamp with time zone) returns boolean language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off owner tmidb_owner md5 fa3a14a67aa6cc311eb945f7e0ee364b;
+  comment: 'Whether a reading from before a moment is not in the roll-ups yet.';
 
 function tmidb.identity() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6e5fe73e3083939cdbeb57ef6d07ebec;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
@@ -802,9 +1019,9 @@ function tmidb.ingest(p_category text, p_target text, p_data jsonb, p_ts timesta
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Writes one reading; returns {"stored", "duplicate", "quarantined"}.';
 
-function tmidb.ingest_batch(p_shards smallint[], p_created timestamp with time zone[], p_first bigint[], p_last bigint[], p_refused jsonb, p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ade3997db73775f60473320a30cbdac3;
+function tmidb.ingest_batch(p_stream text, p_created timestamp with time zone, p_first bigint, p_last bigint, p_refused jsonb, p_sift boolean, p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 14ff16e56e599d9a6b9f4cbff6053de4;
   execute: tmidb_drain;
-  comment: 'Stores what the streams hold from p_first to p_last of each shard, exactly once.';
+  comment: 'Stores what a stream holds from p_first to p_last, exactly once.';
 
 function tmidb.ingest_for(p_speaker_id bigint, p_category text, p_readings jsonb, p_most_bad integer DEFAULT NULL::integer) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 770ea6d5ab7999188026d5419304698a;
   comment: 'Writes readings in the name of a speaker.';
@@ -839,15 +1056,21 @@ function tmidb.make_chunk(p_ts timestamp with time zone) returns boolean languag
 function tmidb.make_leaf(p_name text, p_is_cold boolean DEFAULT false) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 917991f397e911e27ba7feff1176d892;
   comment: 'Makes a table of readings in tmidb_parts, with its indexes unless it is to be filled as a cold one.';
 
+function tmidb.make_rollup_chunk(p_grain text, p_ts timestamp with time zone) returns boolean language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set TimeZone=UTC owner tmidb_owner md5 b9943e97e9e9f7da3d49da92d39ba661;
+  comment: 'Makes room for roll-ups of a grain at a moment; false if there was room.';
+
+function tmidb.make_rollup_leaf(p_grain text, p_name text, p_fillfactor integer) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 07ea7e4426eb8477fa09ba0db0227656;
+  comment: 'Makes a table of roll-ups in tmidb_parts.';
+
 function tmidb.names_of(p_version_id integer) returns text[] language sql stable security definer parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a36bb2c9cc390afbfd47b40a27ab058c;
   comment: 'Field names of a schema version in their order.';
 
 function tmidb.next_run(p_schedule text, p_since timestamp with time zone, p_after timestamp with time zone) returns timestamp with time zone language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03be74182b8e6d3279b3b3fd3916e3ac;
   comment: 'When a schedule ("every 60 s" or a cron line) comes next.';
 
-function tmidb.open_shard(p_shard smallint, p_created timestamp with time zone, p_first_seq bigint) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2693aff725bd21d5c3358c1bcebd9f8e;
+function tmidb.open_stream(p_stream text, p_created timestamp with time zone, p_first_seq bigint, p_last_seq bigint) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 06a08b2a33977c084b5e3068782a8250;
   execute: tmidb_drain;
-  comment: 'The last stored sequence of a shard''s stream.';
+  comment: 'The last stored sequence of a stream, of which JetStream holds p_first_seq to p_last_seq.';
 
 function tmidb.pack(p_names text[], p_payload jsonb) returns bytea language plpgsql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ec0ab776a6da4c3e53ff616d7ffc71e9;
   comment: 'A payload''s values without their names, or null where it has others; unpack gives it back.';
@@ -892,9 +1115,17 @@ function tmidb.revoke_token(p_token text) returns integer language plpgsql volat
   execute: tmidb_admin;
   comment: 'Revokes the token of this text or prefix; returns how many.';
 
-function tmidb.rewrite_chunk(p_from timestamp with time zone, p_is_cold boolean DEFAULT true) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 257d6f7c0b007d6131fe01ce3dd35a43;
+function tmidb.rewrite_chunk(p_from timestamp with time zone, p_is_cold boolean DEFAULT true) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 7744794ea8126b2913d06b65ec36d2b4;
   execute: tmidb_admin;
   comment: 'Packs (or unpacks) the readings of the chunk that begins at this moment; returns how many there are.';
+
+function tmidb.roll_up(p_most integer DEFAULT 80000, p_wait interval DEFAULT '00:00:00'::interval) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set enable_seqscan=off set enable_nestloop=off set work_mem=64MB set jit=off set plan_cache_mode=force_custom_plan set TimeZone=UTC owner tmidb_owner md5 55c51ad816a288959778ae55da111478;
+  execute: tmidb_admin, tmidb_drain;
+  comment: 'Merges up to p_most readings of the shard that is furthest behind into the roll-ups; returns how many positions, 0 when none is due.';
+
+function tmidb.rollup_lag() returns TABLE(shard smallint, behind bigint, rolled_at timestamp with time zone) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b321f8fa2082b601d1404525a795571a;
+  execute: tmidb_admin, tmidb_api, tmidb_drain, tmidb_editor, tmidb_viewer;
+  comment: 'Of each shard: how many readings are not in the roll-ups yet, and when they were last merged.';
 
 function tmidb.row_payload(p_category text, p_major smallint, p_row jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 473cb3ea88bc89141a9c336b27583a88;
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
@@ -908,9 +1139,33 @@ function tmidb.run_connector_now(p_name text, p_is_try boolean DEFAULT false) re
   execute: tmidb_admin;
   comment: 'Runs a connector at once, or tries it without storing; returns run_id.';
 
+function tmidb.series_filled(p_category text, p_targets text[], p_field text, p_from timestamp with time zone, p_to timestamp with time zone, p_width interval, p_timezone text, p_fill text) returns TABLE(target text, bucket timestamp with time zone, count bigint, min double precision, max double precision, avg double precision, sum double precision, first double precision, last double precision) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set jit=off owner tmidb_owner md5 53ade7e9e19bb6f2431fde5a5841b39b;
+  comment: 'Aggregates of a numeric field per target and bucket as float64, empty buckets filled as asked.';
+
+function tmidb.series_grain(p_width interval, p_from timestamp with time zone, p_to timestamp with time zone, p_timezone text) returns integer language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 06d477229d5ebdeb7339a888783fff63;
+  comment: 'The widest roll-up that buckets are made of: 3 days, 2 hours, 1 minutes, 0 none.';
+
+function tmidb.series_plan(p_category tmidb.category, p_from timestamp with time zone, p_to timestamp with time zone, p_widest integer) returns TABLE(source text, from_ts timestamp with time zone, to_ts timestamp with time zone) language plpgsql stable set search_path=pg_catalog, pg_temp set TimeZone=UTC owner tmidb_owner md5 41b10f9ad99a4c2343ddafbad5ef0ae5;
+  comment: 'Which pieces of a stretch of time are read from minute, hour, day or raw.';
+
+function tmidb.series_rows(p_category text, p_targets text[], p_field text, p_from timestamp with time zone, p_to timestamp with time zone, p_width interval, p_timezone text) returns TABLE(target text, bucket timestamp with time zone, count bigint, min numeric, max numeric, sum numeric, first numeric, last numeric) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set jit=off set TimeZone=UTC owner tmidb_owner md5 844325f90a0fb203a4e7f8927569ba6a;
+  comment: 'Count, min, max, sum, first and last of a numeric field per target and bucket, with every digit, as far as the one who asks may see them.';
+
 function tmidb.set_connector(p_name text, p_config jsonb DEFAULT NULL::jsonb, p_schedule text DEFAULT NULL::text, p_is_enabled boolean DEFAULT NULL::boolean, p_category text DEFAULT NULL::text, p_speaker text DEFAULT NULL::text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 26e8a356d9aa3ec9f45248ee40c7a660;
   execute: tmidb_admin;
   comment: 'Changes a connector: definition, schedule, enabled, category, speaker; null leaves as it is.';
+
+function tmidb.set_retention(p_category text, p_raw interval, p_minute interval DEFAULT NULL::interval, p_hour interval DEFAULT NULL::interval, p_day interval DEFAULT NULL::interval) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 eea39ca6c577af64d90477d793729a33;
+  execute: tmidb_admin;
+  comment: 'How long readings and their roll-ups of a minute, an hour and a day are kept; null: for ever.';
+
+function tmidb.set_rollups(p_category text, p_enabled boolean) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9f0df82eccc9bb14251e665beb0dcbfe;
+  execute: tmidb_admin;
+  comment: 'Turns the roll-ups of a category on or off.';
+
+function tmidb.settle_rollups() returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s set TimeZone=UTC owner tmidb_owner md5 c8148c9395c2469c0b62e569082f003d;
+  execute: tmidb_admin, tmidb_drain;
+  comment: 'Puts the rows of the oldest piece of roll-ups that is a day old in order; returns how many there are.';
 
 function tmidb.shape_of(p_payload jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7f6f35d0252d8ed34e8a819a0da172f0;
   comment: 'Field types of a payload: {"temperature": "number"}.';
@@ -938,6 +1193,13 @@ function tmidb.store_parked(p_most integer DEFAULT 5000) returns integer languag
 function tmidb.store_raw(p_raw_ids bigint[]) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5f1db4554e60e589099230101d956e84;
   comment: 'Stores quarantined readings; returns how many.';
 
+function tmidb.store_sifted(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 026c5dd53b65d2cdfccd41efd6e5f03f;
+  comment: 'Like tmidb.store, but readings that PostgreSQL refuses are parked one by one (TM218).';
+
+function tmidb.stored_upto(p_streams text[]) returns bigint[] language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 53e0db5856840bdcb4e3e29ae2571591;
+  execute: tmidb_edge;
+  comment: 'The last stored sequence of each of these streams.';
+
 function tmidb.subscribe(p_listener text, p_category text, p_targets text[] DEFAULT NULL::text[], p_fields text[] DEFAULT NULL::text[]) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ea85e4e7a9518d9472de863f7b9e8947;
   execute: tmidb_admin;
   comment: 'Lets a listener read fields of targets in a category; null for any of them means all.';
@@ -946,8 +1208,14 @@ function tmidb.target_key(p_target_id uuid) returns text language sql stable sec
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Key of a target.';
 
+function tmidb.tg_category__keep_floor() returns trigger language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4b623a1e001ac9f35cd48d93a77fa561;
+  comment: 'Remembers from when on no reading can have been dropped.';
+
 function tmidb.tg_schema_version__publish() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b9a45b6588ccceb338bd538ca9212261;
   comment: 'Queues the job that makes the API''s views follow the versions.';
+
+function tmidb.tg_schema_version__rollup_fields() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a6e0dafbd60ebd57b1e08769cdd13d62;
+  comment: 'Makes known which fields of a version are numeric.';
 
 function tmidb.tg_view__ingest() returns trigger language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 95f12dbdf44edc015850ea5d5f4c0edb;
   comment: 'Turns an inserted row of a view into a reading.';
@@ -963,6 +1231,10 @@ function tmidb.to_boolean(p_value jsonb) returns boolean language sql immutable 
 function tmidb.to_exact(p_value jsonb) returns numeric language sql immutable parallel safe owner tmidb_owner md5 2892768e4a2e3191219aa222cc20ae5f;
   execute: public;
   comment: 'The value with all its digits if it is a number, else null.';
+
+function tmidb.to_float(p_value numeric) returns double precision language sql immutable parallel safe owner tmidb_owner md5 cf47c8855020e2454bc2ccbdcafc64b2;
+  execute: public;
+  comment: 'The nearest float64, else null.';
 
 function tmidb.to_json(p_value jsonb) returns jsonb language sql immutable parallel safe owner tmidb_owner md5 ecb5ffee55608fa22dd746722e84cfdc;
   execute: public;

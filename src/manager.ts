@@ -10,6 +10,7 @@ import { openNatsIntake } from './edge/nats-in.ts'
 import { openFeed } from './live/feed.ts'
 import { openHub } from './live/hub.ts'
 import { openPublisher } from './nats-bridge/publish.ts'
+import { openRoom } from './nats-bridge/room.ts'
 import { ensureStreams, openNats } from './nats-bridge/streams.ts'
 
 endWith(async () => {
@@ -18,8 +19,9 @@ endWith(async () => {
   await whenReachable(config.pg.edge, ended)
   await using access = await openAccess(config.pg.edge)
   const nc = await openNats(config.natsServer, ended)
-  await ensureStreams(nc)
-  await using publisher = openPublisher(nc)
+  const manager = await ensureStreams(nc, config.streamMaxBytes)
+  using room = openRoom(manager, config)
+  await using publisher = openPublisher(nc, room)
   const intake = openIntake({ access, publisher, edgeUrl: config.pg.edge })
   await using hub = await openHub(config.pg.api, access)
   await using feed = openFeed(config.pg.api, hub)

@@ -21,6 +21,7 @@ import { openWsIntake } from './edge/ws-in.ts'
 import { openHub } from './live/hub.ts'
 import { openLiveSockets } from './live/ws.ts'
 import { openPublisher } from './nats-bridge/publish.ts'
+import { openRoom } from './nats-bridge/room.ts'
 import { ensureStreams, openNats } from './nats-bridge/streams.ts'
 
 endWith(async () => {
@@ -30,8 +31,9 @@ endWith(async () => {
   const pool = openPool(config.pg.api, { max: 10, application: 'api' })
 
   const nc = await openNats(config.natsServer, ended)
-  await ensureStreams(nc)
-  await using publisher = openPublisher(nc)
+  const manager = await ensureStreams(nc, config.streamMaxBytes)
+  using room = openRoom(manager, config)
+  await using publisher = openPublisher(nc, room)
   const intake = openIntake({ access, publisher, edgeUrl: config.pg.edge })
   const isUp = () => pool.query('select 1')
   const waysIn = [httpIntake(intake), influxIntake(intake, isUp), thingsboardIntake(intake)]

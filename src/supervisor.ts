@@ -13,7 +13,7 @@ import { ping } from './db/superuser.ts'
 import { type Connection, connect } from './supervisor/connection.ts'
 import { type DataFolder, openDataFolder } from './supervisor/data-folder.ts'
 import { type Log, openLog } from './supervisor/log.ts'
-import { natsFolder, natsHealthy, prepareNats } from './supervisor/nats.ts'
+import { natsDiskFull, natsFolder, natsHealthy, prepareNats } from './supervisor/nats.ts'
 import { findNats } from './supervisor/nats-binary.ts'
 import { doubtsAboutNats } from './supervisor/nats-check.ts'
 import { nodeUnits } from './supervisor/node-units.ts'
@@ -153,9 +153,13 @@ async function startNats(run: Run): Promise<string> {
     password,
     speakerPassword: folder.secrets.nats_speaker,
     runUid: config.runUid,
+    streamMaxBytes: config.streamMaxBytes,
   })
   const healthy = () => natsHealthy(config.natsHttpPort)
-  await startTogether(run, [{ name: 'nats', command, healthy, stopSignal: 'SIGTERM', stopMs: 15_000, startMs: 300_000 }])
+  const hopeless = () => natsDiskFull(config.dataDir)
+  await startTogether(run, [
+    { name: 'nats', command, healthy, hopeless, stopSignal: 'SIGTERM', stopMs: 15_000, startMs: 300_000 },
+  ])
   return `nats://tmidb:${password}@127.0.0.1:${config.natsPort}`
 }
 

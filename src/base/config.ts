@@ -24,6 +24,10 @@ export interface Config {
   tls?: Tls
   /** Under which user PostgreSQL and NATS run when we are root. */
   runUid: number
+  /** All that the streams may hold together; beyond nine tenths of it the ways in refuse. */
+  streamMaxBytes: number
+  /** Bytes that have to be free on each volume of the data folder; null: 1 %, at least 200 MB. */
+  minFree: number | null
   allowUnsafe: boolean
 }
 
@@ -42,6 +46,8 @@ export interface UnitConfig {
   natsServer: string
   /** Hosts that connectors may ask although their addresses are private. */
   fetchAllow: string[]
+  streamMaxBytes: number
+  minFree: number | null
   pg: { api: string; edge: string; drain: string; worker: string }
 }
 
@@ -65,6 +71,7 @@ export function loadConfig(env: Env = process.env): Config {
     cacheDir: text(env, 'TMIDB_CACHE'),
     tls: tlsFiles(env),
     runUid: integer(env, 'TMIDB_RUN_UID', 65534, 1, 2 ** 31),
+    ...limits(env),
     allowUnsafe: env.TMIDB_ALLOW_UNSAFE === '1',
   }
 }
@@ -80,12 +87,21 @@ export function unitConfig(env: Env = process.env): UnitConfig {
     tls: tlsFiles(env),
     natsServer: needed(env, 'TMIDB_NATS_SERVER'),
     fetchAllow: (text(env, 'TMIDB_FETCH_ALLOW') ?? '').split(/[\s,]+/).filter(Boolean),
+    ...limits(env),
     pg: {
       api: needed(env, 'TMIDB_PG_API'),
       edge: needed(env, 'TMIDB_PG_EDGE'),
       drain: needed(env, 'TMIDB_PG_DRAIN'),
       worker: needed(env, 'TMIDB_PG_WORKER'),
     },
+  }
+}
+
+function limits(env: Env): { streamMaxBytes: number; minFree: number | null } {
+  return {
+    // Four GB: about an hour of 1,000 readings/s a GB with PostgreSQL away.
+    streamMaxBytes: integer(env, 'TMIDB_STREAM_MAX_BYTES', 4 * 2 ** 30, 8 * 2 ** 20, 2 ** 50),
+    minFree: text(env, 'TMIDB_MIN_FREE') === undefined ? null : integer(env, 'TMIDB_MIN_FREE', 0, 0, 2 ** 50),
   }
 }
 

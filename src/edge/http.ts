@@ -17,7 +17,7 @@ export function httpIntake(intake: Intake): (req: IncomingMessage, res: ServerRe
     const url = req.url as string
     if (!url.startsWith(prefix)) return false
     receive(intake, req, url)
-      .then((verdict) => answer(res, verdict))
+      .then((verdict) => (waitsForStored(url) ? answerStored(intake, res, verdict) : answer(res, verdict)))
       .catch((e: unknown) => refuse(req, res, e))
     return true
   }
@@ -79,6 +79,17 @@ function formatOf(type: string | undefined): 'json' | 'ndjson' {
 function answer(res: ServerResponse, verdict: Verdict): void {
   const isPlain = verdict.accepted === 1 && verdict.rejected.length === 0 && verdict.quarantined.length === 0
   send(res, 202, isPlain ? one : Buffer.from(JSON.stringify(taken(verdict))))
+}
+
+/** ?wait=stored: 200 after the commit in PostgreSQL; 202 if that takes too long, the readings are on disk all the same. */
+function waitsForStored(url: string): boolean {
+  return url.includes('?') && new URL(url, 'http://x').searchParams.get('wait') === 'stored'
+}
+
+async function answerStored(intake: Intake, res: ServerResponse, verdict: Verdict): Promise<void> {
+  const body = taken(verdict)
+  const stored = await intake.stored(verdict)
+  send(res, stored ? 200 : 202, Buffer.from(JSON.stringify({ ...body, stored })))
 }
 
 /** An error in RFC 9457's form. */

@@ -4,9 +4,10 @@ import { errorTable, TmiError } from '../base/errors.ts'
 import type { Access, Identity } from '../db/access.ts'
 import { openPool } from '../db/pool.ts'
 import type { Row } from '../nats-bridge/frame.ts'
-import type { Publisher } from '../nats-bridge/publish.ts'
+import type { Places, Publisher } from '../nats-bridge/publish.ts'
 import { gateBody, type Reading, type Rejection } from './gate.ts'
 import { ShapeBook } from './shape.ts'
+import { openStoredWatch } from './stored.ts'
 
 export interface Intake {
   access: Access
@@ -15,6 +16,10 @@ export interface Intake {
   take(message: Incoming): Promise<Verdict>
   /** Takes several messages of one sender, each of its own category, in one publish: a verdict for each, or all of them wait and fail together. */
   takeAll(messages: Incoming[]): Promise<Verdict[]>
+  /** Resolves when there is room for more; for ways in that can wait instead of refuse. */
+  room(): Promise<void>
+  /** Whether what was taken has been committed in PostgreSQL, asked until it is or ms are over. */
+  stored(verdict: Verdict, ms?: number): Promise<boolean>
 }
 
 export interface Incoming {
@@ -34,8 +39,11 @@ export interface Verdict {
   /** Accepted and kept, but out of range: not among the readings. */
   quarantined: Rejection[]
   single: boolean
+  /** Where in the streams it is. */
+  at: Places
 }
 
+const noWait = Promise.resolve()
 const categoryForm = /^[a-z][a-z0-9_]{0,47}$/
 const mostSingleBytes = 1024 * 1024
 const mostReadings = 100_000
@@ -48,6 +56,8 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
   const pool = openPool(parts.edgeUrl, { max: 2, application: 'edge' })
   const knownNames = new Set<string>()
   access.onChange(() => knownNames.clear())
+
+  const whenStored = openStoredWatch(pool)
 
   const mustBeKnown = async (category: string, rows: Row[]): Promise<void> => {
     const missing = [...new Set(rows.map((r) => r.target))].filter((t) => !knownNames.has(`${category}\0${t}`))
@@ -88,19 +98,22 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
         descriptor: reading.shape.descriptor,
         ts: reading.ts ?? stamp(),
         mid: reading.mid ?? (mid == null ? null : single ? mid : `${mid}#${reading.index}`),
+        unique: reading.ts === null,
         payload: reading.payload,
       })
     }
-    return { rows, verdict: { accepted: rows.length, rejected, quarantined, single } }
+    return { rows, verdict: { accepted: rows.length, rejected, quarantined, single, at: [] } }
   }
 
   return {
     access,
     publisher,
+    room: () => publisher.room?.() ?? noWait,
+    stored: ({ at }, ms) => whenStored(at, ms),
     async take(message) {
       const { rows, verdict } = judge(message)
       if (!message.identity.mayCreate) await mustBeKnown(message.category, rows)
-      if (rows.length > 0) await publisher.publish(rows)
+      if (rows.length > 0) await publisher.publish(rows, verdict.at)
       return verdict
     },
     async takeAll(messages) {
@@ -109,7 +122,9 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
         if (!identity.mayCreate) await mustBeKnown(category, judged[i]!.rows)
       }
       const rows = judged.flatMap((j) => j.rows)
-      if (rows.length > 0) await publisher.publish(rows)
+      const at: Places = []
+      if (rows.length > 0) await publisher.publish(rows, at)
+      for (const { verdict } of judged) verdict.at.push(...at)
       return judged.map((j) => j.verdict)
     },
   }

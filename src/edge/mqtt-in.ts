@@ -26,7 +26,7 @@ export async function takePublish(intake: Intake, client: MqttClient, topic: str
   if (address === null) throw await denied(intake, client, topic, new TmiError('TM102', 'Publish to tmi/in/{category}/{target}.'))
   if (payload.length > mostBytes) throw await denied(intake, client, topic, new TmiError('TM212'))
   // While the streams are full nothing is acknowledged, and aedes reads no further from a socket whose message is not done.
-  await (intake as { room?(): Promise<void> }).room?.()
+  await intake.room()
   const { category, target, translate } = address
   const body = Buffer.isBuffer(payload) ? payload : Buffer.from(payload)
   const message: Incoming = { identity, category, target, body, format: 'json' }

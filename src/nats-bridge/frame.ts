@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What one JetStream message holds: readings of one shard that travelled together. Columns, laid out so that the drain copies
+// What one JetStream message holds: readings of a stream's shards that travelled together. Columns, laid out so that the drain copies
 // whole sections into PostgreSQL's binary array parameters without looking at a row: time and payload are array elements
 // already (length, bytes). Dictionaries (targets, shapes, speakers) are few and go as JSON in the head.
 //
@@ -11,6 +11,8 @@ export interface FrameHead {
   shapes: [string, string, string][]
   speakers: string[]
   mids: boolean
+  /** Rows (from 0) whose message id alone says who they are. */
+  unique?: number[]
   refused?: Refused[]
 }
 
@@ -24,6 +26,9 @@ export interface Refused {
   target: string | null
   /** base64 */
   raw: string
+  /** Of a reading whose time and message id are known: epoch microseconds. */
+  ts?: number
+  mid?: string | null
 }
 
 export interface Row {
@@ -35,6 +40,8 @@ export interface Row {
   /** Epoch microseconds. */
   ts: number
   mid: string | null
+  /** Its time is the server's: sent again it would get another one, and only the message id tells. */
+  unique?: boolean
   payload: Uint8Array
 }
 
@@ -48,7 +55,8 @@ export interface Frame {
   payloads: Uint8Array
 }
 
-const epoch2000 = 946_684_800_000_000
+/** PostgreSQL counts from 2000: microseconds between 1970 and then. */
+export const epoch2000 = 946_684_800_000_000
 const magic = 0x3154
 
 /** Collects what one message will hold; add and refuse return by how many bytes it grew. */
@@ -124,6 +132,10 @@ function encodeFrame(rows: Row[], refused: Refused[]): Uint8Array {
       mids.push(mid)
       midBytes += mid.length
       head.mids = true
+      if (row.unique) {
+        head.unique ??= []
+        head.unique.push(i)
+      }
     }
     payloadBytes += row.payload.length
   }
@@ -162,8 +174,9 @@ function encodeFrame(rows: Row[], refused: Refused[]): Uint8Array {
 
 export function decodeFrame(data: Uint8Array): Frame {
   const b = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-  if (b.length < 10 || b.readUInt16LE(0) !== magic) throw new Error('not a frame')
+  if (b.length < 18 || b.readUInt16LE(0) !== magic) throw new Error('not a frame')
   const headLength = b.readUInt32LE(2)
+  if (6 + headLength + 4 > b.length) throw new Error('not a frame')
   const head = JSON.parse(b.toString('utf8', 6, 6 + headLength)) as FrameHead
   let o = 6 + headLength
   const count = b.readUInt32LE(o)
@@ -177,5 +190,6 @@ export function decodeFrame(data: Uint8Array): Frame {
   o += 4 + midBytes
   const payloadBytes = b.readUInt32LE(o)
   const payloads = b.subarray(o + 4, o + 4 + payloadBytes)
+  if (o + 4 + payloadBytes !== b.length) throw new Error('not a frame')
   return { head, count, refs, ts, mids, payloads }
 }

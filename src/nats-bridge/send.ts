@@ -10,19 +10,28 @@ import { sleep } from '../base/retry.ts'
 import { inboxPrefix, type NatsConnection } from './streams.ts'
 
 export interface Sender extends AsyncDisposable {
-  send(subject: string, data: Uint8Array): Promise<void>
+  /** Resolves with its sequence in the stream. */
+  send(subject: string, data: Uint8Array): Promise<number>
 }
 
 const ackTimeoutMs = 2000
 /** JetStream knows a message id for 2 minutes; well before that the sender is told that nothing was taken. */
 const giveUpMs = 60_000
+/** A JetStream whose disk is full does not answer (2.15); so long it is asked again before its sender hears of the disk. */
+const silenceMs = 5000
 
 interface Pending {
   since: number
-  resolve(reply: { stream?: string; error?: { err_code?: number; description?: string } } | 'none' | 'late'): void
+  resolve(reply: Reply | 'none' | 'late'): void
 }
 
-export function openSender(nc: NatsConnection): Sender {
+interface Reply {
+  seq?: number
+  error?: { err_code?: number; description?: string }
+}
+
+/** giveUp: why it should not be tried again after a refusal. */
+export function openSender(nc: NatsConnection, giveUp: () => TmiError | null = () => null): Sender {
   const inbox = createInbox(inboxPrefix)
   const pending = new Map<string, Pending>()
   const run = randomBytes(9).toString('base64url')
@@ -60,10 +69,13 @@ export function openSender(nc: NatsConnection): Sender {
           nc.publish(subject, data, { reply: `${inbox}.${key}`, headers: h })
         })
         if (typeof reply === 'object') {
-          if (reply.error === undefined) return
-          // 10077: the stream is full. What is refused is told at once; nothing that was acknowledged is dropped to make room.
-          if (reply.error.err_code === 10077) throw new TmiError('TM400', 'The stream is full.', { cause: reply.error })
+          if (reply.error === undefined) return reply.seq ?? 0
+          const refusal = refusalOf(reply.error)
+          if (refusal !== null) throw refusal
         }
+        // What was refused is not stored, and its sender may know at once. Silence may mean that it is: worth some more tries.
+        const over = reply !== 'late' || Date.now() - started > silenceMs ? giveUp() : null
+        if (over !== null) throw over
         if (Date.now() - started > giveUpMs) {
           throw new TmiError('TM401', undefined, { cause: typeof reply === 'object' ? reply.error : reply })
         }
@@ -75,4 +87,12 @@ export function openSender(nc: NatsConnection): Sender {
       subscription.unsubscribe()
     },
   }
+}
+
+/** What is refused for want of room is told at once; nothing that was acknowledged is dropped to make some. */
+function refusalOf(error: { err_code?: number; description?: string }): TmiError | null {
+  // 10023, 10047: what JetStream may use is used up. 10077: it could not be stored, the words say why.
+  const isDisk = error.err_code === 10023 || error.err_code === 10047 || /no space left|quota/i.test(error.description ?? '')
+  if (isDisk) return new TmiError('TM402', undefined, { cause: error })
+  return error.err_code === 10077 ? new TmiError('TM400', 'The stream is full.', { cause: error }) : null
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which of the eight streams a target belongs to: the twin of tmidb.shard_of (parity is tested). Keys repeat, so the hash is kept.
+// Which of the eight shards a target belongs to: the twin of tmidb.shard_of (parity is tested). Keys repeat, so the hash is kept.
 import { createHash } from 'node:crypto'
 
 export const shardCount = 8

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-// The connection, and the eight streams that hold what was acknowledged until it is stored. One stream a shard and no filters:
-// one stream with filtered consumers collapsed to 4,000-6,000 messages/s as soon as it lagged.
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
+// The connection, and the two streams that hold what was acknowledged until it is stored, four shards each. Few, because each
+// round of group commit costs an fsync a stream; two, because two transactions at a time fill PostgreSQL (decision 13). No filters:
+// a stream with filtered consumers collapsed to 4,000-6,000 messages/s as soon as it lagged.
+import { type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream'
 import { connect, type NatsConnection, nanos } from '@nats-io/transport-node'
 import { observe } from '../base/observe.ts'
 import { sleep } from '../base/retry.ts'
-import { shardCount } from './shard.ts'
 
 export type { JetStreamManager } from '@nats-io/jetstream'
 export type { NatsConnection } from '@nats-io/transport-node'
 
-/** Half a GB a shard: about an hour of 1,000 readings/s with PostgreSQL away. Full means refused, never dropped. */
-const maxBytes = 512 * 1024 * 1024
+export const streamCount = 2
 const maxAgeMs = 7 * 24 * 3600 * 1000
 
-export const streamName = (shard: number): string => `TMI_IN_${shard}`
-export const streamSubject = (shard: number): string => `tmi.in.${shard}`
+export const streamName = (stream: number): string => `TMI_IN_${stream}`
+export const streamSubject = (stream: number): string => `tmi.in.${stream}`
+export const streamOf = (shard: number): number => shard % streamCount
 
 /** Where answers to our own processes go: outside clients listen on _INBOX.> only, so they hear none of ours. */
 export const inboxPrefix = '_TMI'
@@ -51,25 +51,45 @@ async function watch(nc: NatsConnection): Promise<void> {
   }
 }
 
-/** Makes the streams that are missing; safe to call from every process at once. */
-export async function ensureStreams(nc: NatsConnection): Promise<JetStreamManager> {
+/**
+ * Makes the streams that are missing and gives each its part of maxBytes; safe to call from every process at once. Full means
+ * refused, never dropped.
+ */
+export async function ensureStreams(nc: NatsConnection, maxBytes: number): Promise<JetStreamManager> {
   const manager = await jetstreamManager(nc)
-  for (let shard = 0; shard < shardCount; shard++) {
-    const name = streamName(shard)
-    try {
-      await manager.streams.info(name)
-    } catch {
+  const max_bytes = Math.floor(maxBytes / streamCount)
+  for (let stream = 0; stream < streamCount; stream++) {
+    const name = streamName(stream)
+    const info = await manager.streams.info(name).catch(() => null)
+    if (info === null) {
       await manager.streams.add({
         name,
-        subjects: [streamSubject(shard)],
+        subjects: [streamSubject(stream)],
         storage: 'file',
         retention: 'limits',
         discard: 'new',
-        max_bytes: maxBytes,
+        max_bytes,
         max_age: nanos(maxAgeMs),
         num_replicas: 1,
       })
+    } else if (info.config.max_bytes !== max_bytes && info.state.bytes < max_bytes) {
+      await manager.streams.update(name, { max_bytes })
     }
   }
   return manager
+}
+
+/**
+ * Streams that an older tmiDB filled (it had eight) and that carry shards of this one. What they hold is older than anything in it.
+ * Once their messages have aged out they go.
+ */
+export async function olderStreams(manager: JetStreamManager, stream: number): Promise<StreamInfo[]> {
+  const found: StreamInfo[] = []
+  for await (const info of manager.streams.list()) {
+    const number = Number(/^TMI_IN_(\d+)$/.exec(info.config.name)?.[1] ?? -1)
+    if (number < streamCount || streamOf(number) !== stream) continue
+    if (info.state.messages === 0) await manager.streams.delete(info.config.name)
+    else found.push(info)
+  }
+  return found
 }

@@ -16,6 +16,8 @@ export interface NatsOptions {
   /** What outside clients publish with (tmi.pub.>). */
   speakerPassword: string
   runUid: number
+  /** What the streams may hold together. */
+  streamMaxBytes?: number
 }
 
 export function natsFolder(dataDir: string): string {
@@ -74,7 +76,7 @@ write_deadline: "10s"
 ping_interval: "30s"
 lame_duck_grace_period: "1s"
 lame_duck_duration: "30s"
-jetstream { store_dir: ${JSON.stringify(dir)}, max_memory_store: 64MB, max_file_store: 20GB, sync_interval: always }
+jetstream { store_dir: ${JSON.stringify(dir)}, max_memory_store: 64MB, max_file_store: ${Math.max(20 * 2 ** 30, 2 * (o.streamMaxBytes ?? 0))}, sync_interval: always }
 `
 }
 
@@ -85,9 +87,24 @@ function chownAll(path: string, uid: number, gid: number): void {
   for (const name of fs.readdirSync(path)) chownAll(join(path, name), uid, gid)
 }
 
-/** Healthy means: JetStream has recovered its streams too. */
+/**
+ * Healthy means: JetStream is on, has recovered its streams and can write to them. After a full disk it says no until it is started
+ * again, whether a write to a stream failed or it has switched itself off.
+ */
 export async function natsHealthy(httpPort: number): Promise<void> {
-  const answer = await fetch(`http://127.0.0.1:${httpPort}/healthz`, { signal: AbortSignal.timeout(3000) })
-  const body = await answer.text()
-  if (!answer.ok) throw new Error(`nats says ${answer.status}: ${body}`)
+  for (const question of ['healthz?js-enabled-only=true', 'healthz']) {
+    const answer = await fetch(`http://127.0.0.1:${httpPort}/${question}`, { signal: AbortSignal.timeout(3000) })
+    const body = await answer.text()
+    if (!answer.ok) throw new Error(`nats says ${answer.status}: ${body}`)
+  }
+}
+
+/** Too full for JetStream even to recover; it writes some of its files anew when it starts. */
+export function natsDiskFull(dataDir: string): boolean {
+  try {
+    const { bavail, bsize } = fs.statfsSync(natsFolder(dataDir))
+    return bavail * bsize < 4 * 2 ** 20
+  } catch {
+    return false
+  }
 }

@@ -43,6 +43,8 @@ export function told(unit: string, config: Config, secrets: Secrets, pgUrl: stri
     TMIDB_MQTT_PORT: String(config.mqttPort),
     ...(config.tls ? { TMIDB_TLS_CERT: config.tls.cert, TMIDB_TLS_KEY: config.tls.key } : {}),
     TMIDB_NATS_SERVER: natsUrl,
+    TMIDB_STREAM_MAX_BYTES: String(config.streamMaxBytes),
+    TMIDB_MIN_FREE: config.minFree === null ? '' : String(config.minFree),
     TMIDB_PG_API: withLogin(pgUrl, 'tmidb_api', secrets.tmidb_api),
     TMIDB_PG_EDGE: withLogin(pgUrl, 'tmidb_edge', secrets.tmidb_edge),
     TMIDB_PG_DRAIN: withLogin(pgUrl, 'tmidb_drain', secrets.tmidb_drain),

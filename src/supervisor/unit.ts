@@ -27,6 +27,8 @@ export interface UnitSpec {
   startMs: number
   /** How long it may stay without an answer before it is killed and started again. */
   unhealthyMs?: number
+  /** True while starting it again would not help (its disk is full); as soon as it would, an unhealthy unit is. */
+  hopeless?: () => boolean
 }
 
 export interface UnitLog {
@@ -120,6 +122,8 @@ export function startUnit(spec: UnitSpec, log: UnitLog, changed: (state: UnitSta
       } catch (e) {
         if (ended.aborted) return
         lastError = e instanceof Error ? e.message : String(e)
+        // Once the reason is over, it has one more check to get well by itself.
+        if (spec.hopeless?.()) lastGood = Date.now() + checkEveryMs - (spec.unhealthyMs ?? unhealthyForMs)
         const forMs = Date.now() - lastGood
         if (isReady && state.state === 'ready') become('unhealthy')
         if (forMs > (isReady ? (spec.unhealthyMs ?? unhealthyForMs) : spec.startMs) && !stop.signal.aborted) {

@@ -6,18 +6,18 @@ import type { Task } from 'graphile-worker'
 import { observe } from '../base/observe.ts'
 import { sleep } from '../base/retry.ts'
 import type { Pool } from '../db/pool.ts'
-import type { ShardGroup } from './shard-group.ts'
+import type { StreamDrain } from './stream-drain.ts'
 
 /** The job comes anew each minute; two at once are harmless. */
 const sliceMs = 58_000
 const busyRows = 2000
 
-export function rollUpTask(pool: Pool, groups: ShardGroup[], ended: AbortSignal): Task {
+export function rollUpTask(pool: Pool, drains: StreamDrain[], ended: AbortSignal): Task {
   return async () => {
     const until = Date.now() + sliceMs
     try {
       while (Date.now() < until && !ended.aborted) {
-        const busy = groups.some((group) => group.waiting > busyRows)
+        const busy = drains.some((drain) => drain.waiting > busyRows)
         const started = performance.now()
         const { rows } = await pool.query<{ n: number }>('select tmidb.roll_up(p_wait => $1) as n', [busy ? '60 s' : '30 s'])
         const took = performance.now() - started

@@ -16,8 +16,8 @@ import { freezeChunksTask } from './freeze_chunks.ts'
 import { publishViewsTask } from './publish_views.ts'
 import { rollUpTask } from './roll_up.ts'
 import { runConnectorTask } from './run_connector.ts'
-import type { ShardGroup } from './shard-group.ts'
 import { storeParkedTask } from './store_parked.ts'
+import type { StreamDrain } from './stream-drain.ts'
 import { tickConnectorsTask } from './tick_connectors.ts'
 import { tidyRollupsTask } from './tidy_rollups.ts'
 
@@ -32,14 +32,20 @@ const crontab = `0 * * * * ensure_chunks
 
 const stillMs = 1500
 
-export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]; nc: NatsConnection; connectors: Connectors }): {
+export function runWorker(parts: {
+  url: string
+  pool: Pool
+  drains: StreamDrain[]
+  nc: NatsConnection
+  connectors: Connectors
+}): {
   ended: Promise<void>
   parked(): void
 } {
-  const { groups } = parts
-  const pool = openPool(parts.url, { max: groups.length + 7, application: 'worker' })
+  const { drains } = parts
+  const pool = openPool(parts.url, { max: drains.length + 7, application: 'worker' })
   const taskList = {
-    drain: drainTask(groups, ended),
+    drain: drainTask(drains, ended),
     publish_views: publishViewsTask(parts.pool),
     store_parked: storeParkedTask(parts.pool),
     ensure_chunks: ensureChunksTask(parts.pool),
@@ -47,14 +53,14 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
     freeze_chunks: freezeChunksTask(parts.pool),
     run_connector: runConnectorTask(parts.connectors),
     tick_connectors: tickConnectorsTask(parts.connectors),
-    roll_up: rollUpTask(parts.pool, groups, ended),
+    roll_up: rollUpTask(parts.pool, drains, ended),
     tidy_rollups: tidyRollupsTask(parts.pool),
   }
 
-  const addDrain = (group: number) => {
-    const spec = drainSpec(group)
+  const addDrain = (stream: number) => {
+    const spec = drainSpec(stream)
     return pool.query(`select graphile_worker.add_job('drain', $1::json, job_key => $2, max_attempts => $3, priority => $4)`, [
-      JSON.stringify({ group }),
+      JSON.stringify({ stream }),
       spec.jobKey,
       spec.maxAttempts,
       spec.priority,
@@ -81,11 +87,11 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
     while (!ended.aborted) {
       try {
         await unlockAll()
-        for (const [group] of groups.entries()) await addDrain(group)
+        for (const stream of drains.keys()) await addDrain(stream)
         await pool.query(`select graphile_worker.add_job('tick_connectors')`)
         runner = await run({
           pgPool: pool,
-          concurrency: groups.length + 4,
+          concurrency: drains.length + 4,
           taskList,
           crontab,
           noHandleSignals: true,
@@ -99,21 +105,21 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
         if (ended.aborted) break
         observe({ kind: 'log', level: 'warn', message: `worker starts over: ${(e as Error).message}` })
       }
-      for (const group of groups) group.reopen()
+      for (const drain of drains) drain.reopen()
       await sleep(200)
     }
     await pool.end()
   }
 
   const watchdog = setInterval(() => {
-    for (const [i, group] of groups.entries()) {
-      if (Date.now() - group.alive > stillMs) {
+    for (const [i, drain] of drains.entries()) {
+      if (Date.now() - drain.alive > stillMs) {
         observe({ kind: 'log', level: 'warn', message: `${drainKey(i)} stands still, adding it again` })
         addDrain(i).catch(() => {})
       }
     }
   }, 1000)
-  void reopenOnReconnect(parts.nc, groups)
+  void reopenOnReconnect(parts.nc, drains)
   return {
     ended: main().finally(() => clearInterval(watchdog)),
     parked() {
@@ -127,8 +133,8 @@ export function runWorker(parts: { url: string; pool: Pool; groups: ShardGroup[]
   }
 }
 
-async function reopenOnReconnect(nc: NatsConnection, groups: ShardGroup[]): Promise<void> {
+async function reopenOnReconnect(nc: NatsConnection, drains: StreamDrain[]): Promise<void> {
   for await (const status of nc.status()) {
-    if (status.type === 'reconnect') for (const group of groups) group.reopen()
+    if (status.type === 'reconnect') for (const drain of drains) drain.reopen()
   }
 }

@@ -141,7 +141,7 @@ export async function compare(
 ): Promise<Findings> {
   const rows = await query<{ target: string; n: number }>(
     `select t.key as target, (o.payload->>'n')::int as n from tmidb.ts_obs o join tmidb.target t using (target_id)
-     join tmidb.category c using (category_id) where c.name = $1 order by o.shard, o.position`,
+     join tmidb.category c using (category_id) where c.name = $1 order by o.position`,
     [category],
   )
   const findings: Findings = { acknowledged: 0, stored: rows.length, lost: 0, phantom: 0, doubled: 0, misordered: 0 }
