@@ -15,8 +15,8 @@ as $$
     'totals', to_jsonb(t) || jsonb_build_object(
       'parked', (select count(*) from tmidb.raw_bucket where reason = 'TM217'),
       'removed', (select coalesce(sum(readings), 0) from tmidb.removal)),
-    'perSecond', (select jsonb_build_object('seconds', round(b.seconds), 'received', round((t.received - b.received) / b.seconds, 1),
-      'stored', round((t.stored - b.stored) / b.seconds, 1)) from before b where b.seconds < 300),
+    'perSecond', (select jsonb_build_object('seconds', round(b.seconds), 'received', round((t.received - b.received) / b.seconds, 2),
+      'stored', round((t.stored - b.stored) / b.seconds, 2)) from before b where b.seconds < 300),
     'reasons', (select coalesce(jsonb_object_agg(reason, n), '{}') from (select reason, count(*) as n from tmidb.raw_bucket group by 1) r),
     'shards', (select jsonb_agg(jsonb_build_object('shard', shard, 'lastSeq', last_seq, 'position', position,
       'streamCreated', nullif(stream_created, '-infinity')) order by shard) from tmidb.ingest_cursor),

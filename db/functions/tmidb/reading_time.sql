@@ -12,7 +12,7 @@ begin
   if v_text is null then return null; end if;
   if jsonb_typeof(p_ts) in ('string', 'number') then
     begin
-      if v_text ~ '^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d(:?\d\d)?)$' then
+      if v_text ~ '^\d{4}-\d\d-\d\d[Tt ]([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d(:?\d\d)?)$' then
         v_time := v_text::timestamptz;
       elsif v_text ~ '^-?\d+(\.\d+)?([eE][+-]?\d{1,2})?$' then
         v_number := v_text::numeric;
