@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Commands that ask the database: as the administrator of connection.json, or as the login of --postgres.
-import { fromPg, TmiError } from '../base/errors.ts'
+
 import { loadConfig } from '../base/config.ts'
+import { fromPg, TmiError } from '../base/errors.ts'
 import { type Client, withClient } from '../db/superuser.ts'
 import { connectionFile, read } from '../supervisor/connection.ts'
 
@@ -20,7 +21,8 @@ export async function withDatabase<T>(url: string | undefined, fn: (ask: Ask) =>
     if ((e as { code?: string }).code === '42501')
       throw new TmiError('TM102', 'This login may not do that.', { hint: 'Ask an administrator.', cause: e })
     const known = fromPg(e)
-    if (known.code === 'TM401') throw new TmiError('TM401', 'PostgreSQL does not answer.', { hint: 'Is tmiDB running? See "tmictl status".' })
+    if (known.code === 'TM401')
+      throw new TmiError('TM401', 'PostgreSQL does not answer.', { hint: 'Is tmiDB running? See "tmictl status".' })
     throw known.code === 'TM500' ? e : known
   }
 }

@@ -84,11 +84,14 @@ async function list(args: Args, _ids: string[], ask: Ask): Promise<number> {
   for (const l of letters) {
     const where = `${l.category ?? '-'}/${l.target ?? '-'}`
     const more = [l.attempts > 0 ? `tried ${l.attempts}x` : '', l.edited.length > 0 ? 'edited' : ''].filter(Boolean).join(', ')
-    print(`${l.raw_id.padStart(8)}  ${l.ts.toISOString()}  ${l.reason}  ${where}  from ${l.speaker ?? '?'}${more ? `  (${more})` : ''}`)
+    print(
+      `${l.raw_id.padStart(8)}  ${l.ts.toISOString()}  ${l.reason}  ${where}  from ${l.speaker ?? '?'}${more ? `  (${more})` : ''}`,
+    )
     print(`          ${oneLine(l.message)}`)
     print(`          ${oneLine(l.preview)}${l.bytes > 120 ? ` … ${count(l.bytes)} bytes` : ''}`)
   }
-  if (total > letters.length) print(`${count(letters.length)} of ${count(total)}; --all shows all, --after ${letters.at(-1)?.raw_id} the next.`)
+  if (total > letters.length)
+    print(`${count(letters.length)} of ${count(total)}; --all shows all, --after ${letters.at(-1)?.raw_id} the next.`)
   return exit.ok
 }
 
@@ -111,10 +114,18 @@ async function edit(args: Args, ids: string[], ask: Ask): Promise<number> {
       throw new UsageError('--payload is not JSON.')
     }
   }
-  const values = [id, payload, text(args, 'category') ?? null, text(args, 'target') ?? null, text(args, 'ts') ?? null, content(args, 'raw')]
+  const values = [
+    id,
+    payload,
+    text(args, 'category') ?? null,
+    text(args, 'target') ?? null,
+    text(args, 'ts') ?? null,
+    content(args, 'raw'),
+  ]
   if (values.slice(1).every((v) => v === null)) throw new UsageError('Say what to change.')
   const ts = text(args, 'ts')
-  if (ts !== undefined && !/^\d{4}-\d\d-\d\d[Tt ].*([Zz]|[+-]\d\d(:?\d\d)?)$/.test(ts)) throw new UsageError('--ts is RFC 3339 with a zone.')
+  if (ts !== undefined && !/^\d{4}-\d\d-\d\d[Tt ].*([Zz]|[+-]\d\d(:?\d\d)?)$/.test(ts))
+    throw new UsageError('--ts is RFC 3339 with a zone.')
   const [row] = await ask<{ letter: Record<string, unknown> }>(
     'select tmidb.edit_dead_letter($1, $2::jsonb, $3, $4, $5::timestamptz, $6) as letter',
     values,
@@ -142,7 +153,13 @@ async function replay(args: Args, ids: string[], ask: Ask): Promise<number> {
       )
       if (!row) continue
       const { replayed, stored, duplicate, code, message } = row.r
-      add({ tried: 1, replayed: replayed ? 1 : 0, stored, duplicate, failed: replayed ? [] : [{ raw_id: Number(id), code, message }] })
+      add({
+        tried: 1,
+        replayed: replayed ? 1 : 0,
+        stored,
+        duplicate,
+        failed: replayed ? [] : [{ raw_id: Number(id), code, message }],
+      })
     }
   } else {
     mustSayWhich(args)
@@ -166,7 +183,9 @@ async function replay(args: Args, ids: string[], ask: Ask): Promise<number> {
   const failed = sum.tried - sum.replayed
   if (args.json) printJson({ ...sum, failed, failures: sum.failed })
   else {
-    print(`${count(sum.replayed)} replayed: ${count(sum.stored)} readings stored, ${count(sum.duplicate)} were there before; ${count(failed)} failed again.`)
+    print(
+      `${count(sum.replayed)} replayed: ${count(sum.stored)} readings stored, ${count(sum.duplicate)} were there before; ${count(failed)} failed again.`,
+    )
     for (const f of sum.failed.slice(0, 10)) print(`  ${f.raw_id}  ${f.code}  ${oneLine(f.message)}`)
     if (failed > 10) print(`  and ${count(failed - 10)} more: tmictl dead-letters list`)
   }
@@ -175,7 +194,10 @@ async function replay(args: Args, ids: string[], ask: Ask): Promise<number> {
 
 async function discard(args: Args, ids: string[], ask: Ask): Promise<number> {
   if (ids.length === 0) mustSayWhich(args)
-  const [all] = ids.length > 0 ? [{ n: String(ids.length) }] : await ask<{ n: string }>('select tmidb.count_dead_letters($1, $2, $3, $4) as n', filters(args))
+  const [all] =
+    ids.length > 0
+      ? [{ n: String(ids.length) }]
+      : await ask<{ n: string }>('select tmidb.count_dead_letters($1, $2, $3, $4) as n', filters(args))
   const total = Number(all?.n ?? 0)
   if (!args.values.yes && total > 0) {
     if (!isTerminal()) throw new UsageError(`This throws ${count(total)} dead letters away for good: say --yes.`)
@@ -192,7 +214,10 @@ async function discard(args: Args, ids: string[], ask: Ask): Promise<number> {
     const progress = openProgress(total, args.json)
     try {
       for (;;) {
-        const [row] = await ask<{ n: number }>('select tmidb.discard_dead_letters($1, $2, $3, $4, 1000, $5) as n', [...filters(args), now?.now])
+        const [row] = await ask<{ n: number }>('select tmidb.discard_dead_letters($1, $2, $3, $4, 1000, $5) as n', [
+          ...filters(args),
+          now?.now,
+        ])
         if (!row?.n) break
         discarded += row.n
         progress.at(discarded, `${count(discarded)} discarded`)
@@ -213,7 +238,12 @@ async function get(ask: Ask, id: string): Promise<Record<string, unknown>> {
 
 function showLetter(letter: Record<string, unknown>): void {
   for (const [key, value] of Object.entries(letter)) {
-    if (value === null || (key === 'raw_base64' && letter.raw !== null) || (key === 'original_base64' && letter.original !== null)) continue
+    if (
+      value === null ||
+      (key === 'raw_base64' && letter.raw !== null) ||
+      (key === 'original_base64' && letter.original !== null)
+    )
+      continue
     if (Array.isArray(value) && value.length === 0) continue
     print(`${key.padEnd(14)}${typeof value === 'string' ? value : JSON.stringify(value)}`)
   }
@@ -232,7 +262,9 @@ function mustSayWhich(args: Args): void {
 function since(said: string | undefined): string | null {
   if (said === undefined) return null
   const ago = /^(\d+)([smhd])$/.exec(said)
-  const ms = ago ? Date.now() - Number(ago[1]) * { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[ago[2] as 's' | 'm' | 'h' | 'd'] : Date.parse(said)
+  const ms = ago
+    ? Date.now() - Number(ago[1]) * { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[ago[2] as 's' | 'm' | 'h' | 'd']
+    : Date.parse(said)
   if (Number.isNaN(ms)) throw new UsageError(`"${said}" is no time: say 2h, 7d or 2026-01-01T00:00:00Z.`)
   return new Date(ms).toISOString()
 }

@@ -7,6 +7,7 @@ import { readState } from '../supervisor/state.ts'
 import { withDatabase } from './administrator.ts'
 import { type Args, type Command, exit, print, printJson } from './command.ts'
 import { bytes, count } from './progress.ts'
+import { askStreams } from './streams.ts'
 
 export const command: Command = {
   summary: 'Show how the units are, what was received and stored, and what waits.',
@@ -79,10 +80,12 @@ function printIngest({ totals, perSecond, reasons, shards }: Ingest): void {
   const rate = perSecond ? `, ${count(Math.round(perSecond.stored))} readings/s stored in the last ${perSecond.seconds} s` : ''
   print(`          ${lag}, ${count(totals.parked)} readings wait for room${rate}`)
   const others = Object.entries(reasons).filter(([reason]) => reason !== 'TM217')
-  if (others.length > 0) print(`          dead letters: ${others.map(([reason, n]) => `${count(n)} ${reason}`).join(', ')} (tmictl dead-letters)`)
+  if (others.length > 0)
+    print(`          dead letters: ${others.map(([reason, n]) => `${count(n)} ${reason}`).join(', ')} (tmictl dead-letters)`)
   if (totals.discarded > 0) print(`          ${count(totals.discarded)} of the quarantined were discarded`)
   const lagging = shards.filter((s) => s.waiting)
-  if (lagging.length > 0) print(`          behind: ${lagging.map((s) => `shard ${s.shard} by ${count(s.waiting ?? 0)}`).join(', ')}`)
+  if (lagging.length > 0)
+    print(`          behind: ${lagging.map((s) => `shard ${s.shard} by ${count(s.waiting ?? 0)}`).join(', ')}`)
 }
 
 /** Null when PostgreSQL is away: what the units say stands on its own. */
@@ -90,9 +93,10 @@ async function askIngest(config: Config): Promise<Ingest | null> {
   const connection = read(connectionFile(config.dataDir))
   if (!connection) return null
   const [ingest, streams] = await Promise.all([
-    withDatabase(connection.postgres, async (ask) => (await ask<{ s: Ingest }>('select tmidb.ingest_status() as s'))[0]?.s ?? null).catch(
-      () => null,
-    ),
+    withDatabase(
+      connection.postgres,
+      async (ask) => (await ask<{ s: Ingest }>('select tmidb.ingest_status() as s'))[0]?.s ?? null,
+    ).catch(() => null),
     askStreams(config),
   ])
   if (!ingest) return null
@@ -103,22 +107,6 @@ async function askIngest(config: Config): Promise<Ingest | null> {
     shard.waiting = !stream ? null : Math.max(0, stream.lastSeq - (same ? shard.lastSeq : 0))
   }
   return ingest
-}
-
-interface Streams {
-  account_details?: { stream_detail?: { name: string; created: string; state: { last_seq: number } }[] }[]
-}
-
-async function askStreams(config: Config): Promise<Map<string, { created: string; lastSeq: number }> | null> {
-  if (config.natsUrl) return null
-  try {
-    const answer = await fetch(`http://127.0.0.1:${config.natsHttpPort}/jsz?streams=true`, { signal: AbortSignal.timeout(3000) })
-    const { account_details: accounts = [] } = (await answer.json()) as Streams
-    const all = accounts.flatMap((a) => a.stream_detail ?? [])
-    return new Map(all.map((s) => [s.name, { created: s.created, lastSeq: s.state.last_seq }]))
-  } catch {
-    return null
-  }
 }
 
 function freeSpace(dataDir: string): { free: number; size: number } | null {
