@@ -8,6 +8,7 @@ export interface TimeReader {
 }
 
 const digits = /^-?\d+(\.\d+)?$/
+const counted = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/
 const epochPlaces: Record<string, number> = { s: 0, ms: 3, us: 6, ns: 9 }
 const zoned = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d(:?\d\d)?)$/
 const naive = /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?$/
@@ -23,7 +24,7 @@ export function timeReader(format: string, zone: string | undefined): TimeReader
   if (format === 'auto' || format === 'rfc3339') {
     return {
       read(text) {
-        if (zoned.test(text) || (format === 'auto' && digits.test(text))) return text
+        if (zoned.test(text) || (format === 'auto' && counted.test(text))) return text
         const m = toUtc === null ? null : naive.exec(text)
         if (!m) return null
         const [, y, mo, d, h = '0', mi = '0', s = '0', f = ''] = m
