@@ -236,16 +236,30 @@ async function get(ask: Ask, id: string): Promise<Record<string, unknown>> {
   return row?.letter ?? {}
 }
 
+const shownFirst = [
+  'raw_id',
+  'ts',
+  'reason',
+  'message',
+  'hint',
+  'speaker',
+  'category',
+  'target',
+  'reading_ts',
+  'mid',
+  'attempts',
+  'payload',
+  'raw',
+]
+
 function showLetter(letter: Record<string, unknown>): void {
-  for (const [key, value] of Object.entries(letter)) {
-    if (
-      value === null ||
-      (key === 'raw_base64' && letter.raw !== null) ||
-      (key === 'original_base64' && letter.original !== null)
-    )
-      continue
+  const names = [...shownFirst, ...Object.keys(letter).filter((name) => !shownFirst.includes(name))]
+  for (const name of names) {
+    const value = letter[name] ?? null
+    // What reads as text need not be shown as base64 too.
+    if (value === null || (name.endsWith('_base64') && letter[name.replace('_base64', '')] !== null)) continue
     if (Array.isArray(value) && value.length === 0) continue
-    print(`${key.padEnd(14)}${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    print(`${name.padEnd(14)}${oneLine(typeof value === 'string' ? value : JSON.stringify(value))}`)
   }
 }
 
