@@ -63,7 +63,9 @@ test('a broken message from a device is found, shown, repaired and replayed', as
   const replayed = await letters('replay', String(id))
   assert.equal(replayed.code, 0, replayed.stderr)
   assert.match(replayed.stdout, /^1 replayed: 1 readings stored, 0 were there before; 0 failed again\.$/m)
-  const rows = await query(`select ts = '2026-01-02T03:04:05Z' as own, payload from tmidb.ts_obs`)
+  const rows = await query(
+    `select ts = '2026-01-02T03:04:05Z' as own, coalesce(payload, tmidb.unpack(version_id, compact)) as payload from tmidb.ts_obs`,
+  )
   assert.deepEqual(rows, [{ own: true, payload: { temperature: 21.5 } }])
   assert.equal((await letters('replay', String(id))).code, 3)
   assert.equal((await letters('show', String(id))).code, 3)

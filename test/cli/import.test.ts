@@ -46,7 +46,7 @@ async function load(path: string, ...options: string[]): Promise<Ended & { summa
 
 const stored = (category: string) =>
   query<{ target: string; ts: string; text: string }>(
-    `select t.key as target, to_char(o.ts at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') as ts, o.payload::text as text
+    `select t.key as target, to_char(o.ts at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') as ts, coalesce(o.payload, tmidb.unpack(o.version_id, o.compact))::text as text
      from tmidb.ts_obs o join tmidb.target t using (target_id) join tmidb.category c using (category_id) where c.name = $1 order by o.ts, 3`,
     [category],
   )
@@ -258,7 +258,7 @@ async function onceEach(category: string, path: string, summary: Summary): Promi
   const good = many - many / 1000
   assert.deepEqual([summary.lines, summary.accepted, summary.rejected], [many, good, many / 1000])
   const [row] = await query<{ rows: number; numbers: number }>(
-    `select count(*)::int as rows, count(distinct payload->>'n')::int as numbers from tmidb.ts_obs join tmidb.category using (category_id) where name = $1`,
+    `select count(*)::int as rows, count(distinct coalesce(payload, tmidb.unpack(version_id, compact))->>'n')::int as numbers from tmidb.ts_obs join tmidb.category using (category_id) where name = $1`,
     [category],
   )
   assert.deepEqual(row, { rows: good, numbers: good })

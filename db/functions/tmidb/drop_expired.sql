@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: leaves_of
+-- after: leaves_of, record_removal
 -- What its category keeps no longer. A table whose every category has expired is dropped: at once, and without work for vacuum. What
 -- shares its table with others (a category that got its retention after the chunk its table) is deleted, at most p_most rows a
 -- table and call. A table that somebody reads is left for the next time, so that ingest never queues behind a long reader. The audit
@@ -52,6 +52,7 @@ begin
         end if;
       end if;
       v_all := v_all + v_count;
+      if v_count > 0 then perform tmidb.record_removal('retention', v_count); end if;
     exception when lock_not_available then
       v_kept := null;
     end;
