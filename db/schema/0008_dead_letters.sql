@@ -10,6 +10,10 @@ alter table tmidb.raw_bucket
   add column edited text[] not null default '{}',
   add column edited_at timestamptz,
   add column original bytea;
+-- Only messages of devices were kept as bytes so far, and payloads of batches that PostgreSQL refused.
+alter table tmidb.raw_bucket no force row level security;
+update tmidb.raw_bucket set is_message = true where raw is not null and reason <> 'TM218';
+alter table tmidb.raw_bucket force row level security;
 comment on column tmidb.raw_bucket.shard is 'The shard that the ledger counts it for; null: that of its target.';
 comment on column tmidb.raw_bucket.is_message is
   'Whether raw is a message as it came, with target, ts, mid and data in it and perhaps several readings; else it is the fields of one.';

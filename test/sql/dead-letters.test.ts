@@ -223,6 +223,31 @@ test('two who replay the same at once store it once', async () => {
   assert.deepEqual(await ledger(), [{ received: 50, stored: 50, duplicate: 0, quarantined: 0, discarded: 0 }])
 })
 
+test('replay, parked readings, discarding and ingest at once neither wait for each other for ever nor miscount', async () => {
+  for (let i = 0; i < 120; i++)
+    await park({ raw: `{"target": "t${i % 9}", "ts": ${1767323045 - i * 86400 * 20}, "a": ${i}}`, shard: i % 8 })
+  const end = Date.now() + 2500
+  const loop = async (sql: string) => {
+    let n = 0
+    while (Date.now() < end) await db.query(sql, sql.includes('$1') ? [n++] : [])
+  }
+  await Promise.all([
+    loop(`select tmidb.replay_dead_letters(p_limit => 7)`),
+    loop(`select tmidb.replay_dead_letters(p_limit => 5)`),
+    loop(`select tmidb.store_parked(50)`),
+    loop(
+      `select tmidb.ingest('sensor', (select jsonb_agg(jsonb_build_object('target', 't' || i, 'n', $1::int, 'i', i)) from generate_series(0, 8) i))`,
+    ),
+    loop(
+      `select tmidb.ingest('sensor', (select jsonb_agg(jsonb_build_object('target', 't' || i, 'ts', timestamptz '1950-01-01Z' + $1::int * interval '40 days', 'n', $1::int)) from generate_series(0, 8) i))`,
+    ),
+    loop(`select tmidb.discard_dead_letters(p_category => 'none')`),
+  ])
+  await db.query('select tmidb.replay_dead_letters(p_limit => 5000), tmidb.store_parked()')
+  assert.deepEqual(await balance(), [])
+  assert.deepEqual(await db.query('select reason from tmidb.raw_bucket'), [])
+})
+
 test('what is discarded is counted, and the audit names it', async () => {
   const one = await park({ raw: '{' })
   await park({ raw: '{', category: 'other' })
