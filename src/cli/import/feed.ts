@@ -73,9 +73,11 @@ export async function feed(options: {
       stateFile.note(refused)
     }
     const rate = ((counts.lines - linesBefore) / Math.max(1, Date.now() - started)) * 1000
+    // What was read runs ahead of what is acknowledged; of a packed file only the former can be told in its own bytes.
+    const done = file.endsWith('.gz') ? source.bytesRead() : state.place.offset
     progress.at(
-      source.bytesRead(),
-      `${count(counts.lines)} lines, ${count(Math.round(rate))}/s${counts.rejected > 0 ? `, ${count(counts.rejected)} rejected` : ''}, ${bytes(source.bytesRead())}`,
+      done,
+      `${count(counts.lines)} lines, ${count(Math.round(rate))}/s${counts.rejected > 0 ? `, ${count(counts.rejected)} rejected` : ''}, ${bytes(done)}`,
     )
   }
 
