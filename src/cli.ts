@@ -13,6 +13,8 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   connector: () => import('./cli/connector.ts'),
   migrate: () => import('./cli/migrate.ts'),
   tail: () => import('./cli/tail.ts'),
+  import: () => import('./cli/import.ts'),
+  'dead-letters': () => import('./cli/dead-letters.ts'),
   version: () => import('./cli/version.ts'),
 }
 
@@ -42,9 +44,15 @@ async function main(argv: string[]): Promise<number> {
   } catch (e) {
     if (e instanceof UsageError) return complain(e.message, `usage: tmictl ${command.usage}`, exit.usage)
     // The table's own hint ("the message says it") adds nothing at a terminal.
-    if (e instanceof TmiError) return complain(e.message, e.hint === errorTable[e.code].hint ? '' : e.hint, exit.failed)
+    if (e instanceof TmiError) return complain(e.message, e.hint === errorTable[e.code].hint ? '' : e.hint, exitOf(e))
     throw e
   }
+}
+
+function exitOf(e: TmiError): number {
+  if (e.code === 'TM107' || e.status === 404) return exit.notFound
+  if (e.status === 401 || e.status === 403) return exit.notAllowed
+  return e.code === 'TM401' ? exit.unreachable : exit.failed
 }
 
 function parse(command: Command, args: string[]) {
@@ -74,7 +82,7 @@ async function help(name: string | undefined): Promise<number> {
     return exit.ok
   }
   const lines = await Promise.all(
-    Object.entries(commands).map(async ([n, l]) => `  ${n.padEnd(10)}${(await l()).command.summary}`),
+    Object.entries(commands).map(async ([n, l]) => `  ${n.padEnd(14)}${(await l()).command.summary}`),
   )
   process.stdout.write(`usage: tmictl <command> [options]\n\n${lines.join('\n')}\n
 Every command takes --json and --help.

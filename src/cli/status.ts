@@ -1,21 +1,46 @@
 // SPDX-License-Identifier: MIT
-import { loadConfig } from '../base/config.ts'
+import { statfsSync } from 'node:fs'
+import { type Config, loadConfig } from '../base/config.ts'
+import { connectionFile, read } from '../supervisor/connection.ts'
 import { runningOwner, version } from '../supervisor/data-folder.ts'
 import { readState } from '../supervisor/state.ts'
+import { withDatabase } from './administrator.ts'
 import { type Args, type Command, exit, print, printJson } from './command.ts'
+import { bytes, count } from './progress.ts'
+import { askStreams } from './streams.ts'
 
 export const command: Command = {
-  summary: 'Show how the units are.',
+  summary: 'Show how the units are, what was received and stored, and what waits.',
   usage: 'status [--json]',
   examples: ['npx tmictl status', 'npx tmictl status --json | jq \'.units[] | select(.state != "ready")\''],
   run,
 }
 
+interface Ingest {
+  totals: Record<'received' | 'stored' | 'duplicate' | 'quarantined' | 'discarded' | 'parked' | 'removed', number>
+  perSecond: { seconds: number; received: number; stored: number } | null
+  reasons: Record<string, number>
+  shards: Shard[]
+  ledger: Record<string, unknown>[]
+}
+
+interface Shard {
+  shard: number
+  lastSeq: number
+  position: number
+  streamCreated: string | null
+  /** Messages in the stream that are not stored yet; null if NATS does not say. */
+  waiting?: number | null
+}
+
 async function run(args: Args): Promise<number> {
-  const { dataDir } = loadConfig()
+  const config = loadConfig()
+  const { dataDir } = config
   const owner = runningOwner(dataDir)
   const state = owner ? readState(dataDir) : null
   const units = state?.units ?? []
+  const ingest = owner ? await askIngest(config) : null
+  const disk = freeSpace(dataDir)
   if (args.json) {
     printJson({
       running: owner !== null,
@@ -24,7 +49,9 @@ async function run(args: Args): Promise<number> {
       data: dataDir,
       pid: owner?.pid ?? null,
       startedAt: state?.startedAt ?? null,
+      disk,
       units,
+      ingest,
     })
   } else if (!owner) {
     print(`Nothing runs on ${dataDir}.`)
@@ -34,7 +61,59 @@ async function run(args: Args): Promise<number> {
       print(
         `  ${u.name.padEnd(14)}${u.state.padEnd(10)}${String(u.pid ?? '-').padStart(8)}  since ${u.since}  restarts ${u.restarts}`,
       )
+    if (ingest) printIngest(ingest)
+    else print('PostgreSQL does not answer: what was stored cannot be said.')
+    if (disk) print(`Disk  ${bytes(disk.free)} free of ${bytes(disk.size)}`)
   }
   if (!owner) return exit.unreachable
   return state?.ready && units.every((u) => u.state === 'ready') ? exit.ok : exit.problems
+}
+
+function printIngest({ totals, perSecond, reasons, shards }: Ingest): void {
+  print(
+    `Readings  ${count(totals.received)} received = ${count(totals.stored)} stored + ${count(totals.duplicate)} duplicate + ${count(totals.quarantined)} quarantined`,
+  )
+  const waiting = shards.map((s) => s.waiting ?? null)
+  const lag = waiting.some((w) => w === null)
+    ? 'NATS does not say how many messages wait'
+    : `${count(waiting.reduce<number>((sum, w) => sum + (w ?? 0), 0))} messages wait in the streams`
+  const rate = perSecond ? `, ${count(Math.round(perSecond.stored))} readings/s stored in the last ${perSecond.seconds} s` : ''
+  print(`          ${lag}, ${count(totals.parked)} readings wait for room${rate}`)
+  const others = Object.entries(reasons).filter(([reason]) => reason !== 'TM217')
+  if (others.length > 0)
+    print(`          dead letters: ${others.map(([reason, n]) => `${count(n)} ${reason}`).join(', ')} (tmictl dead-letters)`)
+  if (totals.discarded > 0) print(`          ${count(totals.discarded)} of the quarantined were discarded`)
+  const lagging = shards.filter((s) => s.waiting)
+  if (lagging.length > 0)
+    print(`          behind: ${lagging.map((s) => `shard ${s.shard} by ${count(s.waiting ?? 0)}`).join(', ')}`)
+}
+
+/** Null when PostgreSQL is away: what the units say stands on its own. */
+async function askIngest(config: Config): Promise<Ingest | null> {
+  const connection = read(connectionFile(config.dataDir))
+  if (!connection) return null
+  const [ingest, streams] = await Promise.all([
+    withDatabase(
+      connection.postgres,
+      async (ask) => (await ask<{ s: Ingest }>('select tmidb.ingest_status() as s'))[0]?.s ?? null,
+    ).catch(() => null),
+    askStreams(config),
+  ])
+  if (!ingest) return null
+  for (const shard of ingest.shards) {
+    const stream = streams?.get(`TMI_IN_${shard.shard}`)
+    // A stream that was made anew counts from 1; until the drain has seen that, all of it waits.
+    const same = stream && shard.streamCreated && Math.abs(Date.parse(stream.created) - Date.parse(shard.streamCreated)) < 2
+    shard.waiting = !stream ? null : Math.max(0, stream.lastSeq - (same ? shard.lastSeq : 0))
+  }
+  return ingest
+}
+
+function freeSpace(dataDir: string): { free: number; size: number } | null {
+  try {
+    const { bavail, blocks, bsize } = statfsSync(dataDir)
+    return { free: bavail * bsize, size: blocks * bsize }
+  } catch {
+    return null
+  }
 }

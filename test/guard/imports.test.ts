@@ -20,7 +20,7 @@ const law: Record<string, string[]> = {
   files: ['base', 'db'],
   supervisor: ['base', 'db'],
   demo: ['base'],
-  cli: ['base', 'db', 'supervisor', 'supervisor.ts'],
+  cli: ['base', 'db', 'edge', 'supervisor', 'supervisor.ts'],
 }
 
 /** Packages that only one folder may import, types included. */

@@ -60,7 +60,7 @@ for (const guide of guides) {
       if (!builtIn.includes(name) && !scripts[name]) missing.push(`npm ${name}`)
       else if (scripts[name] && !existsSync(join(root, scripts[name].split(' ')[1] ?? ''))) missing.push(scripts[name])
     }
-    for (const [, name = ''] of text.matchAll(/\btmictl ([a-z]+)/g)) {
+    for (const [, name = ''] of text.matchAll(/\btmictl ([a-z][a-z-]*)/g)) {
       const { code } = await run([name, '--help'])
       if (code !== 0) missing.push(`tmictl ${name}`)
     }

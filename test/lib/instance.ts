@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Connection } from '../../src/supervisor/connection.ts'
 import type { UnitState } from '../../src/supervisor/unit.ts'
+import { adminQuery } from './admin.ts'
+import { mustBalance } from './balance.ts'
 import { freePorts } from './free-port.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -24,7 +26,7 @@ export interface Instance extends AsyncDisposable {
   /** The supervisor itself. */
   process: ChildProcess
   units(): Promise<UnitState[]>
-  /** Ctrl-C, and how it ended. */
+  /** Ctrl-C, and how it ended; throws first if the ledger does not balance. */
   stop(): Promise<Ended>
 }
 
@@ -75,12 +77,21 @@ export async function startInstance(options: { env?: Record<string, string>; kee
       return (JSON.parse(stdout) as { units: UnitState[] }).units
     },
     async stop() {
-      if (child.exitCode === null) child.kill('SIGINT')
+      const runs = child.exitCode === null && child.signalCode === null
+      try {
+        if (runs) await mustBalance(adminQuery(connection.postgres))
+      } finally {
+        if (runs) child.kill('SIGINT')
+        await ended
+      }
       return await ended
     },
     async [Symbol.asyncDispose]() {
-      await instance.stop()
-      if (!options.keepData) removeData(env)
+      try {
+        await instance.stop()
+      } finally {
+        if (!options.keepData) removeData(env)
+      }
     },
   }
   return instance

@@ -11,6 +11,7 @@ import { sleep } from '../../src/base/retry.ts'
 import { codeHashes } from '../../src/db/code.ts'
 import { dbDir, type Login } from '../../src/db/migrate.ts'
 import { type Client, withClient, withDatabase, withLogin } from '../../src/db/superuser.ts'
+import { mustBalance } from './balance.ts'
 
 /** The logins' passwords in every test database. */
 export const testPasswords: Record<Login, string> = {
@@ -51,7 +52,11 @@ async function makeDatabase(template: string): Promise<TestDatabase> {
     query: async <R extends pg.QueryResultRow>(sql: string, values?: unknown[]) =>
       await withClient(superUrl, async (c) => (await c.query<R>(sql, values)).rows),
     async [Symbol.asyncDispose]() {
-      await withClient(withDatabase(server, 'postgres'), (c) => c.query(`drop database if exists ${name} with (force)`))
+      try {
+        if (template !== 'template1') await withClient(superUrl, (c) => mustBalance((sql) => c.query(sql).then((r) => r.rows)))
+      } finally {
+        await withClient(withDatabase(server, 'postgres'), (c) => c.query(`drop database if exists ${name} with (force)`))
+      }
     },
   }
 }

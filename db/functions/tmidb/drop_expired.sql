@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: leaves_of, has_unrolled
+-- after: leaves_of, has_unrolled, record_removal
 -- What its category keeps no longer. A table whose every category has expired is dropped: at once, and without work for vacuum. What
 -- shares its table with others (a category that got its retention after the chunk its table) is deleted, at most p_most rows a
 -- table and call. A table that somebody reads is left for the next time, so that ingest never queues behind a long reader. The audit
@@ -17,11 +17,16 @@ begin
   if tmidb.has_unrolled(now() - (select min(retention) from tmidb.category)) then return 0; end if;
   if exists (select from tmidb.chunk where name = 'hypertable') then
     if not exists (select from tmidb.category where retention is null) then
+      -- What drop_chunks drops it does not count, and the ledger has to know.
+      execute 'select count(*) from tmidb.ts_obs where tableoid = any(array(select c::oid from public.show_chunks(''tmidb.ts_obs'', older_than => now() - (select max(retention) from tmidb.category)) c))'
+        into v_count;
+      if v_count > 0 then perform tmidb.record_removal('retention', v_count); end if;
       execute 'select count(public.drop_chunks(''tmidb.ts_obs'', older_than => now() - (select max(retention) from tmidb.category)))';
     end if;
     delete from tmidb.ts_obs o using tmidb.category g
     where g.category_id = o.category_id and o.ts < now() - g.retention and o.ts < now() - (select min(retention) from tmidb.category);
     get diagnostics v_all = row_count;
+    if v_all > 0 then perform tmidb.record_removal('retention', v_all); end if;
   end if;
   for v_leaf in
     select c.name as chunk, c.from_ts, c.to_ts, l.name, l.own_category
@@ -54,6 +59,7 @@ begin
         end if;
       end if;
       v_all := v_all + v_count;
+      if v_count > 0 then perform tmidb.record_removal('retention', v_count); end if;
     exception when lock_not_available then
       v_kept := null;
     end;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Commands that ask the database: as the administrator of connection.json, or as the login of --postgres.
+
+import { loadConfig } from '../base/config.ts'
+import { fromPg, TmiError } from '../base/errors.ts'
+import { type Client, withClient } from '../db/superuser.ts'
+import { connectionFile, read } from '../supervisor/connection.ts'
+
+export type Ask = <T>(sql: string, values?: unknown[]) => Promise<T[]>
+
+/** Calls fn with a connection; what goes wrong in the database comes out as our own errors. */
+export async function withDatabase<T>(url: string | undefined, fn: (ask: Ask) => Promise<T>): Promise<T> {
+  try {
+    return await withClient(
+      url ?? administratorUrl(),
+      async (client: Client) =>
+        await fn(async <R>(sql: string, values: unknown[] = []) => (await client.query(sql, values)).rows as R[]),
+      { connectionTimeoutMillis: 5000, application_name: 'tmiDB-tmictl' },
+    )
+  } catch (e) {
+    if ((e as { code?: string }).code === '42501')
+      throw new TmiError('TM102', 'This login may not do that.', { hint: 'Ask an administrator.', cause: e })
+    const known = fromPg(e)
+    if (known.code === 'TM401')
+      throw new TmiError('TM401', 'PostgreSQL does not answer.', { hint: 'Is tmiDB running? See "tmictl status".' })
+    throw known.code === 'TM500' ? e : known
+  }
+}
+
+function administratorUrl(): string {
+  const file = connectionFile(loadConfig().dataDir)
+  const connection = read(file)
+  if (!connection) throw new TmiError('TM401', `There is no ${file}.`, { hint: 'Start tmiDB first, or set TMIDB_DATA.' })
+  return connection.postgres
+}
