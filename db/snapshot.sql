@@ -336,6 +336,8 @@ table tmidb.ledger (
   stored bigint not null default 0,
   duplicate bigint not null default 0,
   quarantined bigint not null default 0,
+  discarded bigint not null default 0,
+  constraint discarded_was_quarantined CHECK (((discarded >= 0) AND (discarded <= quarantined))),
   constraint ledger_balances CHECK ((received = ((stored + duplicate) + quarantined))),
   constraint ledger_pkey PRIMARY KEY (speaker_id, shard)
 ) with (fillfactor=20) owner tmidb_owner;
@@ -349,7 +351,27 @@ comment on column tmidb.ledger.shard is 'The shard it counts for; each is writte
 comment on column tmidb.ledger.received is 'Readings that reached the database.';
 comment on column tmidb.ledger.stored is 'Readings that are in ts_obs.';
 comment on column tmidb.ledger.duplicate is 'Readings that were stored before.';
-comment on column tmidb.ledger.quarantined is 'Readings that are in raw_bucket.';
+comment on column tmidb.ledger.quarantined is 'Readings that are in raw_bucket, and those that were discarded from there.';
+comment on column tmidb.ledger.discarded is 'Of the quarantined, those that an administrator threw away.';
+
+table tmidb.ledger_minute (
+  at timestamp with time zone not null default now(),
+  received bigint not null,
+  stored bigint not null,
+  duplicate bigint not null,
+  quarantined bigint not null,
+  constraint ledger_minute_pkey PRIMARY KEY (at)
+) owner tmidb_owner;
+row security on tmidb.ledger_minute, forced;
+create policy admin_read on tmidb.ledger_minute for select to tmidb_admin using (true);
+create policy owner_all on tmidb.ledger_minute for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.ledger_minute to tmidb_admin;
+comment on table tmidb.ledger_minute is 'The ledger''s totals as they were, once a minute for a day: what rates are worked out from.';
+comment on column tmidb.ledger_minute.at is 'When it was noted.';
+comment on column tmidb.ledger_minute.received is 'Received until then.';
+comment on column tmidb.ledger_minute.stored is 'Stored until then.';
+comment on column tmidb.ledger_minute.duplicate is 'Duplicates until then.';
+comment on column tmidb.ledger_minute.quarantined is 'Quarantined until then.';
 
 table tmidb.listener (
   listener_id bigint not null generated always as identity,
@@ -479,6 +501,13 @@ table tmidb.raw_bucket (
   mid text,
   payload jsonb,
   raw bytea,
+  shard smallint,
+  is_message boolean not null default false,
+  attempts integer not null default 0,
+  attempted_at timestamp with time zone,
+  edited text[] not null default '{}'::text[],
+  edited_at timestamp with time zone,
+  original bytea,
   constraint raw_bucket_keeps_something CHECK (((payload IS NOT NULL) OR (raw IS NOT NULL))),
   constraint raw_bucket_pkey PRIMARY KEY (raw_id)
 ) owner tmidb_owner;
@@ -499,6 +528,29 @@ comment on column tmidb.raw_bucket.reading_ts is 'The time that it gives.';
 comment on column tmidb.raw_bucket.mid is 'The message id that it gives.';
 comment on column tmidb.raw_bucket.payload is 'The reading, where it is one.';
 comment on column tmidb.raw_bucket.raw is 'The bytes as they came, where they are not JSON.';
+comment on column tmidb.raw_bucket.shard is 'The shard that the ledger counts it for; null: that of its target.';
+comment on column tmidb.raw_bucket.is_message is 'Whether raw is a message as it came, with target, ts, mid and data in it and perhaps several readings; else it is the fields of one.';
+comment on column tmidb.raw_bucket.attempts is 'How often it was replayed in vain.';
+comment on column tmidb.raw_bucket.attempted_at is 'When it was last replayed in vain.';
+comment on column tmidb.raw_bucket.edited is 'What a person changed: payload, raw, category, target, ts; these count more than what the message says.';
+comment on column tmidb.raw_bucket.edited_at is 'When it was last changed.';
+comment on column tmidb.raw_bucket.original is 'What it held before it was first changed.';
+
+table tmidb.removal (
+  reason text not null,
+  readings bigint not null default 0,
+  last_at timestamp with time zone not null default now(),
+  constraint removal_counts_up CHECK ((readings >= 0)),
+  constraint removal_pkey PRIMARY KEY (reason)
+) owner tmidb_owner;
+row security on tmidb.removal, forced;
+create policy admin_read on tmidb.removal for select to tmidb_admin using (true);
+create policy owner_all on tmidb.removal for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.removal to tmidb_admin;
+comment on table tmidb.removal is 'Stored readings that are no longer in ts_obs, by why; the ledger keeps counting them as stored.';
+comment on column tmidb.removal.reason is 'Why they went, such as retention.';
+comment on column tmidb.removal.readings is 'How many.';
+comment on column tmidb.removal.last_at is 'When the last of them went.';
 
 table tmidb.rollup_chunk (
   grain text not null,
@@ -918,6 +970,10 @@ function tmidb.connectors(p_name text DEFAULT NULL::text) returns TABLE(name tex
   execute: tmidb_admin;
   comment: 'All connectors, or the one of this name, with how their last run went.';
 
+function tmidb.count_dead_letters(p_reason text DEFAULT NULL::text, p_category text DEFAULT NULL::text, p_speaker text DEFAULT NULL::text, p_since timestamp with time zone DEFAULT NULL::timestamp with time zone) returns bigint language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f4c76f76aef31b55773e5fce25a6a1e5;
+  execute: tmidb_admin, tmidb_editor;
+  comment: 'How many dead letters the filters name.';
+
 function tmidb.crc32(p_bytes bytea) returns bigint language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 64a35f8fb9c6cf5eb5209ca37437de72;
   comment: 'CRC-32 as in zlib.';
 
@@ -952,19 +1008,48 @@ function tmidb.create_token(p_kind text, p_name text, p_label text DEFAULT NULL:
 function tmidb.cron_field(p_field text, p_least integer, p_most integer) returns integer[] language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cc74a5ef90201f3aca10d9db7c1980cb;
   comment: 'The numbers that a field of a cron line names; null where it cannot be read.';
 
+function tmidb.dead_letter(p_raw_id bigint) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0c67daf93a3030f9c053eefc015e7c11;
+  execute: tmidb_admin, tmidb_editor;
+  comment: 'One dead letter with all that is known of it; TM107 if there is none.';
+
+function tmidb.dead_letter_document(p_raw bytea) returns jsonb language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1a17198eda4a2697242064b585e8dba6;
+  comment: 'The JSON document that the bytes are; raises what is wrong with them.';
+
+function tmidb.dead_letter_readings(p_row tmidb.raw_bucket) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 08300c3c0aa85957b655c234faef0bea;
+  comment: 'Readings of a row of raw_bucket: [{"category", "target", "ts", "mid", "data", "speaker"}]; raises what is wrong with it.';
+
+function tmidb.dead_letter_rows(p_reason text, p_category text, p_speaker text, p_since timestamp with time zone) returns SETOF tmidb.raw_bucket language sql stable owner tmidb_owner md5 72db454a25fa08c5b4f709048571c910;
+  comment: 'Rows of the quarantine that the filters name; null: all.';
+
+function tmidb.dead_letters(p_reason text DEFAULT NULL::text, p_category text DEFAULT NULL::text, p_speaker text DEFAULT NULL::text, p_since timestamp with time zone DEFAULT NULL::timestamp with time zone, p_limit integer DEFAULT 100, p_after bigint DEFAULT NULL::bigint) returns TABLE(raw_id bigint, ts timestamp with time zone, reason text, message text, speaker text, category text, target text, reading_ts timestamp with time zone, bytes integer, preview text, attempts integer, edited text[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9b38a03a37a7f2a31d925a86a1bf9907;
+  execute: tmidb_admin, tmidb_editor;
+  comment: 'What could not be stored, newest first, by reason, category, speaker and time of arrival; p_after: the raw_id that the page before ended with.';
+
+function tmidb.discard_dead_letter(p_raw_id bigint) returns void language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 64a4140cfa687255d2af8948124a7cb0;
+  execute: tmidb_admin;
+  comment: 'Throws one dead letter away; the ledger counts it, the audit names it.';
+
+function tmidb.discard_dead_letters(p_reason text DEFAULT NULL::text, p_category text DEFAULT NULL::text, p_speaker text DEFAULT NULL::text, p_since timestamp with time zone DEFAULT NULL::timestamp with time zone, p_limit integer DEFAULT 500, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_raw_id bigint DEFAULT NULL::bigint) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4b8847252ce32805f886541b8205c35d;
+  execute: tmidb_admin;
+  comment: 'Throws away a batch of dead letters; returns how many. The ledger counts them, the audit names them.';
+
 function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9c71dcbd1fb33e68abeaa78f3c5b0389;
   comment: 'Finds or makes the schema version of a shape {"field": "type"}; returns version_id.';
 
 function tmidb.document_readings(p_config jsonb, p_document jsonb, p_target text, p_now timestamp with time zone) returns SETOF jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 aaa3f76adf247ac9db702ca86062a0a7;
   comment: 'The readings of a web document.';
 
-function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 9bde4cfdbf0fd563709654668e349c3e;
+function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 3cfb472f118b420d25b2715df5e3f7c8;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Drops the readings that are older than their category keeps them; returns how many.';
 
 function tmidb.drop_expired_rollups() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=500ms set TimeZone=UTC owner tmidb_owner md5 1f6b5ab1d92ecb7332177dbe98c46b03;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Drops roll-ups that are older than their category keeps them; returns from how many pieces.';
+
+function tmidb.edit_dead_letter(p_raw_id bigint, p_payload jsonb DEFAULT NULL::jsonb, p_category text DEFAULT NULL::text, p_target text DEFAULT NULL::text, p_ts timestamp with time zone DEFAULT NULL::timestamp with time zone, p_raw text DEFAULT NULL::text) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 582e3becc481f29c98aedbc2efe754d8;
+  execute: tmidb_admin;
+  comment: 'Changes a dead letter''s payload (or raw message), category, target or time; returns it. Replay it then.';
 
 function tmidb.ensure_chunks() returns integer language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c76e769e136d072274e53bf30108e81c;
   execute: tmidb_admin, tmidb_drain;
@@ -1001,6 +1086,9 @@ function tmidb.graphql_name(p_field text) returns text language sql immutable pa
 function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb, p_most integer, p_version_id integer) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0707050bf1254406007a8a7be9d669ce;
   comment: 'Makes the next minor version of a major where the shape adds to it; returns the version_id that holds the shape.';
 
+function tmidb.has_double_key(p_document json) returns boolean language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d2094273200ab5c465b952c53d80a8ab;
+  comment: 'Whether an object in it has a key twice.';
+
 function tmidb.has_unrolled(p_before timestamp with time zone) returns boolean language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off owner tmidb_owner md5 fa3a14a67aa6cc311eb945f7e0ee364b;
   comment: 'Whether a reading from before a moment is not in the roll-ups yet.';
 
@@ -1026,6 +1114,10 @@ function tmidb.ingest_batch(p_stream text, p_created timestamp with time zone, p
 function tmidb.ingest_for(p_speaker_id bigint, p_category text, p_readings jsonb, p_most_bad integer DEFAULT NULL::integer) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 770ea6d5ab7999188026d5419304698a;
   comment: 'Writes readings in the name of a speaker.';
 
+function tmidb.ingest_status() returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7a4f540ac18dee4e1783f8fdca2cc3c4;
+  execute: tmidb_admin;
+  comment: 'Totals, rates, cursors, and the ledger per speaker and shard.';
+
 function tmidb.is_path(p_spec jsonb) returns boolean language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8bece7ba2d92e1f7fa7b809e9cf01119;
   comment: 'Whether this is an SQL/JSON path.';
 
@@ -1042,6 +1134,10 @@ function tmidb.lease_connector(p_connector_id bigint, p_process uuid, p_run_id b
 
 function tmidb.leaves_of(p_chunk text) returns TABLE(name text, own_category smallint, parent_schema text, parent text, bound text) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fb7854479268309195fd2f71176e5c1c;
   comment: 'The tables of a chunk in tmidb_parts, with what they are attached to.';
+
+function tmidb.ledger_check() returns TABLE(what text, speaker_id bigint, shard smallint, expected bigint, found bigint) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 87af39931a601447ef303fe87d5b86b3;
+  execute: tmidb_admin;
+  comment: 'Where the ledger and the tables disagree; must be empty.';
 
 function tmidb.listener_named(p_name text) returns bigint language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7a0ba23863780f49e604796dcc900e15;
   comment: 'listener_id of a name; TM107 if there is none.';
@@ -1068,6 +1164,9 @@ function tmidb.names_of(p_version_id integer) returns text[] language sql stable
 function tmidb.next_run(p_schedule text, p_since timestamp with time zone, p_after timestamp with time zone) returns timestamp with time zone language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03be74182b8e6d3279b3b3fd3916e3ac;
   comment: 'When a schedule ("every 60 s" or a cron line) comes next.';
 
+function tmidb.note_ledger() returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 137928575becb832367acf4a409add3e;
+  comment: 'Notes the ledger''s totals, at most once a minute.';
+
 function tmidb.open_stream(p_stream text, p_created timestamp with time zone, p_first_seq bigint, p_last_seq bigint) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 06a08b2a33977c084b5e3068782a8250;
   execute: tmidb_drain;
   comment: 'The last stored sequence of a stream, of which JetStream holds p_first_seq to p_last_seq.';
@@ -1091,11 +1190,14 @@ function tmidb.pull_statement(p_config jsonb, p_state jsonb) returns text langua
 function tmidb.pulled_readings(p_config jsonb, p_rows jsonb, p_target text, p_now timestamp with time zone) returns SETOF jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1cb3b1e9e623a8f2291c5a7cd11de25d;
   comment: 'The readings of rows from a foreign PostgreSQL.';
 
-function tmidb.quarantine(p_refused jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 08b41fe75440168139cbc954553835d3;
-  comment: 'Keeps refused messages: [{"code", "message", "speaker", "shard", "category", "target", "raw" (base64)}].';
+function tmidb.quarantine(p_refused jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 98cf802129e59216f56f3e22966654ca;
+  comment: 'Keeps refused messages: [{"code", "message", "speaker", "shard", "category", "target", "ts" (epoch micros), "mid", "raw" (base64), "payload"}].';
 
 function tmidb.queue_connector(p_connector_id bigint) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 49adb141492af2061c30a5ad1da4b9da;
   comment: 'Queues the next run of a connector.';
+
+function tmidb.reading_time(p_ts jsonb) returns timestamp with time zone language plpgsql immutable set search_path=pg_catalog, pg_temp set TimeZone=UTC set DateStyle=ISO, YMD owner tmidb_owner md5 24973582c64114d0779454879ad34bec;
+  comment: 'Time that a reading''s "ts" says; TM211 if it cannot be read.';
 
 function tmidb.reading_ts(p_value jsonb, p_zone text DEFAULT NULL::text, p_format text DEFAULT NULL::text) returns timestamp with time zone language plpgsql stable set search_path=pg_catalog, pg_temp set TimeZone=UTC set DateStyle=ISO, MDY owner tmidb_owner md5 0702ad4593921a723e21e9ca2d6ad1b5;
   comment: 'Time of a reading from a JSON text or number; TM211 where it is none.';
@@ -1104,12 +1206,23 @@ function tmidb.record_audit(p_kind text, p_actor text, p_detail jsonb) returns v
   execute: tmidb_api, tmidb_edge;
   comment: 'Adds an audit row.';
 
+function tmidb.record_removal(p_reason text, p_readings bigint) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c655905a43a67991dab7dc2166bc329b;
+  comment: 'Counts stored readings that were removed.';
+
 function tmidb.refusal(p_sqlstate text, p_message text) returns jsonb language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 91b3e6f51f4d1b5278b7e62712f90a09;
   comment: 'Code and message of a refused reading: {"code", "message"}.';
 
 function tmidb.remove_connector(p_name text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1621b652543ae1db89cb531283d768ca;
   execute: tmidb_admin;
   comment: 'Removes a connector; what it brought stays.';
+
+function tmidb.replay_dead_letter(p_raw_id bigint) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b3270d3dc4407229fd730b0ab407547f;
+  execute: tmidb_admin, tmidb_editor;
+  comment: 'Stores a dead letter; returns {"replayed", "stored", "duplicate", "code", "message"}, the last two if it failed again.';
+
+function tmidb.replay_dead_letters(p_reason text DEFAULT NULL::text, p_category text DEFAULT NULL::text, p_speaker text DEFAULT NULL::text, p_since timestamp with time zone DEFAULT NULL::timestamp with time zone, p_limit integer DEFAULT 500, p_after bigint DEFAULT NULL::bigint) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 74e3cf634afb64e73ffa5e298f4f3da1;
+  execute: tmidb_admin, tmidb_editor;
+  comment: 'Stores a batch of dead letters; returns {"tried", "replayed", "stored", "duplicate", "failed", "last"}.';
 
 function tmidb.revoke_token(p_token text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 18ddc4c08a9ea31d01c6baed19802ddc;
   execute: tmidb_admin;
@@ -1186,12 +1299,12 @@ function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[]
 function tmidb.store_json(p_rows jsonb) returns jsonb language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b4069cb75aaae511013175c4012674f1;
   comment: 'Stores [{"category", "target", "ts", "mid", "data", "speaker"}].';
 
-function tmidb.store_parked(p_most integer DEFAULT 5000) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 64631efd5939f7759479924570f4ad2e;
+function tmidb.store_parked(p_most integer DEFAULT 5000) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f185b340064c2fcbbbfeaaac6ef06ec0;
   execute: tmidb_admin, tmidb_drain;
-  comment: 'Stores readings that waited for their chunk; returns how many.';
+  comment: 'Stores readings that waited for their chunk; returns how many were tried.';
 
-function tmidb.store_raw(p_raw_ids bigint[]) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5f1db4554e60e589099230101d956e84;
-  comment: 'Stores quarantined readings; returns how many.';
+function tmidb.store_raw(p_raw_ids bigint[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4c15d65a0df82db67c4054be964fe54a;
+  comment: 'Stores quarantined readings; returns {"tried", "replayed", "stored", "duplicate", "failed": [{"raw_id", "code", "message"}]}.';
 
 function tmidb.store_sifted(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 026c5dd53b65d2cdfccd41efd6e5f03f;
   comment: 'Like tmidb.store, but readings that PostgreSQL refuses are parked one by one (TM218).';
@@ -1207,6 +1320,9 @@ function tmidb.subscribe(p_listener text, p_category text, p_targets text[] DEFA
 function tmidb.target_key(p_target_id uuid) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 189f6149d23f306f9ed873c4c4195b0a;
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Key of a target.';
+
+function tmidb.text_of(p_bytes bytea) returns text language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7532a38bc4776f53fab5dbf7e0c3fe0f;
+  comment: 'The text that the bytes are in UTF-8; null if they are none.';
 
 function tmidb.tg_category__keep_floor() returns trigger language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4b623a1e001ac9f35cd48d93a77fa561;
   comment: 'Remembers from when on no reading can have been dropped.';

@@ -20,14 +20,14 @@ interface Ingest {
   totals: Record<'received' | 'stored' | 'duplicate' | 'quarantined' | 'discarded' | 'parked' | 'removed', number>
   perSecond: { seconds: number; received: number; stored: number } | null
   reasons: Record<string, number>
-  shards: Shard[]
+  streams: Stream[]
+  shards: { shard: number; position: number; notRolledUp: number }[]
   ledger: Record<string, unknown>[]
 }
 
-interface Shard {
-  shard: number
+interface Stream {
+  stream: string
   lastSeq: number
-  position: number
   streamCreated: string | null
   /** Messages in the stream that are not stored yet; null if NATS does not say. */
   waiting?: number | null
@@ -69,11 +69,11 @@ async function run(args: Args): Promise<number> {
   return state?.ready && units.every((u) => u.state === 'ready') ? exit.ok : exit.problems
 }
 
-function printIngest({ totals, perSecond, reasons, shards }: Ingest): void {
+function printIngest({ totals, perSecond, reasons, streams, shards }: Ingest): void {
   print(
     `Readings  ${count(totals.received)} received = ${count(totals.stored)} stored + ${count(totals.duplicate)} duplicate + ${count(totals.quarantined)} quarantined`,
   )
-  const waiting = shards.map((s) => s.waiting ?? null)
+  const waiting = streams.map((s) => s.waiting ?? null)
   const lag = waiting.some((w) => w === null)
     ? 'NATS does not say how many messages wait'
     : `${count(waiting.reduce<number>((sum, w) => sum + (w ?? 0), 0))} messages wait in the streams`
@@ -83,9 +83,10 @@ function printIngest({ totals, perSecond, reasons, shards }: Ingest): void {
   if (others.length > 0)
     print(`          dead letters: ${others.map(([reason, n]) => `${count(n)} ${reason}`).join(', ')} (tmictl dead-letters)`)
   if (totals.discarded > 0) print(`          ${count(totals.discarded)} of the quarantined were discarded`)
-  const lagging = shards.filter((s) => s.waiting)
-  if (lagging.length > 0)
-    print(`          behind: ${lagging.map((s) => `shard ${s.shard} by ${count(s.waiting ?? 0)}`).join(', ')}`)
+  const lagging = streams.filter((s) => s.waiting)
+  if (lagging.length > 0) print(`          behind: ${lagging.map((s) => `${s.stream} by ${count(s.waiting ?? 0)}`).join(', ')}`)
+  const notRolledUp = shards.reduce((sum, s) => sum + s.notRolledUp, 0)
+  if (notRolledUp > 0) print(`          ${count(notRolledUp)} readings are not in the roll-ups yet`)
 }
 
 /** Null when PostgreSQL is away: what the units say stands on its own. */
@@ -100,11 +101,11 @@ async function askIngest(config: Config): Promise<Ingest | null> {
     askStreams(config),
   ])
   if (!ingest) return null
-  for (const shard of ingest.shards) {
-    const stream = streams?.get(`TMI_IN_${shard.shard}`)
+  for (const stored of ingest.streams) {
+    const stream = streams?.get(stored.stream)
     // A stream that was made anew counts from 1; until the drain has seen that, all of it waits.
-    const same = stream && shard.streamCreated && Math.abs(Date.parse(stream.created) - Date.parse(shard.streamCreated)) < 2
-    shard.waiting = !stream ? null : Math.max(0, stream.lastSeq - (same ? shard.lastSeq : 0))
+    const same = stream && stored.streamCreated && Math.abs(Date.parse(stream.created) - Date.parse(stored.streamCreated)) < 2
+    stored.waiting = !stream ? null : Math.max(0, stream.lastSeq - (same ? stored.lastSeq : 0))
   }
   return ingest
 }

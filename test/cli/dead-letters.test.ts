@@ -109,15 +109,17 @@ test('status says what was received and what waits, and per speaker and shard wi
     disk: { free: number }
     ingest: {
       totals: Record<string, number>
-      shards: { shard: number; waiting: number | null; position: number }[]
+      streams: { stream: string; waiting: number | null }[]
+      shards: { shard: number; position: number }[]
       ledger: { speaker: string; received: number; stored: number; duplicate: number; quarantined: number }[]
     }
   }
   assert.equal(status.code, 0)
   assert.ok(said.disk.free > 0)
-  const { totals, shards, ledger } = said.ingest
+  const { totals, streams, shards, ledger } = said.ingest
   assert.equal(totals.received, (totals.stored ?? 0) + (totals.duplicate ?? 0) + (totals.quarantined ?? 0))
-  assert.deepEqual(shards.map((s) => [s.shard, s.waiting]), Array.from({ length: 8 }, (_, i) => [i, 0])) // biome-ignore format: a list
+  assert.deepEqual(streams.map((s) => [s.stream, s.waiting]), [['TMI_IN_0', 0], ['TMI_IN_1', 0]]) // biome-ignore format: a list
+  assert.equal(shards.length, 8)
   assert.ok(ledger.length > 0 && ledger.every((l) => l.speaker === 'first-speaker'))
   const text = await run(['status'], instance.env)
   assert.match(text.stdout, /Readings {2}[\d,]+ received = [\d,]+ stored \+ [\d,]+ duplicate \+ [\d,]+ quarantined/)

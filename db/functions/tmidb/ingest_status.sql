@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- after: rollup_lag
 -- How ingest stands, for "tmictl status": a few small tables are read and nothing is counted but the quarantine.
 create or replace function tmidb.ingest_status() returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -18,8 +19,10 @@ as $$
     'perSecond', (select jsonb_build_object('seconds', round(b.seconds), 'received', round((t.received - b.received) / b.seconds, 2),
       'stored', round((t.stored - b.stored) / b.seconds, 2)) from before b where b.seconds < 300),
     'reasons', (select coalesce(jsonb_object_agg(reason, n), '{}') from (select reason, count(*) as n from tmidb.raw_bucket group by 1) r),
-    'shards', (select jsonb_agg(jsonb_build_object('shard', shard, 'lastSeq', last_seq, 'position', position,
-      'streamCreated', nullif(stream_created, '-infinity')) order by shard) from tmidb.ingest_cursor),
+    'streams', (select coalesce(jsonb_agg(jsonb_build_object('stream', stream, 'lastSeq', last_seq,
+      'streamCreated', nullif(stream_created, '-infinity')) order by stream), '[]') from tmidb.stream_cursor),
+    'shards', (select jsonb_agg(jsonb_build_object('shard', c.shard, 'position', c.position, 'notRolledUp', l.behind) order by c.shard)
+      from tmidb.ingest_cursor c left join tmidb.rollup_lag() l using (shard)),
     'ledger', (select coalesce(jsonb_agg(jsonb_build_object('speaker', s.name, 'speakerId', l.speaker_id, 'shard', l.shard, 'received', l.received,
       'stored', l.stored, 'duplicate', l.duplicate, 'quarantined', l.quarantined, 'discarded', l.discarded) order by l.speaker_id, l.shard), '[]')
       from tmidb.ledger l left join tmidb.speaker s using (speaker_id)))
