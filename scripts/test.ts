@@ -14,9 +14,13 @@ const files = named.length > 0 ? named : globSync('test/**/*.test.ts').sort()
 
 // This process is registered as a user of the server: it lives until the last file is done, and ends after us by itself.
 await testServer()
-const child = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=spec', ...flags, ...files], {
-  stdio: 'inherit',
-  env: { ...process.env, TMIDB_TEST: '1', NODE_ENV: 'test' },
-})
+const child = spawn(
+  process.execPath,
+  ['--test', '--test-concurrency=1', '--test-reporter=spec', '--test-timeout=300000', ...flags, ...files],
+  {
+    stdio: 'inherit',
+    env: { ...process.env, TMIDB_TEST: '1', NODE_ENV: 'test' },
+  },
+)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
 child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)))

@@ -15,7 +15,7 @@ import type { Fed } from './feed.ts'
 const patienceMs = 60_000
 
 interface Stand {
-  shards: { shard: number; lastSeq: number }[]
+  streams: { stream: string; lastSeq: number }[]
   totals: { parked: number }
 }
 
@@ -33,10 +33,7 @@ export async function whenStored(parts: { connection: Connection | null; sender:
     const open = await withDatabase(connection.postgres, async (ask) => {
       const [row] = await ask<{ s: Stand }>('select tmidb.ingest_status() as s')
       if (!row) return 0
-      const behind = row.s.shards.reduce(
-        (sum, s) => sum + Math.max(0, (streams.get(`TMI_IN_${s.shard}`)?.lastSeq ?? 0) - s.lastSeq),
-        0,
-      )
+      const behind = row.s.streams.reduce((sum, s) => sum + Math.max(0, (streams.get(s.stream)?.lastSeq ?? 0) - s.lastSeq), 0)
       return behind + row.s.totals.parked
     }).catch(() => best)
     if (open === 0) return
