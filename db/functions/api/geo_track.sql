@@ -8,12 +8,12 @@ create or replace function api.geo_track(target text, "from" timestamptz default
   tolerance_m double precision default null, max_points integer default 1000, category text default null)
 returns setof api.geo_point
 language plpgsql stable security definer rows 1000 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
-  set enable_seqscan = off
+  set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off
 as $$
 #variable_conflict use_column
 declare
   c_most constant int := 20000;
-  v_tolerance double precision := coalesce(tolerance_m, 0) / 6378168;
+  v_tolerance double precision := power(coalesce(tolerance_m, 0) / 6378168, 2);
   v_ts timestamptz[];
   v_lat double precision[];
   v_lon double precision[];
@@ -50,22 +50,24 @@ begin
   v_to := array[cardinality(v_ts)];
   while cardinality(v_from) > 0 and cardinality(v_kept) < max_points loop
     with furthest as materialized (
-      select s.a, s.b, d.i, d.away
+      select s.a, s.b, d.i::int as i, d.away
       from unnest(v_from, v_to) s(a, b)
-      -- The normal of the great circle; zero where both ends are one place.
-      cross join lateral (select x[s.a] as ax, y[s.a] as ay, z[s.a] as az, x[s.b] as bx, y[s.b] as by, z[s.b] as bz) e
-      cross join lateral (select e.ay * e.bz - e.az * e.by as nx, e.az * e.bx - e.ax * e.bz as ny, e.ax * e.by - e.ay * e.bx as nz) c
-      cross join lateral (select sqrt(c.nx * c.nx + c.ny * c.ny + c.nz * c.nz) as long) l
+      -- Once a stretch: the normal n of the great circle through its ends, and for each end the direction along it towards the other.
       cross join lateral (
-        select i, case
-            when l.long > 1e-12
-              and (c.ny * e.az - c.nz * e.ay) * p.x + (c.nz * e.ax - c.nx * e.az) * p.y + (c.nx * e.ay - c.ny * e.ax) * p.z >= 0
-              and (e.by * c.nz - e.bz * c.ny) * p.x + (e.bz * c.nx - e.bx * c.nz) * p.y + (e.bx * c.ny - e.by * c.nx) * p.z >= 0
-            then asin(least(1, abs(c.nx * p.x + c.ny * p.y + c.nz * p.z) / l.long))
-            else 2 * asin(least(1, sqrt(least(
-              power(p.x - e.ax, 2) + power(p.y - e.ay, 2) + power(p.z - e.az, 2),
-              power(p.x - e.bx, 2) + power(p.y - e.by, 2) + power(p.z - e.bz, 2))) / 2)) end as away
-        from generate_series(s.a + 1, s.b - 1) i cross join lateral (select x[i] as x, y[i] as y, z[i] as z offset 0) p
+        select k.*, k.ny * k.az - k.nz * k.ay as fx, k.nz * k.ax - k.nx * k.az as fy, k.nx * k.ay - k.ny * k.ax as fz,
+               k.by * k.nz - k.bz * k.ny as gx, k.bz * k.nx - k.bx * k.nz as gy, k.bx * k.ny - k.by * k.nx as gz,
+               nullif(k.nx * k.nx + k.ny * k.ny + k.nz * k.nz, 0) as nn
+        from (select e.*, e.ay * e.bz - e.az * e.by as nx, e.az * e.bx - e.ax * e.bz as ny, e.ax * e.by - e.ay * e.bx as nz
+              from (select x[s.a] as ax, y[s.a] as ay, z[s.a] as az, x[s.b] as bx, y[s.b] as by, z[s.b] as bz offset 0) e offset 0) k
+        offset 0) c
+      -- Between the ends the distance is from the great circle, else from the nearer end; squared, on the unit sphere.
+      cross join lateral (
+        select s.a + p.o as i, coalesce(case
+            when c.fx * p.x + c.fy * p.y + c.fz * p.z >= 0 and c.gx * p.x + c.gy * p.y + c.gz * p.z >= 0
+            then (c.nx * p.x + c.ny * p.y + c.nz * p.z) * (c.nx * p.x + c.ny * p.y + c.nz * p.z) / c.nn end,
+            least((p.x - c.ax) * (p.x - c.ax) + (p.y - c.ay) * (p.y - c.ay) + (p.z - c.az) * (p.z - c.az),
+                  (p.x - c.bx) * (p.x - c.bx) + (p.y - c.by) * (p.y - c.by) + (p.z - c.bz) * (p.z - c.bz))) as away
+        from (select g - s.a as o, x[g] as x, y[g] as y, z[g] as z from generate_series(s.a + 1, s.b - 1) g offset 0) p
         order by 2 desc, 1 limit 1) d
       where s.b - s.a > 1
     ), taken as (
