@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: rules, expect
+-- after: rules, expect, unpack
 -- The newest readings of each target and category, looked up one by one in the key (target_id, category_id, ts). Time is gone through
 -- backwards in windows, each four times as long as all before: the bounds are constants in a plan of its own, so the planner
 -- sees only the few chunks of the window, and what has its n readings is not asked for again. Over 90 chunks at once the same
@@ -7,7 +7,7 @@
 create or replace function api.latest(category text default null, target text default null, n integer default 1)
 returns setof api.latest_reading
 language plpgsql stable security definer rows 100 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
-  set enable_seqscan = off set enable_bitmapscan = off set jit = off
+  set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -24,7 +24,8 @@ declare
   v_in smallint[];
 begin
   perform tmidb.expect(latest.n between 1 and 1000, 'n is 1 to 1,000.');
-  select min(from_ts), max(to_ts) into v_first, v_high from tmidb.chunk;
+  -- TimescaleDB's one chunk covers all time; nothing is stored from before 1900.
+  select greatest(min(from_ts), '1900-01-01Z'), max(to_ts) into v_first, v_high from tmidb.chunk;
   select array_agg(t.target_id), array_agg(c.category_id), array_agg(latest.n) into v_targets, v_categories, v_wanted
   from tmidb.category c cross join tmidb.target t
   where (latest.category is null or c.name = latest.category) and (latest.target is null or t.key = latest.target)
@@ -33,12 +34,12 @@ begin
   while v_high > v_first and cardinality(v_targets) > 0 loop
     with found as (
       select p.target_id, p.category_id, o.ts, o.position,
-             row(t.key, c.name, v.major || '.' || v.minor, o.ts, o.position, case when m.mask ? '*' then o.payload
-               else (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(o.payload) e where m.mask ? e.key) end
+             row(t.key, c.name, v.major || '.' || v.minor, o.ts, o.position, case when m.mask ? '*' then m.payload
+               else (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(m.payload) e where m.mask ? e.key) end
              )::api.latest_reading as reading
       from unnest(v_targets, v_categories, v_wanted) p(target_id, category_id, wanted)
       cross join lateral (
-        select o.ts, o.position, o.version_id, o.payload from tmidb.ts_obs o
+        select o.ts, o.position, o.version_id, o.payload, o.compact from tmidb.ts_obs o
         where o.target_id = p.target_id and o.category_id = p.category_id and o.ts >= v_low and o.ts < v_high
         order by o.ts desc, o.position desc limit p.wanted) o
       join tmidb.target t on t.target_id = p.target_id
@@ -46,7 +47,8 @@ begin
       join tmidb.schema_version v on v.version_id = o.version_id
       cross join lateral (
         select coalesce(v_rules -> '*/*', '{}') || coalesce(v_rules -> (p.category_id || '/*'), '{}')
-          || coalesce(v_rules -> (p.category_id || '/' || p.target_id), '{}') || coalesce(v_rules -> ('*/' || p.target_id), '{}') as mask) m
+          || coalesce(v_rules -> (p.category_id || '/' || p.target_id), '{}') || coalesce(v_rules -> ('*/' || p.target_id), '{}') as mask,
+          coalesce(o.payload, tmidb.unpack(o.version_id, o.compact)) as payload offset 0) m
     )
     select array_agg(reading order by ts desc, position desc), array_agg(target_id), array_agg(category_id) into v_found, v_of, v_in from found;
     return query select * from unnest(v_found);
