@@ -30,7 +30,8 @@ as $$
     from lines
   )
   select jsonb_build_object('type', 'Feature',
-    'geometry', case jsonb_array_length(w.lines) when 1 then jsonb_build_object('type', 'LineString', 'coordinates', w.lines -> 0)
+    'geometry', case when w.lines is null then 'null'
+      when jsonb_array_length(w.lines) = 1 then jsonb_build_object('type', 'LineString', 'coordinates', w.lines -> 0)
       else jsonb_build_object('type', 'MultiLineString', 'coordinates', w.lines) end,
     'properties', jsonb_build_object('target', geo_track_geojson.target, 'points', p.n, 'times', p.times))
   from whole w
