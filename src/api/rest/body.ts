@@ -18,7 +18,9 @@ export async function readObject(req: IncomingMessage): Promise<Record<string, u
   if (bytes === 0) return {}
   const type = req.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
   if (type !== undefined && type !== 'application/json') {
-    throw new RestError(415, 'PGRST102', `Content-Type not acceptable: ${type}`, { hint: 'Send the arguments as application/json.' })
+    throw new RestError(415, 'PGRST102', `Content-Type not acceptable: ${type}`, {
+      hint: 'Send the arguments as application/json.',
+    })
   }
   let value: unknown
   try {

@@ -8,8 +8,8 @@ import type { Access, Identity } from '../../db/access.ts'
 import { type Claims, type Pool, readAs } from '../../db/pool.ts'
 import { listenerIndex } from '../listener.ts'
 import { openapi } from '../openapi.ts'
-import { categoryView, type LiveCatalog, type Relation } from './catalog.ts'
 import { readObject } from './body.ts'
+import { categoryView, type LiveCatalog, type Relation } from './catalog.ts'
 import { RestError, toRestError, unknownRelation } from './error.ts'
 import { acceptedForm, csv, type Form, formTypes, pageResult, pageWindow, preference, type Window } from './page.ts'
 import { parseQuery } from './parse.ts'
@@ -50,7 +50,11 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
         res.writeHead(200, { allow: allowed(route), 'content-length': 0 }).end()
         return true
       }
-      if (!allowed(route).split(', ').includes(req.method ?? '')) {
+      if (
+        !allowed(route)
+          .split(', ')
+          .includes(req.method ?? '')
+      ) {
         throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers: { allow: allowed(route) } })
       }
       const identity = await access.identify(req.headers.authorization)
@@ -102,7 +106,11 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     more?: Record<string, string>
   }
 
-  function sendAnswer(req: IncomingMessage, res: ServerResponse, { form, answer, window, header, applied, type, more }: Sent): void {
+  function sendAnswer(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { form, answer, window, header, applied, type, more }: Sent,
+  ): void {
     const head = req.method === 'HEAD'
     // An estimate stops counting early, but never before what is on the page.
     const total = answer.total === null ? null : Math.max(Number(answer.total), answer.n > 0 ? window.offset + answer.n : 0)
@@ -162,7 +170,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const visible = await visibleCategories(pool, claims)
     const name = listener ?? (identity.kind === 'listener' ? identity.name : null)
     const writes = listener === null && identity.kind !== 'listener'
-    sendJson(req, res, 200, openapi(catalog.current, { visible, baseUrl: '/', listener: name, writes }))
+    sendJson(req, res, 200, openapi(catalog.current, { visible, baseUrl: '/', listener: name, role: claims.role, writes }))
   }
 }
 

@@ -4,7 +4,7 @@
 import { type SQL, type SQLRawValue, sql } from 'pg-sql2'
 import { TmiError } from '../../base/errors.ts'
 import { RestError } from './error.ts'
-import { castSql, jsonSql, row, textSql, typeSql } from './fields.ts'
+import { jsonSql, row, textSql, typeSql } from './fields.ts'
 import type { Window } from './page.ts'
 import { parseQuery, type Query } from './parse.ts'
 import type { ApiFunction, Argument } from './rpc-catalog.ts'
@@ -44,7 +44,10 @@ export function readCall(fn: ApiFunction, search: string, body: Record<string, u
   }
   const query = parseQuery(rest.toString())
   checkSize(query.where)
-  return { given: [...given].map(([name, value]) => ({ arg: fn.args.get(name) as Argument, value: argumentValue(fn, name, value) })), query }
+  return {
+    given: [...given].map(([name, value]) => ({ arg: fn.args.get(name) as Argument, value: argumentValue(fn, name, value) })),
+    query,
+  }
 }
 
 /** In an address: PostgreSQL's own {a,"b,c"}, else a list with commas; a name given more than once adds up. */
@@ -55,7 +58,8 @@ function elements(value: string): string | string[] {
 function argumentValue(fn: ApiFunction, name: string, value: unknown): unknown {
   const arg = fn.args.get(name) as Argument
   if (value === null || value === undefined) return null
-  if (arg.type === 'jsonb' || arg.type === 'json') return typeof value === 'string' && !isJson(value) ? JSON.stringify(value) : textOf(value)
+  if (arg.type === 'jsonb' || arg.type === 'json')
+    return typeof value === 'string' && !isJson(value) ? JSON.stringify(value) : textOf(value)
   if (arg.isArray && Array.isArray(value)) {
     if (value.every((v) => v === null || typeof v !== 'object')) return value.map((v) => (v === null ? null : String(v)))
   } else if (typeof value !== 'object') return String(value)
@@ -96,7 +100,9 @@ export function callSql(fn: ApiFunction, { given, query }: Call, window: Window,
       : fn.isSet
         ? sql`coalesce(json_agg(x.value)::text, '[]')`
         : sql`coalesce(min(to_json(x.value)::text), 'null')`
-  const { text, values } = sql.compile(sql`select ${body} as body, count(*)::int as n, null::text as total from (select ${value} as value ${from}) x`)
+  const { text, values } = sql.compile(
+    sql`select ${body} as body, count(*)::int as n, null::text as total from (select ${value} as value ${from}) x`,
+  )
   return { text, values: values as unknown[], name: statementName(text), header: ['value'] }
 }
 
