@@ -75,7 +75,10 @@ test("per listener it is the same for the listener and for an administrator, and
 
 test('functions are described with their arguments and columns, to whoever may call them', async () => {
   const { paths } = await doc('/api/openapi.json', 'few')
-  const { get, post } = paths['/api/rpc/geo_nearest'] as unknown as Record<'get' | 'post', Record<string, never>>
+  const { get, post } = paths['/api/rpc/geo_nearest'] as unknown as Record<
+    'get' | 'post',
+    { parameters: unknown; responses: unknown }
+  >
   const parameters = get.parameters as { name?: string; required?: boolean; description?: string; schema?: object }[]
   const of = (name: string) => parameters.find((p) => p.name === name)
   assert.deepEqual(of('lat'), {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Client, withClient } from '../../src/db/superuser.ts'
+import { plansOf } from '../lib/plans.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 
 const radius = 6378168
@@ -322,21 +323,9 @@ test('the trace goes with the retention of its category, in portions', async () 
   assert.ok((await db.query('select from tmidb.geo_trace')).length > 1000)
 })
 
-/** The plans of everything that runs inside a call. */
-async function plans(call: string): Promise<string> {
-  return await withClient(db.superUrl, async (c) => {
-    let text = ''
-    c.on('notice', (n: { message?: string }) => (text += `${n.message}\n`))
-    await c.query(`load 'auto_explain'; set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on;
-      set client_min_messages = log; set session authorization admin`)
-    await c.query(`select * from ${call}`)
-    return text
-  })
-}
-
 test('circles and boxes are read from the index over places and times, the rest from the key', async () => {
   for (const call of ['api.geo_within(10, 20, 5000)', 'api.geo_box(10, 20, 11, 21)']) {
-    const plan = await plans(call)
+    const plan = await plansOf(db, `select * from ${call}`)
     assert.match(plan, /Index Scan (using|on) geo_trace_place_idx/, call)
     assert.doesNotMatch(plan, /Seq Scan on geo_trace/, call)
   }
@@ -346,7 +335,7 @@ test('circles and boxes are read from the index over places and times, the rest 
     'api.geo_last()',
     `api.geo_track('truck-1')`,
   ]) {
-    const plan = await plans(call)
+    const plan = await plansOf(db, `select * from ${call}`)
     assert.match(plan, /Index (Only )?Scan (Backward )?using geo_trace_pkey/, call)
     assert.doesNotMatch(plan, /Seq Scan on geo_trace/, call)
   }

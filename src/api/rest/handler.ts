@@ -185,6 +185,8 @@ function routeOf(path: string, catalog: LiveCatalog): Route | null {
   const parts = path.slice('/api/'.length).split('/')
   if (parts.length > 1 && parts.at(-1) === '') parts.pop()
   const [first = '', second, ...more] = parts.map(decoded)
+  // PostgREST's clients, which have one base address, look for functions beside the relations.
+  if (/^v\d+$/.test(first) && second === 'rpc' && more.length === 1) return { kind: 'call', name: more[0] ?? '' }
   if (reserved.has(first) || more.length > 0) return null
   if (first === 'rpc') return second === undefined ? null : { kind: 'call', name: second }
   if (second === undefined) {
