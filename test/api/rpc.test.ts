@@ -35,11 +35,11 @@ type Who = Parameters<RestWorld['get']>[1]
 const call = async (path: string, who: Who = 'all', headers: Record<string, string> = {}) => {
   const res = await world.get(`/api/rpc/${path}`, who, headers)
   const text = await res.text()
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks into answers of many shapes
   return {
     status: res.status,
     headers: res.headers,
     text,
+    // biome-ignore lint/suspicious/noExplicitAny: a test looks into answers of many shapes
     body: (text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text) as any,
   }
 }
