@@ -80,7 +80,7 @@ comment on column api.latest_reading.data is 'The fields of its payload, by thei
 
 -- Down Migration
 drop type api.latest_reading, api.geo_point, api.geo_neighbour, api.geo_position cascade;
-drop index tmidb.geo_trace_place_idx;
+drop index if exists tmidb.geo_trace_place_idx;
 create table tmidb.geo_trace_before as select distinct on (target_id, ts) target_id, ts, lon, lat from tmidb.geo_trace;
 truncate tmidb.geo_trace;
 alter table tmidb.geo_trace drop constraint geo_trace_pkey, drop column category_id, drop column source_id,
