@@ -104,6 +104,14 @@ test('packed readings are given whole', { skip: hypertable }, async () => {
   assert.deepEqual(await latest('n => 400'), await expected('true', 400))
 })
 
+test('in packed chunks only few are looked for; by its name everybody is found', { skip: hypertable }, async () => {
+  await db.query(`select tmidb.ingest('other', 'x-' || n, '{"a": 1}', now() - interval '90 days') from generate_series(1, 30) n`)
+  // 30 targets of one category, silent for long: few enough. With the pairs that have no reading at all they are too many.
+  assert.equal((await latest(`category => 'other', target => 'x-7'`)).length, 1)
+  assert.equal((await latest()).filter((r) => r.category === 'other').length, 0)
+  assert.equal((await latest(`target => 'x-7'`)).length, 1)
+})
+
 test('the newest of one target and of all are index look-ups in the newest chunks, and older chunks are not opened', {
   skip: hypertable,
 }, async () => {

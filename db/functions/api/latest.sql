@@ -5,7 +5,8 @@
 -- sees the few chunks in it, and what has its n readings is not asked for again. Over all chunks at once the same look-up
 -- costs more in opening chunks than in reading. Names and masks are added by statements whose plans are kept, because most of
 -- the time goes into planning. From one window to the next rows come newest first. A target and category without any reading
--- is looked up in every chunk: max_age bounds that.
+-- is looked up in every chunk: the hot ones are few and have B-trees, the cold ones are many and have not. So in these only few are
+-- looked for, as in tmidb.last_values: who has been silent for so long is found by name, not among many.
 create or replace function api.latest(category text default null, target text default null, n integer default 1,
   max_age interval default null)
 returns setof api.latest_reading
@@ -19,6 +20,8 @@ declare
   v_high timestamptz;
   v_low timestamptz;
   v_width interval := interval '1 day';
+  v_hot constant timestamptz := (select coalesce(max(c.to_ts), '-infinity') from tmidb.chunk c where c.cold_at is not null and c.name <> 'hypertable');
+  c_looked_for_when_cold constant int := 50;
   v_targets uuid[];
   v_categories smallint[];
   v_wanted int[];
@@ -38,6 +41,8 @@ begin
     and v_rules ?| array['*/*', c.category_id || '/*', c.category_id || '/' || t.target_id, '*/' || t.target_id];
 
   while v_high > v_first and cardinality(v_targets) > 0 loop
+    exit when v_high <= v_hot and cardinality(v_targets) > c_looked_for_when_cold;
+    if v_high > v_hot then v_low := greatest(v_low, v_hot); end if;
     execute 'select array_agg(p.i order by o.ts desc, o.position desc), array_agg(o.ts order by o.ts desc, o.position desc),
         array_agg(o.position order by o.ts desc, o.position desc), array_agg(o.version_id order by o.ts desc, o.position desc),
         array_agg(coalesce(o.payload, tmidb.unpack(o.version_id, o.compact)) order by o.ts desc, o.position desc)
@@ -73,6 +78,6 @@ begin
 end $$;
 
 comment on function api.latest(text, text, integer, interval) is
-  E'@param category Only of this category.\n@param target Only of this target, by its key.\n@param n How many of each target and category, 1 to 1,000.\n@param max_age Only readings not older than this; null: however old. Of thousands of targets without a category this is the faster way.\nThe newest readings of each target and category, newest first; each is cut to the fields that may be seen.';
+  E'@param category Only of this category.\n@param target Only of this target, by its key.\n@param n How many of each target and category, 1 to 1,000.\n@param max_age Only readings not older than this; null: however old.\nThe newest readings of each target and category, newest first; each is cut to the fields that may be seen. Where more than 50 targets and categories have nothing since the oldest chunk that is not packed (30 days), these are left out: ask for them by target.';
 revoke all on function api.latest(text, text, integer, interval) from public;
 grant execute on function api.latest(text, text, integer, interval) to tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin;
