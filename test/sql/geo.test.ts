@@ -53,7 +53,6 @@ const key = (f: { target: string; ts: Date | number }) => `${f.target} ${new Dat
 before(async () => {
   db = await testDatabase()
   await db.query(`select tmidb.make_chunk('2026-01-01'), tmidb.make_chunk('2026-01-02')`)
-  await db.query(`select tmidb.ingest('gps', 'truck-0', '{"lat": 1, "lon": 1}', '2025-01-01')`).catch(() => {})
   await db.query(`select tmidb.ingest('gps', 'truck-0', '{"lat": 1, "lon": 1}')`)
   await db.query('truncate tmidb.geo_trace')
   trace = Array.from({ length: fixes }, (_, i) => ({ target: `truck-${i % 50}`, ts: start + i * 10_000, ...place() }))

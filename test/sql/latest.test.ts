@@ -28,17 +28,19 @@ before(async () => {
       end $$`)
   }
   // Every five hours for 90 days; the last of them have been silent for longer and longer.
+  // Put in beside the way in, and so into the ledger by hand.
   await db.query(`
     select tmidb.ingest('sensor', 't-' || t, '{"temperature": 1, "status": "ok"}', now() - interval '99 days') from generate_series(1, ${targets}) t;
     select tmidb.ingest('log', 't-1', '{"text": "first"}', now() - interval '2 days'), tmidb.ingest('log', 't-1', '{"text": "second"}', now() - interval '1 day');
-    insert into tmidb.ts_obs (ts, position, digest, target_id, version_id, category_id, payload)
+    with put as (insert into tmidb.ts_obs (ts, position, digest, target_id, version_id, category_id, payload)
     select now() - k * interval '5 hours', 1000000 + (500 - k) * 1000 + t, k, o.target_id, o.version_id, o.category_id,
            jsonb_build_object('temperature', k, 'status', 'ok')
     from generate_series(1, ${targets}) t
     join tmidb.target g on g.key = 't-' || t
     join lateral (select x.* from tmidb.ts_obs x join tmidb.category c using (category_id)
                   where x.target_id = g.target_id and c.name = 'sensor' limit 1) o on true
-    cross join generate_series(1, 432) k where k > case when t > 20 then (t - 20) * 40 else 0 end;
+    cross join generate_series(1, 432) k where k > case when t > 20 then (t - 20) * 40 else 0 end returning 1)
+    insert into tmidb.ledger (speaker_id, shard, received, stored) select 0, 0, count(*), count(*) from put;
     analyze`)
 })
 after(() => db[Symbol.asyncDispose]())
@@ -99,16 +101,21 @@ test('readings of one instant come in the order of their numbers', async () => {
 })
 
 test('packed readings are given whole', { skip: hypertable }, async () => {
+  // Only what is rolled up is packed.
+  await db.query('update tmidb.rollup_cursor set position = 1000000000')
   await db.query(`select tmidb.rewrite_chunk(from_ts) from tmidb.chunk where to_ts < now() - interval '40 days'`)
   assert.ok((await db.query('select from tmidb.ts_obs where compact is not null')).length > 1000)
-  assert.deepEqual(await latest('n => 400'), await expected('true', 400))
+  // As text: the difference of so many objects would take minutes to write.
+  const [rows, all] = [await latest(`'sensor', n => 400`), await expected(`category = 'sensor'`, 400)]
+  assert.equal(rows.length, all.length)
+  assert.ok(JSON.stringify(rows) === JSON.stringify(all))
 })
 
 test('in packed chunks only few are looked for; by its name everybody is found', { skip: hypertable }, async () => {
   await db.query(`select tmidb.ingest('other', 'x-' || n, '{"a": 1}', now() - interval '90 days') from generate_series(1, 30) n`)
   // 30 targets of one category, silent for long: few enough. With the pairs that have no reading at all they are too many.
   assert.equal((await latest(`category => 'other', target => 'x-7'`)).length, 1)
-  assert.equal((await latest()).filter((r) => r.category === 'other').length, 0)
+  assert.equal((await latest('')).filter((r) => r.category === 'other').length, 0)
   assert.equal((await latest(`target => 'x-7'`)).length, 1)
 })
 
