@@ -58,6 +58,22 @@ grant usage on schema tmidb to tmidb_views, tmidb_api, tmidb_edge, tmidb_drain, 
 grant usage on schema api to tmidb_api, tmidb_anonymous, tmidb_speaker, tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin;
 grant usage, create on schema api to tmidb_views;
 
+-- Geography stands on two of PostgreSQL's own extensions. They have a schema of their own, which no function has in its search_path.
+create schema if not exists ext authorization tmidb_owner;
+create extension if not exists cube schema ext;
+create extension if not exists earthdistance schema ext;
+do $$
+declare
+  v_name text;
+begin
+  for v_name in select extname from pg_extension
+                where extname in ('cube', 'earthdistance') and extnamespace <> 'ext'::regnamespace loop
+    raise exception 'The extension % is in another schema than ext.', v_name
+      using hint = format('alter extension %I set schema ext', v_name);
+  end loop;
+end $$;
+grant usage on schema ext to tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin;
+
 alter role admin set search_path = api, tmidb, public;
 
 -- Where the server has TimescaleDB loaded, ts_obs becomes a hypertable; its extension can only be made by a superuser.

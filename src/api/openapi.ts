@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // OpenAPI 3.1 of what one caller may do, from the catalog that REST itself works on.
 
+import type { RequestRole } from '../db/pool.ts'
+import { callPath } from './openapi-calls.ts'
 import { foreignPaths } from './openapi-foreign.ts'
 import { ingestPaths, listenerPath, openapiParts, type Schema } from './openapi-parts.ts'
+import { columnSchema } from './openapi-types.ts'
 import type { Catalog, Column, Relation } from './rest/catalog.ts'
 import { shownColumns } from './rest/catalog.ts'
 import { baseType } from './rest/fields.ts'
@@ -15,11 +18,13 @@ export interface OpenapiOptions {
   baseUrl: string
   /** Whose addresses are described too. */
   listener: string | null
+  /** Whose functions are described. */
+  role: RequestRole
   /** Whether the ways in are described. */
   writes: boolean
 }
 
-export function openapi(catalog: Catalog, { visible, baseUrl, listener, writes }: OpenapiOptions): Schema {
+export function openapi(catalog: Catalog, { visible, baseUrl, listener, role, writes }: OpenapiOptions): Schema {
   const paths: Record<string, unknown> = {}
   const schemas: Record<string, unknown> = { ...openapiParts.schemas }
   const tags: Schema[] = []
@@ -45,6 +50,9 @@ export function openapi(catalog: Catalog, { visible, baseUrl, listener, writes }
     schemas[schemaName(target)] = rowSchema(target, columns)
     paths['/api/target'] = { get: readOperation(target, columns, 'read_target') }
   }
+  const callable = [...catalog.functions.values()].filter((f) => f.roles.has(role))
+  if (callable.length > 0) tags.push({ name: 'functions' })
+  for (const fn of callable) paths[`/api/rpc/${fn.name}`] = callPath(fn)
   if (listener !== null) Object.assign(paths, listenerPath(listener))
   if (writes) Object.assign(paths, ingestPaths, foreignPaths)
   return {
@@ -88,32 +96,12 @@ function rowSchema(relation: Relation, columns: Column[]): Schema {
     type: 'object',
     description: relation.description,
     ...(relation.major === null ? {} : { 'x-tmidb-version': relation.major }),
-    properties: Object.fromEntries(columns.map((c) => [c.name, columnSchema(relation, c)])),
+    properties: Object.fromEntries(columns.map((c) => [c.name, columnSchema(c, isAlwaysThere(relation, c))])),
   }
 }
 
-const types: Record<string, Schema> = {
-  'double precision': { type: 'number', format: 'double' },
-  real: { type: 'number', format: 'float' },
-  integer: { type: 'integer', format: 'int32' },
-  smallint: { type: 'integer' },
-  bigint: { type: 'string', format: 'int64', pattern: '^-?[0-9]+$' },
-  numeric: { type: 'string', format: 'decimal' },
-  boolean: { type: 'boolean' },
-  text: { type: 'string' },
-  uuid: { type: 'string', format: 'uuid' },
-  date: { type: 'string', format: 'date' },
-  'timestamp with time zone': { type: 'string', format: 'date-time' },
-}
-
-function columnSchema(relation: Relation, column: Column): Schema {
-  const more = column.description === null ? {} : { description: column.description }
-  const type = baseType(column.type)
-  if (type === 'jsonb' || type === 'json') return more
-  const always = relation.key.includes(column.name) || (relation.category !== null && column.name === 'target')
-  const one = (name: string): Schema => types[name] ?? { type: 'string' }
-  const schema: Schema = type.endsWith('[]') ? { type: 'array', items: one(type.slice(0, -2)) } : one(type)
-  return { ...schema, type: always ? schema.type : [schema.type, 'null'], ...more }
+function isAlwaysThere(relation: Relation, column: Column): boolean {
+  return relation.key.includes(column.name) || (relation.category !== null && column.name === 'target')
 }
 
 const examples: Record<string, string> = {

@@ -191,7 +191,7 @@ test('a prepared query goes on answering after the view got a new column', async
 })
 
 test('paths of others are left alone', async () => {
-  for (const path of ['/', '/api', '/api/in/sensor', '/api/rpc/f', '/graphql', '/api/v1', '/api/v1/a/b']) {
+  for (const path of ['/', '/api', '/api/in/sensor', '/api/rpc', '/api/rpc/f/g', '/graphql', '/api/v1', '/api/v1/a/b']) {
     assert.equal((await world.get(path, 'all')).headers.get('x-fell-through'), '1', path)
   }
 })

@@ -124,3 +124,24 @@ test('the queue is in place, and each login connects with its password', async (
     /permission denied for database/,
   )
 })
+
+test('traces are made anew from the readings when they begin to say their category, and survive the way back', async () => {
+  await using db = await testDatabase()
+  const trace = () =>
+    db.query('select t.key, g.ts, g.lat, g.lon from tmidb.geo_trace g join tmidb.target t using (target_id) order by 1, 2')
+  await db.query(`select tmidb.ingest('car', 'a', jsonb_build_object('lat', i, 'lon', 2.5), now() - i * interval '1 minute') from generate_series(1, 5) i;
+    select tmidb.ingest('boat', 'b', '{"Latitude": 3, "lng": 4}'), tmidb.ingest('boat', 'b', '{"Latitude": "north", "lng": 4}')`)
+  const before = await trace()
+  assert.equal(before.length, 6)
+  const steps = (await history({ superuserUrl: db.superUrl })).map((s) => s.name)
+  await migrateDown({ superuserUrl: db.superUrl }, steps.length - steps.indexOf('0007_geo'))
+  assert.deepEqual(await trace(), before)
+  await migrate({ superuserUrl: db.superUrl })
+  assert.deepEqual(await trace(), before)
+  const sources = await db.query(`select distinct c.name, s.latitude_field, s.longitude_field from tmidb.geo_trace g
+    join tmidb.geo_source s using (source_id) join tmidb.category c on c.category_id = g.category_id and c.category_id = s.category_id order by 1`)
+  assert.deepEqual(sources, [
+    { name: 'boat', latitude_field: 'Latitude', longitude_field: 'lng' },
+    { name: 'car', latitude_field: 'lat', longitude_field: 'lon' },
+  ])
+})

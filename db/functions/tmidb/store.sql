@@ -114,13 +114,14 @@ begin
   end loop;
 
   if v_geo then
-    insert into tmidb.geo_trace (target_id, ts, lon, lat)
-    select distinct on (1, 2) g.target_id, g.ts, g.lon, g.lat from (
-      select v_target[u.t] as target_id, u.ts, tmidb.to_number(u.p::jsonb -> s.longitude_field) as lon,
-             tmidb.to_number(u.p::jsonb -> s.latitude_field) as lat
+    insert into tmidb.geo_trace (target_id, category_id, source_id, ts, lon, lat)
+    select distinct on (1, 2, 4) g.target_id, g.category_id, g.source_id, g.ts, g.lon, g.lat from (
+      select v_target[u.t] as target_id, f.category_id, f.source_id, u.ts, tmidb.to_number(u.p::jsonb -> f.longitude_field) as lon,
+             tmidb.to_number(u.p::jsonb -> f.latitude_field) as lat
       from unnest(p_categories, p_sigs) with ordinality d(name, sig, n)
       join tmidb.category c on c.name = d.name
-      join tmidb.shape s on s.category_id = c.category_id and s.sig = d.sig and s.latitude_field is not null
+      join tmidb.shape s on s.category_id = c.category_id and s.sig = d.sig
+      join tmidb.geo_source f on f.category_id = s.category_id and f.latitude_field = s.latitude_field and f.longitude_field = s.longitude_field
       join unnest(p_target, p_shape, p_ts, p_payload) with ordinality u(t, s, ts, p, o) on u.s = d.n
       where u.o <> all(v_held)) g
     where g.lon between -180 and 180 and g.lat between -90 and 90

@@ -89,7 +89,10 @@ async function attempt(options: PresetOptions, isLeftOut: (view: string) => bool
   }
 }
 
-/** PostGraphile introspects the whole catalog, with every partition; only the API's views are of use. */
+/**
+ * PostGraphile introspects the whole catalog, with every partition; only the API's views are of use, and those of its functions that
+ * REST calls too: they only read, and have a name for themselves and for each argument.
+ */
 function onlyOurs(tell: (views: string[]) => void, isLeftOut: (view: string) => boolean): GraphileConfig.Plugin {
   return {
     name: 'TmidbOnlyOursPlugin',
@@ -109,7 +112,16 @@ function onlyOurs(tell: (views: string[]) => void, isLeftOut: (view: string) => 
           introspection.classes.splice(0, Infinity, ...kept)
           const ids = new Set(kept.map((c) => c._id))
           introspection.attributes.splice(0, Infinity, ...introspection.attributes.filter((a) => ids.has(a.attrelid)))
-          introspection.procs.splice(0, Infinity)
+          const procs = introspection.procs.filter((p) => p.pronamespace === ours && p.prokind === 'f')
+          const named = new Map<string, number>()
+          for (const { proname } of procs) named.set(proname, (named.get(proname) ?? 0) + 1)
+          const callable = procs.filter(
+            (p) =>
+              p.provolatile !== 'v' &&
+              named.get(p.proname) === 1 &&
+              ((p.proargtypes ?? []).length === 0 || (p.proargnames ?? []).slice(0, p.pronargs ?? 0).every((n) => n !== '')),
+          )
+          introspection.procs.splice(0, Infinity, ...callable)
         },
       },
     },

@@ -29,11 +29,12 @@ export const ConnectionArgumentsPlugin: GraphileConfig.Plugin = {
         if (!scope.isPgFieldConnection) return args
         const { GraphQLInt, GraphQLList, GraphQLNonNull, GraphQLString } = build.graphql
         const { first, last, offset } = args
+        const most = scope.pgFieldResource?.parameters ? limits.page : limits.defaultPage
         if (first) {
           // Read by the field's plan, below: whether the default holds depends on "last".
           args.first = {
             type: GraphQLInt,
-            description: `How many, from the start; ${limits.defaultPage} unless told, at most ${limits.page}.`,
+            description: `How many, from the start; ${most} unless told, at most ${limits.page}.`,
           }
         }
         if (last) args.last = { type: GraphQLInt, description: `How many, from the end; at most ${limits.page}.` }
@@ -69,6 +70,8 @@ export const ConnectionArgumentsPlugin: GraphileConfig.Plugin = {
         const key = resource.uniques.find((u: { isPrimary?: boolean }) => u.isPrimary)?.attributes as
           | readonly string[]
           | undefined
+        // A function says itself how much it gives.
+        const unlessTold = resource.parameters ? limits.page : limits.defaultPage
         const inflect = (attributeName: string, variant: string) =>
           build.inflection.orderByAttributeEnum({ codec: resource.codec as never, attributeName, variant: variant as never })
         const named = new Map(
@@ -81,9 +84,12 @@ export const ConnectionArgumentsPlugin: GraphileConfig.Plugin = {
           ...field,
           plan($parent, fieldArgs, info) {
             const $connection = plan($parent, fieldArgs, info) as unknown as Connection
-            const $first = lambda([given(fieldArgs, 'first'), given(fieldArgs, 'last')], firstOf, true)
+            const has = (name: string) => info.field.args.some((a) => a.name === name)
+            const $last = has('last') ? given(fieldArgs, 'last') : constant(undefined)
+            const $first = lambda([given(fieldArgs, 'first'), $last], (asked) => firstOf(asked, unlessTold), true)
             $connection.setFirst($first as never)
             for (const name of ['last', 'offset'] as const) {
+              if (!has(name)) continue
               const $value = given(fieldArgs, name)
               if ($value instanceof ConstantStep && $value.data === undefined) continue
               const $checked = lambda($value, (value) => checked(name, value), true)
@@ -92,9 +98,7 @@ export const ConnectionArgumentsPlugin: GraphileConfig.Plugin = {
             }
             if (key) {
               fieldArgs.autoApply($connection as unknown as Step)
-              const $orders = info.field.args.some((a) => a.name === 'orderBy')
-                ? given(fieldArgs, 'orderBy')
-                : constant(undefined)
+              const $orders = has('orderBy') ? given(fieldArgs, 'orderBy') : constant(undefined)
               $connection.getSubplan().apply(lambda($orders, (orders) => completeOrder(orders, key, named), true) as never)
             }
             return $connection as unknown as Step
@@ -109,9 +113,9 @@ function given(fieldArgs: FieldArgs, name: string): Step {
   return fieldArgs.getRaw(name) as Step
 }
 
-function firstOf([first, last]: readonly unknown[]): number | null {
+function firstOf([first, last]: readonly unknown[], unlessTold: number): number | null {
   if (typeof first === 'number') return checked('first', first)
-  return typeof last === 'number' ? null : limits.defaultPage
+  return typeof last === 'number' ? null : unlessTold
 }
 
 /** The document was checked before; this holds for values that came another way, such as a variable's default. */

@@ -22,6 +22,7 @@ export const limits = {
   depth: 10,
   introspectionDepth: 20,
   aliases: 15,
+  calls: 10,
   tokens: 1000,
   documents: 500,
 } as const
@@ -100,6 +101,22 @@ export const sizeRule: ValidationRule = (context) => {
     return { depth, aliases }
   }
 
+  /** Functions called, each of which may take its seconds. */
+  const queries = context.getSchema().getQueryType()?.getFields() ?? {}
+  const callsOf = new Map<string, number>()
+  function calls(set: SelectionSetNode | undefined): number {
+    return (set?.selections ?? []).reduce((n, s) => {
+      if (s.kind === Kind.FIELD) return n + (queries[s.name.value]?.extensions.tmidbCall ? 1 : 0)
+      if (s.kind === Kind.INLINE_FRAGMENT) return n + calls(s.selectionSet)
+      const { value } = s.name
+      if (!callsOf.has(value)) {
+        callsOf.set(value, 0)
+        callsOf.set(value, calls(context.getFragment(value)?.selectionSet))
+      }
+      return n + (callsOf.get(value) ?? 0)
+    }, 0)
+  }
+
   return {
     OperationDefinition(operation: OperationDefinitionNode) {
       const { depth, aliases } = of(operation.selectionSet)
@@ -107,6 +124,9 @@ export const sizeRule: ValidationRule = (context) => {
         context.reportError(refusal(`This is nested ${depth} levels deep; at most ${limits.depth} are answered.`))
       if (aliases > limits.aliases)
         context.reportError(refusal(`There are ${aliases} aliases; at most ${limits.aliases} are answered.`))
+      const called = operation.operation === 'query' ? calls(operation.selectionSet) : 0
+      if (called > limits.calls)
+        context.reportError(refusal(`There are ${called} calls of functions; at most ${limits.calls} are answered.`))
       return false
     },
   }

@@ -11,6 +11,7 @@ import type { Access, Identity } from '../../db/access.ts'
 import { BehaviourMemoPlugin } from './behaviour-memo.ts'
 import { ConnectionArgumentsPlugin } from './connection-arguments.ts'
 import { shownError } from './errors.ts'
+import { FunctionsPlugin } from './functions.ts'
 import { httpPlugin, identifyReader } from './http.ts'
 import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
 import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
@@ -33,6 +34,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
     plugins: [
       NamingPlugin,
       ConnectionArgumentsPlugin,
+      FunctionsPlugin,
       SubscriptionsPlugin,
       httpPlugin(access, graphqlPath),
       ...(memo ? [BehaviourMemoPlugin] : []),

@@ -2,6 +2,7 @@
 // What the schema api shows, read from PostgreSQL's own catalog: REST and OpenAPI know a column because it is there.
 // A catalog is never changed, only replaced, so a request sees one state from beginning to end.
 import type { Pool } from '../../db/pool.ts'
+import { type ApiFunction, loadFunctions } from './rpc-catalog.ts'
 
 export interface Column {
   readonly name: string
@@ -29,6 +30,8 @@ export interface Catalog {
   readonly relations: ReadonlyMap<string, Relation>
   /** By category: its majors, newest first. */
   readonly categories: ReadonlyMap<string, readonly Relation[]>
+  /** By name. */
+  readonly functions: ReadonlyMap<string, ApiFunction>
 }
 
 export interface LiveCatalog {
@@ -78,10 +81,10 @@ export async function openCatalog(pool: Pool): Promise<LiveCatalog> {
 
 export async function loadCatalog(pool: Pool): Promise<Catalog> {
   const { rows } = await pool.query<CatalogRow>(catalogSql)
-  return makeCatalog(rows)
+  return makeCatalog(rows, await loadFunctions(pool))
 }
 
-export function makeCatalog(rows: readonly CatalogRow[]): Catalog {
+export function makeCatalog(rows: readonly CatalogRow[], functions: Catalog['functions'] = new Map()): Catalog {
   const relations = new Map<string, Relation>()
   const categories = new Map<string, Relation[]>()
   for (const row of rows) {
@@ -104,7 +107,7 @@ export function makeCatalog(rows: readonly CatalogRow[]): Catalog {
       [...(categories.get(category) ?? []), relation].sort((a, b) => (b.major ?? 0) - (a.major ?? 0)),
     )
   }
-  return { relations, categories }
+  return { relations, categories, functions }
 }
 
 /** The relation behind /api/v{major}/{category}. */
@@ -118,7 +121,7 @@ export function shownColumns(relation: Relation): Column[] {
 }
 
 /** A comment begins with lines "@tag value" that are meant for programs; the rest is for people. */
-function smartTags(comment: string | null): { tags: Map<string, string>; text: string } {
+export function smartTags(comment: string | null): { tags: Map<string, string>; text: string } {
   const tags = new Map<string, string>()
   const lines = (comment ?? '').split('\n')
   let n = 0

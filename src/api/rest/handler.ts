@@ -8,10 +8,13 @@ import type { Access, Identity } from '../../db/access.ts'
 import { type Claims, type Pool, readAs } from '../../db/pool.ts'
 import { listenerIndex } from '../listener.ts'
 import { openapi } from '../openapi.ts'
+import { readObject } from './body.ts'
 import { categoryView, type LiveCatalog, type Relation } from './catalog.ts'
 import { RestError, toRestError, unknownRelation } from './error.ts'
 import { acceptedForm, csv, type Form, formTypes, pageResult, pageWindow, preference, type Window } from './page.ts'
 import { parseQuery } from './parse.ts'
+import { argumentError, callSql, functionPage, readCall, unknownFunction } from './rpc.ts'
+import type { ApiFunction } from './rpc-catalog.ts'
 import { type Answer, checkSize, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
 
@@ -29,6 +32,7 @@ type Route =
   | { kind: 'newest'; listener: string; category: string }
   | { kind: 'index'; listener: string }
   | { kind: 'openapi'; listener: string | null }
+  | { kind: 'call'; name: string }
 
 /** Answers what is his and says true; false leaves the request untouched to whoever comes next. */
 export function restHandler({ pool, catalog, access }: RestOptions): RestHandler {
@@ -43,16 +47,25 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const search = mark < 0 ? '' : url.slice(mark + 1)
     try {
       if (req.method === 'OPTIONS') {
-        res.writeHead(200, { allow: allowed, 'content-length': 0 }).end()
+        res.writeHead(200, { allow: allowed(route), 'content-length': 0 }).end()
         return true
       }
-      if (req.method !== 'GET' && req.method !== 'HEAD') {
-        throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers: { allow: allowed } })
+      if (
+        !allowed(route)
+          .split(', ')
+          .includes(req.method ?? '')
+      ) {
+        throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers: { allow: allowed(route) } })
       }
       const identity = await access.identify(req.headers.authorization)
       if (route.kind === 'openapi') await sendOpenapi(req, res, identity, route.listener)
       else if (identity.kind === 'anonymous') throw new TmiError('TM100')
-      else if (route.kind === 'index') {
+      else if (route.kind === 'call') {
+        const { functions } = catalog.current
+        const fn = functions.get(route.name)
+        if (!fn) throw unknownFunction(route.name, functions.keys())
+        await sendCall(req, res, identity.claims, fn, search)
+      } else if (route.kind === 'index') {
         const claims = await listenerClaims(pool, identity, route.listener)
         sendJson(req, res, 200, await listenerIndex(pool, catalog.current, claims, route.listener))
       } else {
@@ -79,17 +92,36 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     })
     const { text, values, name, header } = plan.statement
     const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) })
-    const answer = rows[0] as Answer
+    const { applied } = prefer
+    sendAnswer(req, res, { form, answer: rows[0] as Answer, window: plan.window, header, applied, more: deprecation(relation) })
+  }
+
+  interface Sent {
+    form: Form
+    answer: Answer
+    window: Window
+    header: readonly string[]
+    applied: string | null
+    type?: string
+    more?: Record<string, string>
+  }
+
+  function sendAnswer(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { form, answer, window, header, applied, type, more }: Sent,
+  ): void {
+    const head = req.method === 'HEAD'
     // An estimate stops counting early, but never before what is on the page.
-    const total = answer.total === null ? null : Math.max(Number(answer.total), answer.n > 0 ? plan.window.offset + answer.n : 0)
-    const { status, range } = pageResult(plan.window, answer.n, total)
+    const total = answer.total === null ? null : Math.max(Number(answer.total), answer.n > 0 ? window.offset + answer.n : 0)
+    const { status, range } = pageResult(window, answer.n, total)
     if (form === 'object' && answer.n !== 1 && !head) {
       throw new RestError(406, 'PGRST116', 'Cannot coerce the result to a single JSON object', {
         details: `The result contains ${answer.n} rows`,
       })
     }
-    const headers: Record<string, string> = { 'content-type': formTypes[form], 'content-range': range, ...deprecation(relation) }
-    if (prefer.applied) headers['preference-applied'] = prefer.applied
+    const headers: Record<string, string> = { 'content-type': type ?? formTypes[form], 'content-range': range, ...more }
+    if (applied) headers['preference-applied'] = applied
     if (head) {
       res.writeHead(status, headers).end()
       return
@@ -97,6 +129,30 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const body = Buffer.from(bodyOf(form, answer.body, header))
     headers['content-length'] = String(body.length)
     res.writeHead(status, headers).end(body)
+  }
+
+  async function sendCall(req: IncomingMessage, res: ServerResponse, claims: Claims, fn: ApiFunction, search: string) {
+    const form = acceptedForm(req.headers)
+    const prefer = preference(req.headers.prefer)
+    const head = req.method === 'HEAD'
+    if (!fn.roles.has(claims.role)) throw new TmiError('TM102', `This token may not call ${fn.name}.`)
+    const call = readCall(fn, search, req.method === 'POST' ? await readObject(req) : undefined)
+    const window = pageWindow(call.query, req.headers.range, functionPage)
+    const count = fn.isSet && fn.hasColumns ? prefer.count : null
+    const statement = callSql(fn, call, window, { count, shape: head ? 'none' : form === 'csv' ? 'texts' : 'objects' })
+    const { text, values, name } = statement
+    const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) }).catch((e) => {
+      throw argumentError(fn, statement, e)
+    })
+    sendAnswer(req, res, {
+      // One row is an object, as PostgREST has it; one value is itself, however it is asked for.
+      form: form === 'array' && !fn.isSet && fn.hasColumns ? 'object' : form === 'object' && !fn.hasColumns ? 'array' : form,
+      answer: rows[0] as Answer,
+      window: fn.isSet ? window : { limit: 1, offset: 0 },
+      header: statement.header,
+      applied: count === null ? null : prefer.applied,
+      ...(form === 'array' ? { type: formTypes.array } : {}),
+    })
   }
 
   function deprecation(relation: Relation): Record<string, string> {
@@ -114,19 +170,25 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const visible = await visibleCategories(pool, claims)
     const name = listener ?? (identity.kind === 'listener' ? identity.name : null)
     const writes = listener === null && identity.kind !== 'listener'
-    sendJson(req, res, 200, openapi(catalog.current, { visible, baseUrl: '/', listener: name, writes }))
+    sendJson(req, res, 200, openapi(catalog.current, { visible, baseUrl: '/', listener: name, role: claims.role, writes }))
   }
 }
 
-const allowed = 'GET, HEAD, OPTIONS'
+function allowed(route: Route): string {
+  return route.kind === 'call' ? 'GET, HEAD, POST, OPTIONS' : 'GET, HEAD, OPTIONS'
+}
+
 /** First path segments that belong to others. */
-const reserved = new Set(['in', 'rpc', ''])
+const reserved = new Set(['in', ''])
 
 function routeOf(path: string, catalog: LiveCatalog): Route | null {
   const parts = path.slice('/api/'.length).split('/')
   if (parts.length > 1 && parts.at(-1) === '') parts.pop()
   const [first = '', second, ...more] = parts.map(decoded)
+  // PostgREST's clients, which have one base address, look for functions beside the relations.
+  if (/^v\d+$/.test(first) && second === 'rpc' && more.length === 1) return { kind: 'call', name: more[0] ?? '' }
   if (reserved.has(first) || more.length > 0) return null
+  if (first === 'rpc') return second === undefined ? null : { kind: 'call', name: second }
   if (second === undefined) {
     if (first === 'openapi.json') return { kind: 'openapi', listener: null }
     if (/^v\d+$/.test(first)) return null

@@ -16,7 +16,11 @@ export interface Window {
 }
 
 /** limit and offset, narrowed by a Range header ("10-19"), as PostgREST does; never more than a page. */
-export function pageWindow(query: Query, range: string | undefined): Window {
+export function pageWindow(
+  query: Query,
+  range: string | undefined,
+  { unlessTold, atMost } = { unlessTold: defaultPage, atMost: largestPage },
+): Window {
   let from = query.offset ?? 0
   let to = query.limit === null ? Number.POSITIVE_INFINITY : from + query.limit
   const asked = /^(?:items=)?(\d*)-(\d*)$/.exec(range?.trim() ?? '')
@@ -31,10 +35,10 @@ export function pageWindow(query: Query, range: string | undefined): Window {
     from = Math.max(from, first)
     to = Math.max(from, Math.min(to, last + 1))
   }
-  if (from > Number.MAX_SAFE_INTEGER - largestPage) {
+  if (from > Number.MAX_SAFE_INTEGER - atMost) {
     throw new RestError(416, 'PGRST103', 'Requested range not satisfiable', { details: 'The offset is beyond any relation.' })
   }
-  return { offset: from, limit: Number.isFinite(to) ? Math.min(to - from, largestPage) : defaultPage }
+  return { offset: from, limit: Number.isFinite(to) ? Math.min(to - from, atMost) : unlessTold }
 }
 
 export interface Preference {

@@ -43,7 +43,8 @@ const estimateUpTo = 10_000
 /** Up to as many targets, their rows are merged whole. */
 const fewTargets = 8
 
-export function selectSql(relation: Relation, query: Query, page: Page): Statement {
+/** source: what to read instead of the view, a call of a function. */
+export function selectSql(relation: Relation, query: Query, page: Page, source?: SQL): Statement {
   const outputs = selected(relation, query)
   const order = orderItems(relation, query.order)
   const { targets, where } = splitTargets(relation, query.where)
@@ -51,7 +52,7 @@ export function selectSql(relation: Relation, query: Query, page: Page): Stateme
     outputs.map((o) => sql`${page.shape === 'texts' ? textSql(o) : jsonSql(o)} as ${sql.identifier(o.name)}`),
     ', ',
   )
-  const from = sql`${sql.identifier('api', relation.name)} ${row}`
+  const from = source ?? sql`${sql.identifier('api', relation.name)} ${row}`
   const sorted =
     order.length > 0
       ? sql` order by ${sql.join(

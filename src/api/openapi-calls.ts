@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// What OpenAPI says of the functions of the schema api: a GET with arguments in the address and a POST with them in the body.
+import { openapiParts, type Schema } from './openapi-parts.ts'
+import { columnSchema, typeSchema } from './openapi-types.ts'
+import { signature } from './rest/rpc.ts'
+import type { ApiFunction, Argument } from './rest/rpc-catalog.ts'
+
+/** Parameters of a read that make sense on what a function gives. */
+const paging = ['select', 'order', 'limit', 'offset', 'and', 'or', 'Prefer', 'Range']
+
+export function callPath(fn: ApiFunction): Schema {
+  const common = {
+    tags: ['functions'],
+    summary: fn.description.split(/(?<=[.;:])\s/)[0] || fn.name,
+    description: fn.description,
+    ...(fn.deprecated === null ? {} : { deprecated: true }),
+    responses: {
+      200: {
+        description: fn.isSet ? 'What it gives, in its own order unless another is asked for.' : 'What it gives.',
+        ...(fn.isSet ? { headers: openapiParts.pageHeaders } : {}),
+        content: {
+          'application/json': { schema: fn.isSet ? { type: 'array', items: itemSchema(fn) } : itemSchema(fn) },
+          'text/csv': { schema: { type: 'string' } },
+        },
+      },
+      ...Object.fromEntries(
+        Object.keys(openapiParts.responses).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
+      ),
+    },
+  }
+  const shared =
+    fn.isSet && fn.hasColumns
+      ? paging.filter((p) => !fn.args.has(p)).map((name) => ({ $ref: `#/components/parameters/${name}` }))
+      : []
+  const args = [...fn.args.values()]
+  return {
+    get: {
+      ...common,
+      operationId: `call_${fn.name}`,
+      parameters: [
+        ...args.map((a) => ({
+          name: a.name,
+          in: 'query',
+          required: a.isRequired,
+          ...(a.description === null ? {} : { description: a.description }),
+          ...(a.isArray ? { style: 'form', explode: true } : {}),
+          schema: argumentSchema(a),
+        })),
+        ...shared,
+      ],
+    },
+    post: {
+      ...common,
+      operationId: `call_${fn.name}_by_post`,
+      parameters: shared,
+      requestBody: {
+        required: args.some((a) => a.isRequired),
+        description: signature(fn),
+        content: {
+          'application/json': {
+            schema: {
+              type: 'object',
+              required: args.filter((a) => a.isRequired).map((a) => a.name),
+              properties: Object.fromEntries(
+                args.map((a) => [
+                  a.name,
+                  { ...argumentSchema(a), ...(a.description === null ? {} : { description: a.description }) },
+                ]),
+              ),
+              additionalProperties: false,
+            },
+          },
+        },
+      },
+    },
+  }
+}
+
+function argumentSchema(arg: Argument): Schema {
+  return arg.type === 'interval' ? { type: 'string', format: 'duration', example: 'PT1H' } : typeSchema(arg.type)
+}
+
+function itemSchema(fn: ApiFunction): Schema {
+  const columns = [...fn.relation.columns.values()]
+  if (!fn.hasColumns) return typeSchema(columns[0]?.type ?? 'text')
+  return { type: 'object', properties: Object.fromEntries(columns.map((c) => [c.name, columnSchema(c, false)])) }
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// PostgreSQL's types as they are in JSON: what REST would round or bend is text.
+import type { Schema } from './openapi-parts.ts'
+import type { Column } from './rest/catalog.ts'
+import { baseType } from './rest/fields.ts'
+
+const types: Record<string, Schema> = {
+  'double precision': { type: 'number', format: 'double' },
+  real: { type: 'number', format: 'float' },
+  integer: { type: 'integer', format: 'int32' },
+  smallint: { type: 'integer' },
+  bigint: { type: 'string', format: 'int64', pattern: '^-?[0-9]+$' },
+  numeric: { type: 'string', format: 'decimal' },
+  boolean: { type: 'boolean' },
+  text: { type: 'string' },
+  uuid: { type: 'string', format: 'uuid' },
+  date: { type: 'string', format: 'date' },
+  'timestamp with time zone': { type: 'string', format: 'date-time' },
+}
+
+export function typeSchema(type: string): Schema {
+  const base = baseType(type)
+  if (base === 'jsonb' || base === 'json') return {}
+  return base.endsWith('[]') ? { type: 'array', items: typeSchema(base.slice(0, -2)) } : (types[base] ?? { type: 'string' })
+}
+
+export function columnSchema(column: Column, isNeverNull: boolean): Schema {
+  const more = column.description === null ? {} : { description: column.description }
+  const schema = typeSchema(column.type)
+  if (schema.type === undefined) return more
+  return { ...schema, type: isNeverNull ? schema.type : [schema.type, 'null'], ...more }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// The functions of the schema api, read from PostgreSQL's own catalog: a function can be called because it is there. What its comment
+// says of arguments ("@param name words") and of the columns of a table that it returns ("@column name words") becomes documentation;
+// columns of a named type have comments of their own.
+import type { Pool, RequestRole } from '../../db/pool.ts'
+import { type Column, type Relation, smartTags } from './catalog.ts'
+
+export interface Argument extends Column {
+  readonly isArray: boolean
+  readonly isRequired: boolean
+}
+
+export interface ApiFunction {
+  readonly name: string
+  readonly description: string
+  readonly deprecated: string | null
+  readonly args: ReadonlyMap<string, Argument>
+  readonly isSet: boolean
+  /** Whether it gives rows with columns, or values; then the one column of `relation` is called "value". */
+  readonly hasColumns: boolean
+  /** What it gives, as if it were a view. */
+  readonly relation: Relation
+  readonly roles: ReadonlySet<RequestRole>
+}
+
+const functionsSql = `
+with f as (
+  select p.*, t.typtype, t.typrelid, obj_description(p.oid, 'pg_proc') as comment
+  from pg_proc p join pg_type t on t.oid = p.prorettype
+  where p.pronamespace = 'api'::regnamespace and p.prokind = 'f' and p.provolatile <> 'v' and p.prorettype <> 'void'::regtype
+    and not exists (select from pg_proc o where o.pronamespace = p.pronamespace and o.proname = p.proname and o.oid <> p.oid)
+), a as (
+  select f.oid, u.name, coalesce(u.mode, 'i') as mode, u.o, t.typname, t.typcategory = 'A' as "isArray", n.nspname,
+    format_type(t.oid, null) as type, row_number() over (partition by f.oid, coalesce(u.mode, 'i') in ('i', 'b', 'v') order by u.o) as nth
+  from f cross join lateral unnest(coalesce(f.proallargtypes, f.proargtypes::oid[]), f.proargmodes::text[], f.proargnames)
+    with ordinality u(type, mode, name, o)
+  join pg_type t on t.oid = u.type join pg_namespace n on n.oid = t.typnamespace
+)
+select f.proname as name, f.comment, f.proretset as "isSet",
+  coalesce((select json_agg(json_build_object('name', a.name, 'type', a.type, 'typeName', json_build_array(a.nspname, a.typname),
+      'comment', null, 'isArray', a."isArray", 'isRequired', a.nth <= f.pronargs - f.pronargdefaults) order by a.o)
+    from a where a.oid = f.oid and a.mode in ('i', 'b', 'v')), '[]') as args,
+  case when f.typtype = 'c' then (
+    select json_agg(json_build_object('name', c.attname, 'type', format_type(c.atttypid, c.atttypmod),
+      'typeName', json_build_array(n.nspname, t.typname), 'comment', col_description(f.typrelid, c.attnum)) order by c.attnum)
+    from pg_attribute c join pg_type t on t.oid = c.atttypid join pg_namespace n on n.oid = t.typnamespace
+    where c.attrelid = f.typrelid and c.attnum > 0 and not c.attisdropped)
+  when f.prorettype = 'record'::regtype or 't' = any(f.proargmodes::text[]) then (
+    select json_agg(json_build_object('name', a.name, 'type', a.type, 'typeName', json_build_array(a.nspname, a.typname),
+      'comment', null) order by a.o)
+    from a where a.oid = f.oid and a.mode in ('o', 'b', 't')) end as columns,
+  json_build_object('name', 'value', 'type', format_type(f.prorettype, null), 'comment', null, 'typeName', (
+    select json_build_array(n.nspname, t.typname) from pg_type t join pg_namespace n on n.oid = t.typnamespace
+    where t.oid = f.prorettype)) as value,
+  array(select r from unnest(array['tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin']) r
+    where has_function_privilege(r, f.oid, 'execute')) as roles
+from f
+where not exists (select from a where a.oid = f.oid and coalesce(a.name, '') = '')
+order by f.proname`
+
+interface ColumnRow {
+  name: string
+  type: string
+  typeName: [string, string]
+  comment: string | null
+}
+
+interface FunctionRow {
+  name: string
+  comment: string | null
+  isSet: boolean
+  args: (ColumnRow & { isArray: boolean; isRequired: boolean })[]
+  columns: ColumnRow[] | null
+  value: ColumnRow
+  roles: RequestRole[]
+}
+
+export async function loadFunctions(pool: Pool): Promise<ReadonlyMap<string, ApiFunction>> {
+  const { rows } = await pool.query<FunctionRow>(functionsSql)
+  return new Map(rows.filter((r) => r.roles.length > 0).map((r) => [r.name, makeFunction(r)]))
+}
+
+function makeFunction(row: FunctionRow): ApiFunction {
+  const { tags, text } = smartTags(row.comment)
+  const said = (tag: string) => new Map((row.comment ?? '').split('\n').flatMap((line) => namedTag(tag, line)))
+  const [params, columns] = [said('param'), said('column')]
+  const described = ({ comment, ...c }: ColumnRow, words?: string): Column => ({
+    ...c,
+    description: words ?? (smartTags(comment).text || null),
+  })
+  return {
+    name: row.name,
+    description: text,
+    deprecated: tags.get('deprecated') ?? null,
+    args: new Map(
+      row.args.map((a) => [
+        a.name,
+        { ...described(a, params.get(a.name)), isArray: a.isArray, isRequired: a.isRequired } as Argument,
+      ]),
+    ),
+    isSet: row.isSet,
+    hasColumns: row.columns !== null,
+    relation: {
+      name: row.name,
+      category: null,
+      major: null,
+      deprecated: null,
+      description: text,
+      key: [],
+      columns: new Map((row.columns ?? [row.value]).map((c) => [c.name, described(c, columns.get(c.name))])),
+    },
+    roles: new Set(row.roles),
+  }
+}
+
+function namedTag(tag: string, line: string): [string, string][] {
+  const found = /^@(\S+)\s+(\S+)\s+(.+)$/.exec(line)
+  return found?.[1] === tag ? [[found[2] ?? '', found[3] ?? '']] : []
+}
