@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Does anything grow? node bench/soak.ts --minutes 10 --rate 10000: half of the rate over HTTP, half over MQTT QoS 1, one reading a
-// message, while every 10 s the memory, open files and connections of each process are noted; then slope and maximum of each. It prints;
+// message, while every 10 s the memory, CPU, open files and connections of each process are noted; then slope and maximum of each. It prints;
 // nothing fails on a figure. Linux only: it reads /proc. --json prints all samples too; --targets N (1,000).
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -30,6 +30,8 @@ interface Sample {
   /** MB of each unit. */
   mb: Record<string, number>
   fds: Record<string, number>
+  /** Seconds of CPU so far. */
+  cpu: Record<string, number>
   backends: number
   natsConnections: number
   /** Readings in the ledger. */
@@ -93,18 +95,33 @@ function fdsOf(pid: number): number {
   }
 }
 
+/** User and system time; the clock of /proc ticks 100 times a second. */
+function cpuOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // With what its ended children used: PostgreSQL's workers come and go.
+    return [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0) / 100
+  } catch {
+    return 0
+  }
+}
+
 async function sample(started: number): Promise<void> {
   const state = readState(dataDir)
   const mb: Record<string, number> = { supervisor: status(state?.pid ?? 0, 'VmRSS') }
   const fds: Record<string, number> = { supervisor: fdsOf(state?.pid ?? 0) }
+  const cpu: Record<string, number> = { supervisor: cpuOf(state?.pid ?? 0) }
   for (const { name, pid } of state?.units ?? []) {
     if (pid === null) continue
+    cpu[name] = cpuOf(pid)
     if (name === 'postgres') {
       // Its processes share the buffers: each counts its part of what is shared (Pss).
       const family = [pid, ...childrenOf(pid)]
       mb[name] = family.reduce((sum, p) => sum + status(p, 'Pss', 'smaps_rollup'), 0)
       mb['largest backend'] = Math.max(...family.map((p) => status(p, 'RssAnon')))
       fds[name] = family.reduce((sum, p) => sum + fdsOf(p), 0)
+      cpu[name] = family.reduce((sum, p) => sum + cpuOf(p), 0)
     } else {
       mb[name] = status(pid, 'VmRSS')
       fds[name] = fdsOf(pid)
@@ -116,7 +133,7 @@ async function sample(started: number): Promise<void> {
   )
   const page = (await (await fetch(`http://127.0.0.1:${env.TMIDB_NATS_HTTP_PORT}/varz`)).json()) as { connections: number }
   const at = Math.round((Date.now() - started) / 1000)
-  samples.push({ at, mb, fds, backends: row?.backends ?? 0, natsConnections: page.connections, stored: row?.stored ?? 0 })
+  samples.push({ at, mb, fds, cpu, backends: row?.backends ?? 0, natsConnections: page.connections, stored: row?.stored ?? 0 })
   if (flags.json) return
   const cells = Object.entries(mb).map(([name, n]) => `${name} ${n.toFixed(0)}`)
   const files = Object.values(fds).reduce((sum, n) => sum + n, 0)
@@ -158,6 +175,7 @@ const summary = names.map((name) => ({
   lastMb: Math.round(samples.at(-2)?.mb[name] ?? 0),
   maxMb: Math.round(Math.max(...samples.map((s) => s.mb[name] ?? 0))),
   mbPerHour: Math.round(slope((s) => s.mb[name] ?? 0)),
+  cpuUs: Math.round((((samples.at(-1)?.cpu[name] ?? 0) - (samples[0]?.cpu[name] ?? 0)) * 1e6) / acknowledged),
   fds: [samples[1]?.fds[name] ?? 0, samples.at(-2)?.fds[name] ?? 0],
 }))
 const report = {
@@ -174,10 +192,10 @@ else {
   process.stdout.write(`\n${acknowledged} acknowledged (${Math.round(acknowledged / seconds)}/s), all stored ${report.storedAfterMs} ms later
 HTTP p50 ${http.p50} p99 ${http.p99} ms, ${http.failed} failed; MQTT p50 ${mqtt.p50} p99 ${mqtt.p99} ms, ${mqtt.failed} failed
 
-MB               first   last    max  per hour   files first / last
+MB               first   last    max  per hour  CPU us a reading   files first / last
 `)
   for (const s of summary) {
-    const cells = [s.firstMb, s.lastMb, s.maxMb, s.mbPerHour].map((n, i) => String(n).padStart(i === 3 ? 9 : 6))
+    const cells = [s.firstMb, s.lastMb, s.maxMb, s.mbPerHour, s.cpuUs].map((n, i) => String(n).padStart([6, 6, 6, 9, 17][i] ?? 6))
     process.stdout.write(`${s.name.padEnd(16)}${cells.join(' ')}   ${s.fds.join(' / ')}\n`)
   }
 }

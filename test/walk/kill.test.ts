@@ -43,7 +43,7 @@ test('killed processes lose nothing, invent nothing, double nothing and keep the
     kills,
     random: seeded(seed),
     everyMs: [3000, 8000],
-    stuckMs: 60_000,
+    stuckMs: 120_000,
   }).catch((e: Error) => {
     throw new Error(`${e.message}; ${JSON.stringify(readState(dataDir)?.units)}; ${logTail(dataDir)}`)
   })
