@@ -14,7 +14,7 @@ import { type Instance, instanceEnv, removeData, startInstance } from '../test/l
 import { killAtRandom, recoveries } from '../test/lib/killer.ts'
 import { allStored, compare, startProducers } from '../test/lib/producers.ts'
 import { seeded, seedOf } from '../test/lib/random.ts'
-import type { Way } from '../test/lib/senders.ts'
+import { everyWay } from '../test/lib/senders.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -33,7 +33,6 @@ const readings = Number(flags.readings ?? kills * 1500)
 const [from = 3, to = 8] = flags.every.split('-').map(Number)
 const perSecond = Number(flags.rate ?? readings / ((kills * (from + to)) / 2))
 const seed = seedOf(flags.seed)
-const ways: Way[] = ['http', 'http-batch', 'mqtt-1', 'mqtt-1-kept', 'mqtt-2', 'mqtt-2-kept']
 const category = 'kill'
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 say(`seed ${seed}: ${kills} kills, ${readings} readings, ${Math.round(perSecond)}/s`)
@@ -44,7 +43,7 @@ const { connection } = instance
 const query = adminQuery(connection.postgres)
 const started = Date.now()
 const limitMs = (kills * to + readings / perSecond) * 2000 + 600_000
-const producers = startProducers(connection, { readings, perSecond, category, ways, limitMs })
+const producers = startProducers(connection, { readings, perSecond, category, ways: everyWay, limitMs })
 
 /** kill -9, and again "tmictl start" until it does: what it left behind may still hold the ports for some seconds. */
 async function killSupervisor(): Promise<void> {

@@ -1,10 +1,26 @@
 // SPDX-License-Identifier: MIT
 // The ways in, as a device sees them: send one message, say whether it was acknowledged. Trying again is the producer's.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import mqtt from 'mqtt'
 import { WebSocket } from 'ws'
+import { errorTable, isErrorCode } from '../../src/base/errors.ts'
 import type { Connection } from '../../src/supervisor/connection.ts'
 
 export type Way = 'http' | 'http-batch' | 'ws' | 'mqtt-1' | 'mqtt-1-kept' | 'mqtt-2' | 'mqtt-2-kept'
+
+const wsIsThere = existsSync(join(import.meta.dirname, '..', '..', 'src', 'edge', 'ws-in.ts'))
+
+/** All that this checkout has. */
+export const everyWay: Way[] = [
+  'http',
+  'http-batch',
+  ...(wsIsThere ? (['ws'] as const) : []),
+  'mqtt-1',
+  'mqtt-1-kept',
+  'mqtt-2',
+  'mqtt-2-kept',
+]
 
 export interface Reading {
   target: string
@@ -89,7 +105,7 @@ function wsSender({ http, speaker }: Connection, category: string): Sender {
         if (/ (400|401|403|404)$/.test((e as Error).message)) throw new Refused((e as Error).message)
         return false
       }
-      const answer = await new Promise<{ type?: string; accepted?: number; status?: number } | null>((resolve) => {
+      const answer = await new Promise<{ type?: string; accepted?: number; code?: string } | null>((resolve) => {
         const done = (said: { type?: string } | null): void => {
           clearTimeout(timer)
           socket.off('close', gone)
@@ -107,7 +123,8 @@ function wsSender({ http, speaker }: Connection, category: string): Sender {
         socket.send(JSON.stringify({ mid, ...JSON.parse(bodyOf(reading)) }), (e) => e && done(null))
       })
       if (answer?.type === 'ack' && answer.accepted === 1) return true
-      if (answer === null || (answer.status ?? 503) >= 429) {
+      const { code = '' } = answer ?? {}
+      if (answer === null || (isErrorCode(code) && errorTable[code].status >= 429)) {
         socket.terminate()
         return false
       }

@@ -12,11 +12,10 @@ import { type Instance, startInstance } from '../lib/instance.ts'
 import { type Kill, killAtRandom, recoveries, victims } from '../lib/killer.ts'
 import { allStored, compare, startProducers } from '../lib/producers.ts'
 import { seeded, seedOf } from '../lib/random.ts'
-import type { Way } from '../lib/senders.ts'
+import { everyWay } from '../lib/senders.ts'
 
 const kills = Number(process.env.TMIDB_KILLS ?? 40)
 const readings = kills * 1500
-const ways: Way[] = ['http', 'http-batch', 'mqtt-1', 'mqtt-1-kept', 'mqtt-2', 'mqtt-2-kept']
 
 let instance: Instance
 before(async () => {
@@ -33,7 +32,7 @@ test('killed processes lose nothing, invent nothing, double nothing and keep the
   const query = adminQuery(connection.postgres)
   const category = 'kill'
   const perSecond = readings / (kills * 5.5)
-  await using producers = startProducers(connection, { readings, perSecond, category, ways, limitMs: 460_000 })
+  await using producers = startProducers(connection, { readings, perSecond, category, ways: everyWay, limitMs: 460_000 })
 
   const done: Kill[] = await killAtRandom({
     dataDir,
