@@ -158,7 +158,7 @@ test('PostgreSQL 14 is refused, 15 is not', () => {
   refuseOldPostgres(150_000)
 })
 
-const stream = { name: 'TMI_IN_3', subjects: ['tmi.in.3'] }
+const stream = { name: 'TMI_IN_1', subjects: ['tmi.in.1'] }
 
 async function withStream(config: Partial<StreamConfig>, fn: () => Promise<void>): Promise<void> {
   await manager.streams.delete(stream.name).catch(() => {})
@@ -170,25 +170,25 @@ async function withStream(config: Partial<StreamConfig>, fn: () => Promise<void>
 test('a stream of persist_mode async, which fsyncs after it has acknowledged, is refused', async () => {
   await withStream({ persist_mode: 'async' }, async () => {
     const stderr = await refusal()
-    assert.match(stderr, /: the stream TMI_IN_3 acknowledges before it has fsynced \(persist_mode async\)\.\n/)
-    assert.match(stderr, /Once all of TMI_IN_3 is stored, remove it \("nats stream rm TMI_IN_3"\)/)
+    assert.match(stderr, /: the stream TMI_IN_1 acknowledges before it has fsynced \(persist_mode async\)\.\n/)
+    assert.match(stderr, /Once all of TMI_IN_1 is stored, remove it \("nats stream rm TMI_IN_1"\)/)
   })
 })
 
 test('a stream in memory is refused', async () => {
   await withStream({ storage: 'memory' }, async () => {
-    assert.match(await refusal(), /: the stream TMI_IN_3 keeps its messages in memory\.\n/)
+    assert.match(await refusal(), /: the stream TMI_IN_1 keeps its messages in memory\.\n/)
   })
 })
 
 test('a sealed stream and one that drops what was acknowledged are refused', async () => {
   await withStream({ retention: 'workqueue' }, async () => {
     const [doubt] = await doubtsAboutStreams(nats.url)
-    assert.match(doubt?.what ?? '', /the stream TMI_IN_3 is set up wrongly and cannot be corrected \(/)
+    assert.match(doubt?.what ?? '', /the stream TMI_IN_1 is set up wrongly and cannot be corrected \(/)
   })
   await withStream({}, async () => {
     await manager.streams.update(stream.name, { ...stream, sealed: true } as Partial<StreamConfig>)
-    assert.match((await doubtsAboutStreams(nats.url))[0]?.what ?? '', /the stream TMI_IN_3 is sealed/)
+    assert.match((await doubtsAboutStreams(nats.url))[0]?.what ?? '', /the stream TMI_IN_1 is sealed/)
   })
 })
 
@@ -221,13 +221,11 @@ test('a stream that would drop or double what was acknowledged is corrected wher
   })
 })
 
-test('limits that were widened on purpose stay', async () => {
-  const wide = { discard: 'new', max_bytes: 2 ** 30, max_age: nanos(30 * 24 * 3600 * 1000) } as const
-  await withStream(wide, async () => {
+test('an age that was made longer on purpose stays', async () => {
+  const longer = { discard: 'new', max_age: nanos(30 * 24 * 3600 * 1000) } as const
+  await withStream(longer, async () => {
     assert.deepEqual(await doubtsAboutStreams(nats.url), [])
-    const { config } = await manager.streams.info(stream.name)
-    assert.equal(config.max_bytes, wide.max_bytes)
-    assert.equal(config.max_age, wide.max_age)
+    assert.equal((await manager.streams.info(stream.name)).config.max_age, longer.max_age)
   })
 })
 
@@ -251,7 +249,7 @@ test('TMIDB_ALLOW_UNSAFE=1 starts all the same, and says so', async () => {
     removeData(env)
     assert.match(
       stderr,
-      /WARNING: Readings could be lost after they were acknowledged: PostgreSQL has fsync off; the stream TMI_IN_3 .*async\)\./,
+      /WARNING: Readings could be lost after they were acknowledged: PostgreSQL has fsync off; the stream TMI_IN_1 .*async\)\./,
     )
     assert.match(
       stderr,
