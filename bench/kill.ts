@@ -103,10 +103,12 @@ ${f.acknowledged} readings acknowledged in ${progress.messages} messages, ${prog
 lost ${f.lost} (prefix ${f.lostPrefix}, middle ${f.lostMiddle}, postfix ${f.lostPostfix}), phantom ${f.phantom}, doubled ${f.doubled}, misordered ${f.misordered}, changed ${f.changed}
 ledger: ${JSON.stringify(ledger)}; refused: ${JSON.stringify(progress.refused)}
 
-killed            times   stored again by every way: p50     p95     max ms   p95 until the first
+killed            times   stored again by every way: p50     p95     max ms   max alone   p95 until the first
 `)
   for (const r of recoveries(done)) {
-    const cells = [r.kills, r.p50, r.p95, r.max, r.first].map((n, i) => String(n).padStart([5, 33, 7, 7, 18][i] ?? 8))
+    const cells = [r.kills, r.p50, r.p95, r.max, r.maxAlone, r.first].map((n, i) =>
+      String(n).padStart([5, 33, 7, 7, 14, 18][i] ?? 8),
+    )
     process.stdout.write(`${r.unit.padEnd(18)}${cells.join(' ')}\n`)
   }
 }

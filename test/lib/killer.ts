@@ -164,6 +164,8 @@ export interface Recovery {
   p50: number
   p95: number
   max: number
+  /** The slowest that no other kill came into: the others wait for two or three restarts and their growing waits. */
+  maxAlone: number
   /** p95 until anything at all was stored again. */
   first: number
 }
@@ -173,8 +175,17 @@ export function recoveries(kills: Kill[]): Recovery[] {
   const of = (unit: string, some: Kill[]): Recovery => {
     const at = (values: number[], p: number): number => values[Math.min(values.length - 1, Math.floor(values.length * p))] ?? 0
     const times = some.map((k) => k.recoveredMs ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b)
+    const alone = some.flatMap((k) => (k.overlapped || k.recoveredMs === null ? [] : [k.recoveredMs]))
     const first = some.map((k) => k.firstMs ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b)
-    return { unit, kills: some.length, p50: at(times, 0.5), p95: at(times, 0.95), max: at(times, 1), first: at(first, 0.95) }
+    return {
+      unit,
+      kills: some.length,
+      p50: at(times, 0.5),
+      p95: at(times, 0.95),
+      max: at(times, 1),
+      maxAlone: Math.max(0, ...alone),
+      first: at(first, 0.95),
+    }
   }
   const units = [...new Set(kills.map((k) => k.unit))].sort()
   return [

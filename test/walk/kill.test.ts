@@ -47,7 +47,9 @@ test('killed processes lose nothing, invent nothing, double nothing and keep the
     throw new Error(`${e.message}; ${JSON.stringify(readState(dataDir)?.units)}; ${logTail(dataDir)}`)
   })
   for (const r of recoveries(done)) {
-    t.diagnostic(`${r.unit}: ${r.kills} kills, stored again by every way p50 ${r.p50} p95 ${r.p95} max ${r.max} ms`)
+    t.diagnostic(
+      `${r.unit}: ${r.kills} kills, stored again by every way p50 ${r.p50} p95 ${r.p95} max ${r.max} ms, alone max ${r.maxAlone} ms`,
+    )
   }
 
   const progress = await producers.finish()
