@@ -48,7 +48,7 @@ async function publishTraced(change?: (conf: string) => string): Promise<number>
   await using nats = await natsServer(change, trace.under)
   const ending = new AbortController()
   const nc = await openNats(nats.url, ending.signal)
-  await ensureStreams(nc)
+  await ensureStreams(nc, 2 ** 30)
   const publisher = openPublisher(nc)
   const before = trace.fsyncs()
   for (let n = 0; n < readings; n++) {

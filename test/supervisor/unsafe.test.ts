@@ -183,12 +183,12 @@ test('a stream in memory is refused', async () => {
 
 test('a sealed stream and one that drops what was acknowledged are refused', async () => {
   await withStream({ retention: 'workqueue' }, async () => {
-    const [doubt] = await doubtsAboutStreams(nats.url)
+    const [doubt] = await doubtsAboutStreams(nats.url, 2 ** 30)
     assert.match(doubt?.what ?? '', /the stream TMI_IN_1 is set up wrongly and cannot be corrected \(/)
   })
   await withStream({}, async () => {
     await manager.streams.update(stream.name, { ...stream, sealed: true } as Partial<StreamConfig>)
-    assert.match((await doubtsAboutStreams(nats.url))[0]?.what ?? '', /the stream TMI_IN_1 is sealed/)
+    assert.match((await doubtsAboutStreams(nats.url, 2 ** 30))[0]?.what ?? '', /the stream TMI_IN_1 is sealed/)
   })
 })
 
@@ -203,7 +203,7 @@ test('a stream that would drop or double what was acknowledged is corrected wher
     no_ack: true,
   }
   await withStream(loose, async () => {
-    assert.deepEqual(await doubtsAboutStreams(nats.url), [])
+    assert.deepEqual(await doubtsAboutStreams(nats.url, 2 ** 30), [])
     const { config } = await manager.streams.info(stream.name)
     const { discard, retention, max_age, max_msgs, max_msg_size, duplicate_window, no_ack } = config
     assert.deepEqual(
@@ -224,7 +224,7 @@ test('a stream that would drop or double what was acknowledged is corrected wher
 test('an age that was made longer on purpose stays', async () => {
   const longer = { discard: 'new', max_age: nanos(30 * 24 * 3600 * 1000) } as const
   await withStream(longer, async () => {
-    assert.deepEqual(await doubtsAboutStreams(nats.url), [])
+    assert.deepEqual(await doubtsAboutStreams(nats.url, 2 ** 30), [])
     assert.equal((await manager.streams.info(stream.name)).config.max_age, longer.max_age)
   })
 })

@@ -107,7 +107,7 @@ test('whole streams that are read again, three times, add no row and change none
   assert.equal(first.duplicate, 0)
   const before = await rows()
   const all = sent
-  await asOwner('update tmidb.ingest_cursor set last_seq = 0')
+  await asOwner('update tmidb.stream_cursor set last_seq = 0')
   // A process that runs does not look where the cursor stands until it has something to store; a new one does.
   const consumer = (await instance.units()).find((u) => u.name === 'data-consumer')
   process.kill(consumer?.pid ?? 0, 'SIGKILL')
@@ -115,7 +115,7 @@ test('whole streams that are read again, three times, add no row and change none
   assert.deepEqual(now, { ...first, received: 2 * all, duplicate: all })
   assert.deepEqual(await rows(), before)
   for (let round = 2; round <= 3; round++) {
-    await asOwner('update tmidb.ingest_cursor set last_seq = 0')
+    await asOwner('update tmidb.stream_cursor set last_seq = 0')
     await send(60)
     await until(ledger, (l) => l.stored === sent && l.duplicate >= all * round)
     assert.deepEqual(await rows(all), before)
@@ -162,7 +162,7 @@ test('what was kept apart is kept once, too', { todo: 'raw_bucket has no identit
   await sendUnfit()
   await until(ledger, (l) => l.quarantined === before.quarantined + 2)
   const [count, { received }] = [await kept(), await ledger()]
-  await asOwner('update tmidb.ingest_cursor set last_seq = 0')
+  await asOwner('update tmidb.stream_cursor set last_seq = 0')
   await send(6)
   await until(ledger, (l) => l.received > received + 6 + sent / 2)
   await sleep(500)
