@@ -17,7 +17,7 @@ export interface Load {
   window: number
   targets: number
   category: string
-  /** Readings a second over all connections (http); without it each sends as soon as it was answered. */
+  /** Readings a second over all connections; without it each sends as soon as it was answered. */
   rate?: number
   /** Requests to repeat, one of them at random each time (get). */
   requests?: string[]
@@ -118,11 +118,16 @@ const packets = Array.from({ length: load.kind === 'mqtt' ? 4000 : 0 }, (_, n) =
 function mqtt(socket: Socket, id: number): void {
   const sent = new Map<number, number>()
   let packet = 0
+  const every = load.rate === undefined ? 0 : (1000 * load.connections) / load.rate
+  let due = performance.now() + Math.random() * every
   const publish = (): void => {
     if (Date.now() >= end) {
       if (sent.size === 0) socket.end()
       return
     }
+    const early = due - performance.now()
+    if (every > 0 && early > 1) return void setTimeout(publish, early)
+    due += every
     packet = (packet % 65535) + 1
     sent.set(packet, performance.now())
     const bytes = Buffer.from(packets[counter++ % packets.length] as Buffer)

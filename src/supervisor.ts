@@ -4,19 +4,21 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Config, loadConfig } from './base/config.ts'
+import { type Doubt, refuseDoubts } from './base/doubt.ts'
 import { TmiError } from './base/errors.ts'
 import type { ObservedEvent } from './base/observe.ts'
 import { readTls } from './base/tls.ts'
-import { doubtsAboutPostgres } from './db/boot-check.ts'
+import { doubtsAboutDatabase, doubtsAboutPostgres } from './db/boot-check.ts'
 import { migrate } from './db/migrate.ts'
 import { ping } from './db/superuser.ts'
+import { doubtsAboutStreams } from './nats-bridge/streams.ts'
 import { type Connection, connect } from './supervisor/connection.ts'
 import { type DataFolder, openDataFolder } from './supervisor/data-folder.ts'
 import { type Log, openLog } from './supervisor/log.ts'
 import { natsDiskFull, natsFolder, natsHealthy, prepareNats } from './supervisor/nats.ts'
 import { findNats } from './supervisor/nats-binary.ts'
 import { doubtsAboutNats } from './supervisor/nats-check.ts'
-import { nodeUnits } from './supervisor/node-units.ts'
+import { nodeUnits, told } from './supervisor/node-units.ts'
 import { portsFree } from './supervisor/ports.ts'
 import { preparePostgres } from './supervisor/postgres.ts'
 import { dropDeadLock, stopLeftover } from './supervisor/process.ts'
@@ -46,8 +48,9 @@ export async function supervise(options: SuperviseOptions): Promise<void> {
   await portsFree(ports(config))
   const pgUrl = await startPostgres(run)
   const natsUrl = await startNats(run)
-  await refuseUnsafe(config, pgUrl, natsUrl)
+  await refuseUnsafe(run, pgUrl, natsUrl)
   await migrateTo(run, pgUrl)
+  await refuseUnsafeDatabase(run, pgUrl, natsUrl)
   const { connection, first } = await connect(config, {
     pgUrl,
     natsUrl: natsForClients(config, folder),
@@ -170,14 +173,26 @@ function natsForClients(config: Config, folder: DataFolder): string {
 }
 
 /** Decision 4: nothing may be acknowledged that a power cut could take back, unless told so. */
-async function refuseUnsafe(config: Config, pgUrl: string, natsUrl: string): Promise<void> {
-  const doubts = [
+async function refuseUnsafe(run: Run, pgUrl: string, natsUrl: string): Promise<void> {
+  const { config } = run
+  refuse(run, [
     ...(await doubtsAboutPostgres(config.pgUrl ? pgUrl : pgUrl.replace(/\/tmidb$/, '/postgres'))),
-    ...(config.natsUrl ? await doubtsAboutNats(natsUrl, config.natsHttpPort) : []),
-  ]
-  if (doubts.length === 0 || config.allowUnsafe) return
-  throw new TmiError('TM501', `Readings could be lost after they were acknowledged: ${doubts.join('; ')}.`, {
-    hint: 'Correct it, or accept it with TMIDB_ALLOW_UNSAFE=1.',
+    ...(await doubtsAboutNats(natsUrl, config.natsHttpPort)),
+    ...(await doubtsAboutStreams(natsUrl, config.streamMaxBytes)),
+  ])
+}
+
+/** The same for what may be set in the database itself: as our logins see it, so once they are there. */
+async function refuseUnsafeDatabase(run: Run, pgUrl: string, natsUrl: string): Promise<void> {
+  const urls = told('', run.config, run.folder.secrets, pgUrl, natsUrl)
+  const logins = Object.entries(urls).flatMap(([name, url]) => (name.startsWith('TMIDB_PG_') ? [url] : []))
+  refuse(run, await doubtsAboutDatabase(pgUrl, logins))
+}
+
+function refuse(run: Run, doubts: Doubt[]): void {
+  refuseDoubts(doubts, run.config.allowUnsafe, (message) => {
+    run.say(message)
+    run.log.event('supervisor', { kind: 'log', level: 'warn', message })
   })
 }
 

@@ -3,15 +3,17 @@
 // round of group commit costs an fsync a stream; two, because two transactions at a time fill PostgreSQL (decision 13). No filters:
 // a stream with filtered consumers collapsed to 4,000-6,000 messages/s as soon as it lagged.
 import { type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream'
-import { connect, type NatsConnection, nanos } from '@nats-io/transport-node'
+import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node'
+import { type Doubt, refuseDoubts } from '../base/doubt.ts'
+import { TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
 import { sleep } from '../base/retry.ts'
+import { settleStream } from './stream-check.ts'
 
 export type { JetStreamManager } from '@nats-io/jetstream'
 export type { NatsConnection } from '@nats-io/transport-node'
 
 export const streamCount = 2
-const maxAgeMs = 7 * 24 * 3600 * 1000
 
 export const streamName = (stream: number): string => `TMI_IN_${stream}`
 export const streamSubject = (stream: number): string => `tmi.in.${stream}`
@@ -21,12 +23,10 @@ export const streamOf = (shard: number): number => shard % streamCount
 export const inboxPrefix = '_TMI'
 
 export async function openNats(server: string, signal: AbortSignal): Promise<NatsConnection> {
-  const url = new URL(server)
   for (;;) {
     try {
       const nc = await connect({
-        servers: `${url.hostname}:${url.port || '4222'}`,
-        ...(url.username ? { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) } : {}),
+        ...address(server),
         maxReconnectAttempts: -1,
         reconnectTimeWait: 200,
         pingInterval: 5000,
@@ -43,6 +43,12 @@ export async function openNats(server: string, signal: AbortSignal): Promise<Nat
   }
 }
 
+function address(server: string): ConnectionOptions {
+  const url = new URL(server)
+  const login = url.username ? { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) } : {}
+  return { servers: `${url.hostname}:${url.port || '4222'}`, ...login }
+}
+
 async function watch(nc: NatsConnection): Promise<void> {
   for await (const status of nc.status()) {
     if (status.type === 'disconnect' || status.type === 'reconnect') {
@@ -52,31 +58,41 @@ async function watch(nc: NatsConnection): Promise<void> {
 }
 
 /**
- * Makes the streams that are missing and gives each its part of maxBytes; safe to call from every process at once. Full means
- * refused, never dropped.
+ * Makes the streams that are missing, corrects the others and gives each its part of maxBytes; safe to call from every process at once,
+ * and called at each start. Full means refused, never dropped.
  */
 export async function ensureStreams(nc: NatsConnection, maxBytes: number): Promise<JetStreamManager> {
   const manager = await jetstreamManager(nc)
-  const max_bytes = Math.floor(maxBytes / streamCount)
-  for (let stream = 0; stream < streamCount; stream++) {
-    const name = streamName(stream)
-    const info = await manager.streams.info(name).catch(() => null)
-    if (info === null) {
-      await manager.streams.add({
-        name,
-        subjects: [streamSubject(stream)],
-        storage: 'file',
-        retention: 'limits',
-        discard: 'new',
-        max_bytes,
-        max_age: nanos(maxAgeMs),
-        num_replicas: 1,
-      })
-    } else if (info.config.max_bytes !== max_bytes && info.state.bytes < max_bytes) {
-      await manager.streams.update(name, { max_bytes })
-    }
-  }
+  const warn = (message: string): void => observe({ kind: 'log', level: 'warn', message })
+  refuseDoubts(await settleStreams(manager, maxBytes), process.env.TMIDB_ALLOW_UNSAFE === '1', warn)
   return manager
+}
+
+async function settleStreams(manager: JetStreamManager, maxBytes: number): Promise<Doubt[]> {
+  const specs = Array.from({ length: streamCount }, (_, stream) => ({
+    name: streamName(stream),
+    subject: streamSubject(stream),
+    maxBytes: Math.floor(maxBytes / streamCount),
+  }))
+  return (await Promise.all(specs.map((spec) => settleStream(manager, spec)))).flat()
+}
+
+/** The same for the supervisor, before anything is started on them: what cannot be mended. */
+export async function doubtsAboutStreams(server: string, maxBytes: number): Promise<Doubt[]> {
+  let nc: NatsConnection
+  try {
+    nc = await connect({ ...address(server), inboxPrefix, reconnect: false, timeout: 5000, name: 'tmidb-supervisor' })
+  } catch (cause) {
+    const hint = 'Check user and password in TMIDB_NATS_URL.'
+    throw new TmiError('TM501', `NATS does not let us in (${(cause as Error).message}).`, { cause, hint })
+  }
+  try {
+    return await settleStreams(await jetstreamManager(nc), maxBytes)
+  } catch (cause) {
+    throw new TmiError('TM501', `The streams cannot be made in NATS (${(cause as Error).message}).`, { cause })
+  } finally {
+    await nc.close()
+  }
 }
 
 /**

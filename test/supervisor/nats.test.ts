@@ -1,56 +1,25 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { natsHealthy, prepareNats } from '../../src/supervisor/nats.ts'
-import { findNats } from '../../src/supervisor/nats-binary.ts'
 import { doubtsAboutNats } from '../../src/supervisor/nats-check.ts'
-import { startUnit } from '../../src/supervisor/unit.ts'
-import { freePorts } from '../lib/free-port.ts'
 import { instanceEnv, removeData, run } from '../lib/instance.ts'
+import { natsServer } from '../lib/nats-server.ts'
 import { testServer } from '../lib/postgres.ts'
 
-async function server(change: (conf: string) => string) {
-  const dataDir = mkdtempSync(join(tmpdir(), 'tmidb-nats-'))
-  chmodSync(dataDir, 0o755)
-  const [port = 0, httpPort = 0] = await freePorts(2)
-  const cacheDir = process.env.TMIDB_CACHE
-  const binary = await findNats({ dataDir, say: () => {}, ...(cacheDir ? { cacheDir } : {}) })
-  const command = prepareNats({ dataDir, binary, port, httpPort, password: 'test', speakerPassword: 'speaker', runUid: 65534 })
-  const conf = join(dataDir, 'nats', 'nats.conf')
-  writeFileSync(conf, change(readFileSync(conf, 'utf8')))
-  const healthy = () => natsHealthy(httpPort)
-  const unit = startUnit(
-    { name: 'nats', command, healthy, stopSignal: 'SIGTERM', stopMs: 5000, startMs: 10_000 },
-    { line() {}, event() {} },
-    () => {},
-  )
-  await unit.ready
-  return {
-    url: `nats://tmidb:test@127.0.0.1:${port}`,
-    httpPort,
-    async [Symbol.asyncDispose]() {
-      await unit[Symbol.asyncDispose]()
-      rmSync(dataDir, { recursive: true, force: true })
-    },
-  }
-}
-
 test('our own NATS fsyncs before it acknowledges', async () => {
-  await using nats = await server((conf) => conf)
+  await using nats = await natsServer()
   assert.deepEqual(await doubtsAboutNats(nats.url, nats.httpPort), [])
 })
 
 test('a NATS that fsyncs now and then is refused, unless told so', async () => {
-  await using nats = await server((conf) => conf.replace(', sync_interval: always', ''))
+  await using nats = await natsServer((conf) => conf.replace(', sync_interval: always', ''))
   const env = await instanceEnv()
   const ended = await run(['start'], {
     ...env,
     TMIDB_PG_URL: await testServer(),
-    TMIDB_NATS_URL: nats.url,
-    TMIDB_NATS_HTTP_PORT: String(nats.httpPort),
+    ...nats.env,
   })
   assert.equal(ended.code, 1)
   assert.match(
@@ -61,8 +30,27 @@ test('a NATS that fsyncs now and then is refused, unless told so', async () => {
 })
 
 test('a NATS without JetStream is refused', async () => {
-  await using nats = await server((conf) => conf.replace(/^jetstream .*$/m, ''))
+  await using nats = await natsServer((conf) => conf.replace(/^jetstream .*$/m, ''))
   await assert.rejects(doubtsAboutNats(nats.url, nats.httpPort), /has no JetStream/)
+})
+
+test('a NATS that is too old is refused', async () => {
+  // What nats-server 2.9.10 of Debian 12 greets with; such an old one cannot be had everywhere.
+  const old = createServer((socket) => socket.end('INFO {"server_id":"X","version":"2.9.10","jetstream":true}\r\n'))
+  await new Promise<void>((resolve) => old.listen(0, '127.0.0.1', resolve))
+  const { port } = old.address() as { port: number }
+  await assert.rejects(
+    doubtsAboutNats(`nats://127.0.0.1:${port}`, 1),
+    /The NATS server of TMIDB_NATS_URL is 2\.9\.10: 2\.11 or newer is needed\./,
+  )
+  old.close()
+})
+
+test("another server's monitoring page proves nothing", async () => {
+  await using nats = await natsServer((conf) => conf.replace(', sync_interval: always', ''))
+  await using other = await natsServer()
+  assert.match((await doubtsAboutNats(nats.url, other.httpPort))[0]?.what ?? '', /is the page of another NATS server/)
+  assert.match((await doubtsAboutNats(nats.url, 1))[0]?.what ?? '', /does not answer, so it cannot be seen whether NATS fsyncs/)
 })
 
 test('where nothing can fetch nats-server, the sentence names every way', async () => {

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What stands in the way of a start is said in one sentence, with what to do about it.
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ping } from '../../src/db/superuser.ts'
-import { preparePostgres } from '../../src/supervisor/postgres.ts'
-import { startUnit } from '../../src/supervisor/unit.ts'
 import { freePort } from '../lib/free-port.ts'
 import { instanceEnv, removeData, run } from '../lib/instance.ts'
 import { testServer } from '../lib/postgres.ts'
@@ -67,36 +63,6 @@ test('an own nats-server that is none', async () => {
   const ended = await run(['start'], { ...env, TMIDB_NATS_BIN: process.execPath, TMIDB_PG_URL: await testServer() })
   assert.match(ended.stderr, /^TMIDB_NATS_BIN=.* is not a nats-server that runs here\./)
   removeData(env)
-})
-
-test('a PostgreSQL that answers before it has fsynced, unless told so', async () => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'tmidb-unsafe-'))
-  chmodSync(dataDir, 0o755)
-  const port = await freePort()
-  const cluster = await preparePostgres({ dataDir, port, password: 'test', runUid: 65534, say: () => {}, sharedBuffersMb: 32 })
-  const command = { ...cluster.command, args: [...cluster.command.args, '-c', 'fsync=off', '-c', 'synchronous_commit=off'] }
-  const url = `postgres://postgres:test@127.0.0.1:${port}/postgres`
-  const spec = {
-    name: 'postgres',
-    command,
-    healthy: () => ping(url),
-    stopSignal: 'SIGINT' as const,
-    stopMs: 9000,
-    startMs: 20_000,
-  }
-  await using unit = startUnit(spec, { line() {}, event() {} }, () => {})
-  await unit.ready
-  const env = await instanceEnv()
-  const ended = await run(['start'], { ...env, TMIDB_PG_URL: url })
-  assert.equal(ended.code, 1)
-  assert.match(
-    ended.stderr,
-    /^Readings could be lost after they were acknowledged: PostgreSQL has fsync off; PostgreSQL has synchronous_commit off\./,
-  )
-  assert.match(ended.stderr, /TMIDB_ALLOW_UNSAFE=1/)
-  await unit[Symbol.asyncDispose]()
-  removeData(env)
-  rmSync(dataDir, { recursive: true, force: true })
 })
 
 test('a PostgreSQL of TMIDB_PG_URL that is not there', async () => {

@@ -54,6 +54,22 @@ test('a unit that is killed is started again after a second', async () => {
   assert.equal(unit.state().state, 'ready')
 })
 
+test('the waits grow while a unit dies young, and are short again once it has lived for a while', async () => {
+  const { log, events, seen } = listen()
+  await using unit = startUnit(node(readyAndStay, { steadyMs: 700 }), log, () => {})
+  await unit.ready
+  for (const [restart, livesMs] of [0, 0, 1000].entries()) {
+    await seen('unit.ready', restart + 1)
+    await sleep(livesMs)
+    process.kill(unit.state().pid ?? 0, 'SIGKILL')
+    await seen('unit.exited', restart + 1)
+  }
+  const waits = events.map((e) => (e.kind === 'unit.exited' ? (e.restartInMs ?? 0) : 0)).filter((ms) => ms > 0)
+  assert.equal(waits[0], 1000)
+  assert.ok((waits[1] ?? 0) > 1500, `${waits}`)
+  assert.equal(waits[2], 1000)
+})
+
 test('a unit that no longer answers is killed and started again', async () => {
   const { log, seen } = listen()
   const hang = `process.send({ type: 'ready' }, () => { for (;;); })`
