@@ -21,6 +21,11 @@ grant usage on schema tmidb to tmidb_viewer;
 grant usage on schema tmidb to tmidb_views;
 grant usage on schema tmidb to tmidb_worker;
 
+type api.geo_neighbour composite (target text, target_id uuid, category text, ts timestamp with time zone, lat double precision, lon double precision, distance_m double precision);
+type api.geo_point composite (ts timestamp with time zone, lat double precision, lon double precision);
+type api.geo_position composite (target text, target_id uuid, category text, ts timestamp with time zone, lat double precision, lon double precision);
+type api.latest_reading composite (target text, category text, version text, ts timestamp with time zone, reading_id bigint, data jsonb);
+
 table tmidb.account (
   account_id bigint not null generated always as identity,
   login text not null,
@@ -213,17 +218,39 @@ comment on column tmidb.error_code.status is 'What HTTP answers.';
 comment on column tmidb.error_code.sentence is 'What is wrong.';
 comment on column tmidb.error_code.hint is 'What to do.';
 
+table tmidb.geo_source (
+  source_id smallint not null generated always as identity,
+  category_id smallint not null,
+  latitude_field text not null,
+  longitude_field text not null,
+  constraint geo_source_category_id_fkey FOREIGN KEY (category_id) REFERENCES tmidb.category(category_id) ON DELETE CASCADE,
+  constraint geo_source_is_unique UNIQUE (category_id, latitude_field, longitude_field),
+  constraint geo_source_pkey PRIMARY KEY (source_id)
+) owner tmidb_owner;
+row security on tmidb.geo_source, forced;
+create policy admin_read on tmidb.geo_source for select to tmidb_admin using (true);
+create policy owner_all on tmidb.geo_source for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.geo_source to tmidb_admin;
+comment on table tmidb.geo_source is 'Which two fields of a category say where a target is; few rows, made with the shapes.';
+comment on column tmidb.geo_source.source_id is 'Identity; each point of a trace carries it.';
+comment on column tmidb.geo_source.category_id is 'In which category.';
+comment on column tmidb.geo_source.latitude_field is 'The field that holds degrees of latitude.';
+comment on column tmidb.geo_source.longitude_field is 'The field that holds degrees of longitude.';
+
 table tmidb.geo_trace (
   target_id uuid not null,
   ts timestamp with time zone not null,
   lon double precision not null,
   lat double precision not null,
-  constraint geo_trace_pkey PRIMARY KEY (target_id, ts),
+  category_id smallint not null,
+  source_id smallint not null,
+  constraint geo_trace_pkey PRIMARY KEY (target_id, category_id, ts),
   constraint geo_trace_target_id_fkey FOREIGN KEY (target_id) REFERENCES tmidb.target(target_id) ON DELETE CASCADE,
   constraint latitude_is_degrees CHECK (((lat >= ('-90'::integer)::double precision) AND (lat <= (90)::double precision))),
   constraint longitude_is_degrees CHECK (((lon >= ('-180'::integer)::double precision) AND (lon <= (180)::double precision)))
 ) owner tmidb_owner;
 row security on tmidb.geo_trace, forced;
+CREATE INDEX geo_trace_place_idx ON tmidb.geo_trace USING gist (ext.cube(ARRAY[(((6378168)::double precision * cos(radians(lat))) * cos(radians(lon))), (((6378168)::double precision * cos(radians(lat))) * sin(radians(lon))), ((6378168)::double precision * sin(radians(lat))), date_part('epoch'::text, (ts AT TIME ZONE 'UTC'::text))]));
 create policy admin_read on tmidb.geo_trace for select to tmidb_admin using (true);
 create policy owner_all on tmidb.geo_trace for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.geo_trace to tmidb_admin;
@@ -232,6 +259,8 @@ comment on column tmidb.geo_trace.target_id is 'What was there.';
 comment on column tmidb.geo_trace.ts is 'When it was there.';
 comment on column tmidb.geo_trace.lon is 'Longitude in degrees.';
 comment on column tmidb.geo_trace.lat is 'Latitude in degrees.';
+comment on column tmidb.geo_trace.category_id is 'The stream of readings it is known from.';
+comment on column tmidb.geo_trace.source_id is 'Which fields said it.';
 
 table tmidb.ingest_connector (
   connector_id bigint not null generated always as identity,
@@ -750,6 +779,7 @@ row security on tmidb.shape, forced;
 CREATE INDEX shape_version_id_idx ON tmidb.shape USING btree (version_id);
 create policy admin_read on tmidb.shape for select to tmidb_admin using (true);
 create policy owner_all on tmidb.shape for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER shape__geo_source AFTER INSERT ON tmidb.shape FOR EACH ROW WHEN ((new.latitude_field IS NOT NULL)) EXECUTE FUNCTION tmidb.tg_shape__geo_source();
 grant select on tmidb.shape to tmidb_admin;
 comment on table tmidb.shape is 'Which set of fields and types (by its 64-bit signature) belongs to which schema version.';
 comment on column tmidb.shape.category_id is 'In which category.';
@@ -895,6 +925,82 @@ comment on column tmidb.ts_obs.version_id is 'The schema version that its payloa
 comment on column tmidb.ts_obs.category_id is 'The stream of readings it belongs to.';
 comment on column tmidb.ts_obs.compact is 'The values of a reading in a cold chunk, packed by tmidb.pack; the names are those of its version.';
 comment on column tmidb.ts_obs.payload is 'What was sent, whole; null where it is packed.';
+
+function api.geo_box(south double precision, west double precision, north double precision, east double precision, "from" timestamp with time zone DEFAULT (now() - '1 day'::interval), "to" timestamp with time zone DEFAULT now(), category text DEFAULT NULL::text, n integer DEFAULT 1000) returns SETOF api.geo_position language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 c30caf288f4a4a9b053384f15b6e88f0;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: '@param south Southern edge in degrees of latitude.
+@param west Western edge in degrees of longitude; the box goes east from here.
+@param north Northern edge in degrees of latitude.
+@param east Eastern edge in degrees of longitude; less than west: across the antimeridian.
+@param from From when on; null: from the beginning. A day ago unless given.
+@param to Until when; null: without end. Now unless given.
+@param category Only positions from this category.
+@param n At most so many, 1 to 10,000.
+Positions in a box of latitudes and longitudes in a time, newest first.';
+
+function api.geo_last(targets text[] DEFAULT NULL::text[], category text DEFAULT NULL::text) returns SETOF api.geo_position language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set enable_bitmapscan=off owner tmidb_owner md5 cfa0f230ee45d65272ecf8062f40165f;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: '@param targets Keys of the targets; null: all.
+@param category Only positions from this category.
+The last known position of targets, by key.';
+
+function api.geo_near_target(target text, radius_m double precision, at timestamp with time zone DEFAULT now(), max_age interval DEFAULT '00:10:00'::interval, category text DEFAULT NULL::text) returns SETOF api.geo_neighbour language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 f32e6d23c01a0a66a6b1721478c82515;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: '@param target Key of the target.
+@param radius_m Radius in metres.
+@param at The moment that is asked for. Now unless given.
+@param max_age Positions further away in time than this do not count. 10 minutes unless given.
+@param category Only positions from this category.
+The targets within a radius of a moving target at a moment, nearest first. Where somebody was is interpolated between the position before the moment and the one behind it, at one speed along the shortest way; where there is only one of them, it is that one.';
+
+function api.geo_nearest(lat double precision, lon double precision, n integer DEFAULT 10, at timestamp with time zone DEFAULT now(), max_age interval DEFAULT '1 day'::interval, category text DEFAULT NULL::text) returns SETOF api.geo_neighbour language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set enable_bitmapscan=off owner tmidb_owner md5 9b82e783178d65b851773ad59cb07ccd;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: '@param lat Latitude of the place, in degrees.
+@param lon Longitude of the place, in degrees.
+@param n How many targets, 1 to 1,000.
+@param at The moment that is asked for. Now unless given.
+@param max_age Positions older than this at that moment do not count; null: however old. A day unless given.
+@param category Only positions from this category.
+The targets that were nearest to a place at a moment, by their last position until then.';
+
+function api.geo_track(target text, "from" timestamp with time zone DEFAULT (now() - '1 day'::interval), "to" timestamp with time zone DEFAULT now(), tolerance_m double precision DEFAULT NULL::double precision, max_points integer DEFAULT 1000, category text DEFAULT NULL::text) returns SETOF api.geo_point language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set enable_mergejoin=off set enable_hashjoin=off owner tmidb_owner md5 3657679662fe95849e3f4554bd20e159;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: '@param target Key of the target.
+@param from From when on; null: from the beginning. A day ago unless given.
+@param to Until when; null: without end. Now unless given.
+@param tolerance_m No position left out is further than this from the line, in metres, as long as max_points are enough; null: as many points as max_points.
+@param max_points At most so many, 2 to 10,000.
+@param category Only positions from this category.
+The way of a target in a time, in as many points as a map needs (Douglas-Peucker), oldest first.';
+
+function api.geo_track_geojson(target text, "from" timestamp with time zone DEFAULT (now() - '1 day'::interval), "to" timestamp with time zone DEFAULT now(), tolerance_m double precision DEFAULT NULL::double precision, max_points integer DEFAULT 1000, category text DEFAULT NULL::text) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c2420820fdbe8c46e4a561a77801cd39;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: '@param target Key of the target.
+@param from From when on; null: from the beginning. A day ago unless given.
+@param to Until when; null: without end. Now unless given.
+@param tolerance_m No position left out is further than this from the line, in metres, as long as max_points are enough; null: as many points as max_points.
+@param max_points At most so many, 2 to 10,000.
+@param category Only positions from this category.
+The way of a target in a time as a GeoJSON Feature: a LineString (a MultiLineString where it crosses the antimeridian, null where nothing is known), with the time of each point in properties.times.';
+
+function api.geo_within(lat double precision, lon double precision, radius_m double precision, "from" timestamp with time zone DEFAULT (now() - '1 day'::interval), "to" timestamp with time zone DEFAULT now(), category text DEFAULT NULL::text, n integer DEFAULT 1000) returns SETOF api.geo_neighbour language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 4d94210fd9d49e521d3004d686d55f7d;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: '@param lat Latitude of the middle, in degrees.
+@param lon Longitude of the middle, in degrees.
+@param radius_m Radius in metres.
+@param from From when on; null: from the beginning. A day ago unless given.
+@param to Until when; null: without end. Now unless given.
+@param category Only positions from this category.
+@param n At most so many, 1 to 10,000.
+Positions within a radius of a place in a time, newest first.';
+
+function api.latest(category text DEFAULT NULL::text, target text DEFAULT NULL::text, n integer DEFAULT 1, max_age interval DEFAULT NULL::interval) returns SETOF api.latest_reading language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off set jit=off owner tmidb_owner md5 d140898c9d4603df878dadee41becca1;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: '@param category Only of this category.
+@param target Only of this target, by its key.
+@param n How many of each target and category, 1 to 1,000.
+@param max_age Only readings not older than this; null: however old.
+The newest readings of each target and category, newest first; each is cut to the fields that may be seen. Where more than 50 targets and categories have nothing since the oldest chunk that is not packed (30 days), these are left out: ask for them by target.';
 
 function api.series(category text, target text, field text, from_ts timestamp with time zone, to_ts timestamp with time zone, bucket interval, timezone text DEFAULT 'UTC'::text, fill text DEFAULT 'none'::text) returns TABLE(bucket_ts timestamp with time zone, count bigint, min double precision, max double precision, avg double precision, sum double precision, first double precision, last double precision) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fc997844e67301c79a41b261b71fbcc1;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
@@ -1055,6 +1161,9 @@ function tmidb.ensure_chunks() returns integer language sql volatile security de
   execute: tmidb_admin, tmidb_drain;
   comment: 'Makes the chunks of the coming days; returns how many were new.';
 
+function tmidb.expect(p_holds boolean, p_message text) returns void language plpgsql immutable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 76f7eff3752dc7a833ee4ebba0e4a1b1;
+  comment: 'TM305 with this message, unless it holds.';
+
 function tmidb.extract_readings(p_extract jsonb, p_document jsonb, p_target text, p_now timestamp with time zone, p_type text DEFAULT NULL::text) returns SETOF jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e0811605cffb30725abb406076c7449d;
   comment: 'The readings of a document.';
 
@@ -1076,9 +1185,36 @@ function tmidb.finish_run(p_run jsonb, p_document text DEFAULT NULL::text) retur
   execute: tmidb_drain;
   comment: 'Stores what a connector was answered and plans its next run; returns the run.';
 
+function tmidb.forget_trace(p_category_id smallint, p_before timestamp with time zone, p_limit integer DEFAULT 50000) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set enable_seqscan=off owner tmidb_owner md5 982c5b2fff36a7696550449dbed4405e;
+  comment: 'Deletes at most so many points of a category''s traces from before a moment; returns how many.';
+
 function tmidb.freeze_chunks() returns bigint language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 87d64ccc502d60d1e471fa2fe40e40b7;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Packs the oldest chunk that is older than tmidb.instance.cold_after; returns how many readings it holds.';
+
+function tmidb.geo_at(p_at timestamp with time zone, p_max_age interval, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(target_id uuid, target text, category text, lat double precision, lon double precision) language sql stable security definer set search_path=pg_catalog, pg_temp set enable_seqscan=off set enable_bitmapscan=off owner tmidb_owner md5 f999aecc6f4b9bdce69b76492da8032c;
+  comment: 'Where the visible targets were at a moment, interpolated.';
+
+function tmidb.geo_between(p_lat1 double precision, p_lon1 double precision, p_lat2 double precision, p_lon2 double precision, p_share double precision, OUT lat double precision, OUT lon double precision) returns record language plpgsql immutable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 290e233d3e14ccf45aa6c44cc5f23527;
+  comment: 'A place on the way from one place to another, after this share of it.';
+
+function tmidb.geo_circle(p_lat double precision, p_lon double precision, p_radius_m double precision, p_from timestamp with time zone, p_to timestamp with time zone) returns ext.cube language sql immutable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c62d445bcbfa73bc02e0ce3f12b2f767;
+  comment: 'The box of space and time around a circle.';
+
+function tmidb.geo_cube(p_lat double precision, p_lon double precision, p_ts timestamp with time zone) returns ext.cube language sql immutable parallel safe owner tmidb_owner md5 160dcb29562d3b3d9167186abef10c73;
+  comment: 'A place on the sphere and a time, as a point.';
+
+function tmidb.geo_distance(p_lat1 double precision, p_lon1 double precision, p_lat2 double precision, p_lon2 double precision) returns double precision language sql immutable parallel safe owner tmidb_owner md5 6d4988ad0ea3788531339978e7f90ba5;
+  comment: 'Metres between two places, given as latitude and longitude each.';
+
+function tmidb.geo_rectangle(p_south double precision, p_west double precision, p_north double precision, p_east double precision, p_from timestamp with time zone, p_to timestamp with time zone) returns ext.cube language sql immutable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 550e9b07afc5123c916b0dc0dced17b7;
+  comment: 'The box of space and time around latitudes and longitudes.';
+
+function tmidb.geo_rights(p_category text DEFAULT NULL::text) returns TABLE(source_id smallint, category_id smallint, target_id uuid) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 eee16d334f8ed4f1c32b7ad811cfa24f;
+  comment: 'Sources and targets whose places the one who asks may see; target_id null: all targets.';
+
+function tmidb.geo_visible(p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(target_id uuid, target text, category_id smallint, category text, sources smallint[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9e0cb6ea61e215b93667ce10d92e0d6e;
+  comment: 'Targets and categories whose places the one who asks may see, with the sources that count.';
 
 function tmidb.graphql_name(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 becab13b9647b4ff8b65b95e9b1267a1;
   comment: 'Name of a payload field in GraphQL.';
@@ -1293,7 +1429,7 @@ function tmidb.speaker_id() returns bigint language plpgsql volatile security de
 function tmidb.split_secret(p_kind text, p_config jsonb, p_old_config jsonb DEFAULT NULL::jsonb, p_old_secret jsonb DEFAULT NULL::jsonb) returns jsonb language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3f71c8085cca500c84c28534dc8e2c48;
   comment: 'A definition as {"config", "secret"}.';
 
-function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[] DEFAULT NULL::integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off owner tmidb_owner md5 c0f82b2fa5cad40da7ca5c3f3780da46;
+function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[] DEFAULT NULL::integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off owner tmidb_owner md5 08779aa57063dfa9547b5d282b428040;
   comment: 'Stores a batch of readings in one transaction; returns {"stored", "duplicate", "quarantined"}.';
 
 function tmidb.store_json(p_rows jsonb) returns jsonb language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b4069cb75aaae511013175c4012674f1;
@@ -1332,6 +1468,9 @@ function tmidb.tg_schema_version__publish() returns trigger language plpgsql vol
 
 function tmidb.tg_schema_version__rollup_fields() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a6e0dafbd60ebd57b1e08769cdd13d62;
   comment: 'Makes known which fields of a version are numeric.';
+
+function tmidb.tg_shape__geo_source() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 74946708e2a9c5fd9dd9b10ec9ed454f;
+  comment: 'Keeps tmidb.geo_source up with tmidb.shape.';
 
 function tmidb.tg_view__ingest() returns trigger language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 95f12dbdf44edc015850ea5d5f4c0edb;
   comment: 'Turns an inserted row of a view into a reading.';
