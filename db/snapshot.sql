@@ -1145,7 +1145,7 @@ function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) ret
 function tmidb.document_readings(p_config jsonb, p_document jsonb, p_target text, p_now timestamp with time zone) returns SETOF jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 aaa3f76adf247ac9db702ca86062a0a7;
   comment: 'The readings of a web document.';
 
-function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 3cfb472f118b420d25b2715df5e3f7c8;
+function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 81f35fee06c2cb701310c1cb86d8c0e0;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Drops the readings that are older than their category keeps them; returns how many.';
 

@@ -12,7 +12,7 @@ before(async () => {
 })
 after(() => db[Symbol.asyncDispose]())
 beforeEach(async () => {
-  await db.query(`truncate tmidb.ts_obs, tmidb.rollup_minute, tmidb.rollup_hour, tmidb.rollup_day;
+  await db.query(`truncate tmidb.ts_obs, tmidb.ledger, tmidb.raw_bucket, tmidb.removal, tmidb.rollup_minute, tmidb.rollup_hour, tmidb.rollup_day;
     update tmidb.category set rollup_enabled = true, rollup_since = '-infinity', retention = null, minute_retention = null, hour_retention = null,
       day_retention = null, raw_from = '-infinity', minute_from = '-infinity', hour_from = '-infinity', day_from = '-infinity'`)
   await rollUp()

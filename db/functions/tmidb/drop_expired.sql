@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: leaves_of, has_unrolled, record_removal
+-- after: leaves_of, has_unrolled, record_removal, forget_trace
 -- What its category keeps no longer. A table whose every category has expired is dropped: at once, and without work for vacuum. What
 -- shares its table with others (a category that got its retention after the chunk its table) is deleted, at most p_most rows a
 -- table and call. A table that somebody reads is left for the next time, so that ingest never queues behind a long reader. The audit
@@ -64,6 +64,7 @@ begin
       v_kept := null;
     end;
   end loop;
+  perform tmidb.forget_trace(category_id, now() - retention) from tmidb.category where retention is not null;
   delete from tmidb.message_id where at < now() - interval '1 day';
   return v_all;
 end $$;
