@@ -26,6 +26,8 @@ export interface Refused {
   target: string | null
   /** base64 */
   raw: string
+  /** By which the drain knows it when it reads the stream again. */
+  origin?: string
   /** Of a reading whose time and message id are known: epoch microseconds. */
   ts?: number
   mid?: string | null

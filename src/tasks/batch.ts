@@ -63,10 +63,11 @@ export function batchValues(taken: Taken[], place: StreamPlace, how: How = 'plai
   const shape = new Int32Array(count)
   const speaker = new Int32Array(count)
   let row = 0
-  for (const { frame } of taken) {
-    for (const r of frame.head.refused ?? []) refused.push(storable(r))
+  for (const { seq, frame } of taken) {
+    const came = `${place.stream}/${place.created}/${seq}`
+    for (const [i, r] of (frame.head.refused ?? []).entries()) refused.push({ ...storable(r), origin: `${came}/${i}` })
     if (typeof how !== 'string') {
-      refused.push(...parkFrame(frame, how.park))
+      refused.push(...parkFrame(frame, how.park).map((r, i) => ({ ...r, origin: `${came}/r${i}` })))
       continue
     }
     for (const i of frame.head.unique ?? []) unique.push(row + i + 1)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: discover, unpack
+-- after: discover, unpack, origin_of
 -- Where every reading goes through, whichever door it came in by: lock the shards, find targets and versions from small
 -- dictionaries, insert all rows in one statement, keep the ledger, wake the listeners once. Rows arrive as arrays; the
 -- dictionaries keep per-row work to a subscript. Sequential scans are off because the plans are made while the tables are still
@@ -29,6 +29,7 @@ declare
   v_stored int;
   v_held int[] := '{}';
   v_doubled int[] := '{}';
+  v_parked int[] := '{}';
   v_doubtful boolean := false;
 begin
   select array_agg((s.shard::bigint << 50) + coalesce(c.position, 0) order by s.shard) into v_base
@@ -60,18 +61,25 @@ begin
     with held as (
       select u.o::int, u.t > now() + interval '1 day' or u.t < '1900-01-01Z' or coalesce(u.t < now() - v_kept[u.s], false) as is_out
       from unnest(p_ts, p_shape) with ordinality u(t, s, o)
-    ), kept as (
-      insert into tmidb.raw_bucket (reason, speaker_id, category, target, reading_ts, mid, payload)
-      select case when is_out then 'TM216' else 'TM217' end, p_speakers[p_speaker[o]], p_categories[p_shape[o]], p_keys[p_target[o]],
-             p_ts[o], p_mid[o], p_payload[o]::jsonb
+    ), named as materialized (
+      select o, is_out, tmidb.origin_of(p_categories[p_shape[o]], p_keys[p_target[o]], p_ts[o], p_mid[o], p_payload[o]::jsonb) as origin
       from held where is_out or not exists (select from tmidb.chunk where from_ts <= p_ts[o] and to_ts > p_ts[o])
+    ), kept as (
+      insert into tmidb.raw_bucket (reason, speaker_id, category, target, reading_ts, mid, payload, origin)
+      select case when is_out then 'TM216' else 'TM217' end, p_speakers[p_speaker[o]], p_categories[p_shape[o]], p_keys[p_target[o]],
+             p_ts[o], p_mid[o], p_payload[o]::jsonb, origin
+      from named on conflict (origin) do nothing returning origin
+    ), first as (
+      select min(o) as o from named join kept using (origin) group by origin
     )
-    select coalesce(array_agg(o), '{}') into v_held
-    from held where is_out or not exists (select from tmidb.chunk where from_ts <= p_ts[o] and to_ts > p_ts[o]);
+    select coalesce(array_agg(n.o) filter (where f.o is not null), '{}'), coalesce(array_agg(n.o) filter (where f.o is null), '{}')
+    into v_held, v_parked
+    from named n left join first f using (o);
     -- Packed rows have no index that would notice a repeat.
     v_doubtful := exists (select from tmidb.chunk where cold_at is not null and from_ts <= v_high and to_ts > v_low);
   end if;
 
+  v_doubled := v_parked;
   if p_unique is not null then
     with id as (
       select o, v_target[p_target[o]] as target_id, v_category[p_shape[o]] as category_id,
@@ -81,7 +89,7 @@ begin
       insert into tmidb.message_id (target_id, category_id, digest)
       select distinct target_id, category_id, digest from id on conflict do nothing returning target_id, category_id, digest
     )
-    select coalesce(array_agg(id.o), '{}') into v_doubled
+    select v_parked || coalesce(array_agg(id.o), '{}') into v_doubled
     from id left join (select min(o) as o from id join fresh using (target_id, category_id, digest) group by target_id, category_id, digest) f using (o)
     where f.o is null;
   end if;
@@ -123,7 +131,7 @@ begin
       join tmidb.shape s on s.category_id = c.category_id and s.sig = d.sig
       join tmidb.geo_source f on f.category_id = s.category_id and f.latitude_field = s.latitude_field and f.longitude_field = s.longitude_field
       join unnest(p_target, p_shape, p_ts, p_payload) with ordinality u(t, s, ts, p, o) on u.s = d.n
-      where u.o <> all(v_held)) g
+      where u.o <> all(v_held || v_parked)) g
     where g.lon between -180 and 180 and g.lat between -90 and 90
     on conflict do nothing;
   end if;

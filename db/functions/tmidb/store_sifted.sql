@@ -15,6 +15,7 @@ declare
   v_half int := v_count / 2;
   v_state text;
   v_message text;
+  v_kept int;
   v_low jsonb;
   v_high jsonb;
 begin
@@ -26,11 +27,12 @@ begin
     if v_state ~ '^(08|25|40|53|55|57|58|XX001|XX002)' or v_count = 0 then raise; end if;
   end;
   if v_count = 1 then
-    perform tmidb.quarantine(jsonb_build_array(jsonb_build_object('code', 'TM218', 'message', v_message,
+    v_kept := tmidb.quarantine(jsonb_build_array(jsonb_build_object('code', 'TM218', 'message', v_message,
       'speaker', p_speakers[p_speaker[1]], 'shard', p_key_shards[p_target[1]], 'category', p_categories[p_shape[1]],
       'target', p_keys[p_target[1]], 'raw', translate(encode(convert_to(p_payload[1], 'UTF8'), 'base64'), E'\n', ''),
-      'ts', (extract(epoch from p_ts[1]) * 1000000)::bigint, 'mid', p_mid[1])));
-    return '{"stored": 0, "duplicate": 0, "quarantined": 1}';
+      'ts', (extract(epoch from p_ts[1]) * 1000000)::bigint, 'mid', p_mid[1],
+      'origin', 'r/' || md5(jsonb_build_array(p_categories[p_shape[1]], p_keys[p_target[1]], extract(epoch from p_ts[1]), p_mid[1], p_payload[1])::text))));
+    return jsonb_build_object('stored', 0, 'duplicate', 1 - v_kept, 'quarantined', v_kept);
   end if;
   v_low := tmidb.store_sifted(p_keys, p_key_shards, p_categories, p_sigs, p_shapes, p_speakers,
     p_target[:v_half], p_shape[:v_half], p_speaker[:v_half], p_ts[:v_half], p_mid[:v_half], p_payload[:v_half],
