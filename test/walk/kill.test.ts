@@ -52,9 +52,13 @@ test('killed processes lose nothing, invent nothing, double nothing and keep the
     )
   }
 
+  const lap = (what: string): void => t.diagnostic(`${what} after ${(performance.now() / 1000).toFixed(1)} s`)
+  lap('recovered from the last kill')
   const progress = await producers.finish()
+  lap('all acknowledged')
   const books = await producers.books()
   await allStored(progress.acknowledged, query)
+  lap('all stored')
   const findings = await compare(books, category, query)
   t.diagnostic(JSON.stringify({ ...findings, messages: progress.messages, retries: progress.retries }))
 
