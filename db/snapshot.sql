@@ -537,7 +537,9 @@ table tmidb.raw_bucket (
   edited text[] not null default '{}'::text[],
   edited_at timestamp with time zone,
   original bytea,
+  origin text,
   constraint raw_bucket_keeps_something CHECK (((payload IS NOT NULL) OR (raw IS NOT NULL))),
+  constraint raw_bucket_origin_is_unique UNIQUE (origin),
   constraint raw_bucket_pkey PRIMARY KEY (raw_id)
 ) owner tmidb_owner;
 row security on tmidb.raw_bucket, forced;
@@ -564,6 +566,7 @@ comment on column tmidb.raw_bucket.attempted_at is 'When it was last replayed in
 comment on column tmidb.raw_bucket.edited is 'What a person changed: payload, raw, category, target, ts; these count more than what the message says.';
 comment on column tmidb.raw_bucket.edited_at is 'When it was last changed.';
 comment on column tmidb.raw_bucket.original is 'What it held before it was first changed.';
+comment on column tmidb.raw_bucket.origin is 'By which a repeat is known: of a message "<stream>/<its birth>/<sequence>/<number>", of a reading "r/" and the hash of what identifies it.';
 
 table tmidb.removal (
   reason text not null,
@@ -1307,6 +1310,9 @@ function tmidb.open_stream(p_stream text, p_created timestamp with time zone, p_
   execute: tmidb_drain;
   comment: 'The last stored sequence of a stream, of which JetStream holds p_first_seq to p_last_seq.';
 
+function tmidb.origin_of(p_category text, p_target text, p_ts timestamp with time zone, p_mid text, p_payload jsonb) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f710521386327f0cb41c2ebc13504f29;
+  comment: 'Identity of a parked reading, for tmidb.raw_bucket.origin.';
+
 function tmidb.pack(p_names text[], p_payload jsonb) returns bytea language plpgsql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ec0ab776a6da4c3e53ff616d7ffc71e9;
   comment: 'A payload''s values without their names, or null where it has others; unpack gives it back.';
 
@@ -1326,8 +1332,8 @@ function tmidb.pull_statement(p_config jsonb, p_state jsonb) returns text langua
 function tmidb.pulled_readings(p_config jsonb, p_rows jsonb, p_target text, p_now timestamp with time zone) returns SETOF jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1cb3b1e9e623a8f2291c5a7cd11de25d;
   comment: 'The readings of rows from a foreign PostgreSQL.';
 
-function tmidb.quarantine(p_refused jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 98cf802129e59216f56f3e22966654ca;
-  comment: 'Keeps refused messages: [{"code", "message", "speaker", "shard", "category", "target", "ts" (epoch micros), "mid", "raw" (base64), "payload"}].';
+function tmidb.quarantine(p_refused jsonb) returns integer language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9500f84604ff0aab70323ec2c9c3f129;
+  comment: 'Keeps refused messages: [{"code", "message", "speaker", "shard", "category", "target", "ts" (epoch micros), "mid", "raw" (base64), "payload", "origin"}].';
 
 function tmidb.queue_connector(p_connector_id bigint) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 49adb141492af2061c30a5ad1da4b9da;
   comment: 'Queues the next run of a connector.';
@@ -1429,7 +1435,7 @@ function tmidb.speaker_id() returns bigint language plpgsql volatile security de
 function tmidb.split_secret(p_kind text, p_config jsonb, p_old_config jsonb DEFAULT NULL::jsonb, p_old_secret jsonb DEFAULT NULL::jsonb) returns jsonb language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3f71c8085cca500c84c28534dc8e2c48;
   comment: 'A definition as {"config", "secret"}.';
 
-function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[] DEFAULT NULL::integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off owner tmidb_owner md5 08779aa57063dfa9547b5d282b428040;
+function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[] DEFAULT NULL::integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off owner tmidb_owner md5 c572c8381dcccc3300cd1c4181440ecb;
   comment: 'Stores a batch of readings in one transaction; returns {"stored", "duplicate", "quarantined"}.';
 
 function tmidb.store_json(p_rows jsonb) returns jsonb language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b4069cb75aaae511013175c4012674f1;
@@ -1442,7 +1448,7 @@ function tmidb.store_parked(p_most integer DEFAULT 5000) returns integer languag
 function tmidb.store_raw(p_raw_ids bigint[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4c15d65a0df82db67c4054be964fe54a;
   comment: 'Stores quarantined readings; returns {"tried", "replayed", "stored", "duplicate", "failed": [{"raw_id", "code", "message"}]}.';
 
-function tmidb.store_sifted(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 026c5dd53b65d2cdfccd41efd6e5f03f;
+function tmidb.store_sifted(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 961fb22dc0cc85a642409af19f484e31;
   comment: 'Like tmidb.store, but readings that PostgreSQL refuses are parked one by one (TM218).';
 
 function tmidb.stored_upto(p_streams text[]) returns bigint[] language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 53e0db5856840bdcb4e3e29ae2571591;
