@@ -18,6 +18,8 @@ export interface Rejection {
 
 export interface GateOptions extends ReadingOptions {
   format: 'json' | 'ndjson'
+  /** Filled with where each reading stands in the body, refused ones too: from, to, from, to. */
+  spans?: number[] | undefined
 }
 
 export interface Gated {
@@ -56,30 +58,31 @@ function gateJson(body: Uint8Array, options: GateOptions): Gated {
   let i = gate.space(gate.begin(body, options))
   const single = i >= body.length || body[i] !== 0x5b
   if (single) {
-    i = take(i, 0, readings, rejected)
+    i = take(i, 0, readings, rejected, options.spans)
   } else {
     i = gate.space(i + 1)
     if (i < body.length && body[i] === 0x5d) i++
-    else i = takeAll(i, readings, rejected)
+    else i = takeAll(i, readings, rejected, options.spans)
   }
   i = gate.space(i)
   if (i < body.length) throw broken(i)
   return { readings, rejected, single }
 }
 
-function takeAll(i: number, readings: Reading[], rejected: Rejection[]): number {
+function takeAll(i: number, readings: Reading[], rejected: Rejection[], spans?: number[]): number {
   const { b, end } = gate
   for (let index = 0; ; index++) {
-    i = gate.space(take(i, index, readings, rejected))
+    i = gate.space(take(i, index, readings, rejected, spans))
     if (i < end && b[i] === 0x5d) return i + 1
     if (i >= end || b[i] !== 0x2c) throw broken(i)
     i = gate.space(i + 1)
   }
 }
 
-function take(i: number, index: number, readings: Reading[], rejected: Rejection[]): number {
+function take(i: number, index: number, readings: Reading[], rejected: Rejection[], spans?: number[]): number {
   const to = gate.one(i, index)
   if (to < 0) throw broken(gate.at, gate.code)
+  spans?.push(i, to)
   if (gate.reading === null) rejected.push(rejection(index, rejected.length))
   else readings.push(gate.reading)
   return to
@@ -109,6 +112,7 @@ function gateLines(body: Uint8Array, options: GateOptions): Gated {
         gate.field = null
         gate.fault('TM209', lineFrom + firstNonText(body.subarray(lineFrom, gate.end)))
       }
+      options.spans?.push(lineFrom, gate.end)
       if (gate.reading === null) rejected.push(rejection(index, rejected.length))
       else readings.push(gate.reading)
       index++

@@ -31,6 +31,8 @@ export interface Incoming {
   format: 'json' | 'ndjson'
   /** Message id of the whole message, for a single reading that has none of its own. */
   mid?: string | null
+  /** For ways in that keep what is refused: filled with where each reading stands in the body. */
+  spans?: number[]
 }
 
 export interface Verdict {
@@ -68,14 +70,14 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
   }
 
   /** Right, name, gate and target of one message: what goes to the streams and what is said of it. */
-  const judge = ({ identity, category, target, body, format, mid }: Incoming): { rows: Row[]; verdict: Verdict } => {
+  const judge = ({ identity, category, target, body, format, mid, spans }: Incoming): { rows: Row[]; verdict: Verdict } => {
     const speaker = identity.claims.speaker_id
     if (identity.kind === 'anonymous') throw new TmiError('TM100')
     if (speaker === undefined) throw new TmiError('TM102')
     if (!categoryForm.test(category)) throw new TmiError('TM104')
     if (target !== null) checkTarget(target)
     const now = stamp()
-    const { readings, rejected, single } = gateBody(body, { format, shapes: shapes.of(category), now })
+    const { readings, rejected, single } = gateBody(body, { format, shapes: shapes.of(category), now, spans })
     if (single && body.length > mostSingleBytes) throw new TmiError('TM212')
     if (readings.length > mostReadings) throw new TmiError('TM212', `There are more than ${mostReadings} readings in this batch.`)
     const rows: Row[] = []

@@ -8,11 +8,19 @@ import type { Incoming, Intake, Verdict } from './intake.ts'
 /** The verdict, or the reason why nothing was taken, with the message kept; throws what must not be acknowledged. */
 export async function takeOrKeep(intake: Intake, message: Incoming): Promise<Verdict | TmiError> {
   try {
-    const verdict = await intake.take(message)
+    const spans: number[] = []
+    const verdict = await intake.take({ ...message, spans })
     const [first] = verdict.rejected
     if (first === undefined) return verdict
     if (verdict.accepted === 0 && errorTable[first.code].status === 403) throw new TmiError(first.code, first.message)
-    await keep(intake, message, first.code, first.message)
+    if (verdict.accepted === 0) await keep(intake, message, first.code, first.message)
+    else {
+      // Only what was refused: replayed whole, the accepted ones would be doubled.
+      const parts = verdict.rejected.map(({ index, code, message: why }) =>
+        keep(intake, { ...message, body: message.body.subarray(spans[index * 2], spans[index * 2 + 1]) }, code, why),
+      )
+      await Promise.all(parts)
+    }
     return verdict
   } catch (thrown) {
     const e = fromPg(thrown)
@@ -22,7 +30,7 @@ export async function takeOrKeep(intake: Intake, message: Incoming): Promise<Ver
   }
 }
 
-/** The message as it came, whatever was made of it. */
+/** Bytes as they came. */
 export async function keep(intake: Intake, of: Incoming, code: string, message: string): Promise<void> {
   await intake.publisher.refuse({
     code,

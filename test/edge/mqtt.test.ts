@@ -133,7 +133,7 @@ test('the target is the rest of the topic, slashes and all; a batch may be sent 
   )
 })
 
-test('of a batch the good readings are taken and the message is kept with its first fault', async () => {
+test('of a batch the good readings are taken, and the others are kept one by one', async () => {
   const client = await connect()
   const verdicts: { code: string; index: number }[] = []
   client.on('message', (_t, p) => verdicts.push(JSON.parse(String(p))))
@@ -150,7 +150,10 @@ test('of a batch the good readings are taken and the message is kept with its fi
   )
   assert.deepEqual(
     refused.map((r) => [r.code, Buffer.from(r.raw, 'base64').toString()]),
-    [['TM207', '[{"a":1},{"a":1e400},5]']],
+    [
+      ['TM207', '{"a":1e400}'],
+      ['TM202', '5'],
+    ],
   )
 })
 
