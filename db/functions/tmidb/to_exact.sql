@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A value as a column of the type exact shows it: integers beyond 2^53 keep every digit.
 create or replace function tmidb.to_exact(p_value jsonb) returns numeric
-language sql immutable strict parallel safe
+language sql immutable parallel safe
 as $$
   select case jsonb_typeof(p_value)
     when 'number' then p_value::numeric
