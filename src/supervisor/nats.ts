@@ -35,7 +35,13 @@ export function prepareNats(options: NatsOptions): Command {
   const conf = join(dir, 'nats.conf')
   writeSecret(conf, configuration(options, dir))
   if (who.uid !== undefined) fs.chownSync(conf, who.uid, who.gid ?? who.uid)
-  return { file: binary ?? options.binary, args: ['-c', conf], cwd: dir, env: { PATH: process.env.PATH ?? '' }, ...who }
+  return {
+    file: binary ?? options.binary,
+    args: ['-c', conf],
+    cwd: dir,
+    env: { PATH: process.env.PATH ?? '', GOMEMLIMIT: '160MiB' },
+    ...who,
+  }
 }
 
 /** The program as the given user can start it: a cache in root's home is closed, so a copy goes beside the data. */

@@ -25,7 +25,14 @@ export function nodeUnits(config: Config, secrets: Secrets, pgUrl: string, natsU
       startMs: 60_000,
       command: {
         file: process.execPath,
-        args: ['--disable-warning=ExperimentalWarning', '--import', join(import.meta.dirname, 'leash.ts'), file],
+        // A young generation of 16 MB, three times, grows a unit by 100 MB under load and gains nothing measurable.
+        args: [
+          '--disable-warning=ExperimentalWarning',
+          '--max-semi-space-size=8',
+          '--import',
+          join(import.meta.dirname, 'leash.ts'),
+          file,
+        ],
         cwd: join(src, '..'),
         env: { ...inherited(), ...told(name, config, secrets, pgUrl, natsUrl) },
       },
