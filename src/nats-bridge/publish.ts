@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Group commit: readings that arrive while a round of publishes is under way travel together in the next round, one frame a stream,
-// and each sender is acknowledged when its frames are fsynced. Every publish costs JetStream an fsync; grouped, 39,000 readings/s are
-// as durable as 6,500 are one by one (50 MQTT clients). Both streams go in one round: streams that flush each for itself find
-// hardly anybody to travel with when senders are few. One frame of a stream is under way at a time, so order is kept.
+// Group commit: readings that arrive while a frame is under way travel together in the next one of their stream, and each sender is
+// acknowledged when its frames are fsynced. Every publish costs JetStream an fsync; grouped, 39,000 readings/s are as durable as 6,500
+// are one by one (50 MQTT clients). One frame of a stream is under way at a time, so order is kept; the streams do not wait for each
+// other (64 senders of single readings: 20,100/s, in common rounds 18,900/s with 29 instead of 19 % of two cores idle).
 import { TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
 import { FrameBuilder, type Refused, type Row } from './frame.ts'
@@ -34,6 +34,7 @@ const mostBytes = 64 * 1024 * 1024
 /** Few senders are not kept waiting; many are, at most so long. */
 const manySenders = 16
 const gatherMs = 2
+const mostOfThem = 0.8
 const nobody = { enough: Number.POSITIVE_INFINITY, go() {} }
 const noWait = Promise.resolve()
 
@@ -53,6 +54,9 @@ interface Lane {
   stream: number
   subject: string
   queue: Batch[]
+  /** A frame is under way, or gathers. */
+  busy: boolean
+  together: { enough: number; go(): void }
 }
 
 export function openPublisher(nc: NatsConnection, room?: Room): Publisher {
@@ -61,12 +65,10 @@ export function openPublisher(nc: NatsConnection, room?: Room): Publisher {
     stream,
     subject: streamSubject(stream),
     queue: [],
+    busy: false,
+    together: nobody,
   }))
   let bytesInFlight = 0
-  let busy = false
-  /** Who came since the last round began. */
-  let waiting = 0
-  let together = nobody
   let line: Promise<void> | null = null
   const untilRoom = async (): Promise<void> => {
     for (;;) {
@@ -93,32 +95,27 @@ export function openPublisher(nc: NatsConnection, room?: Room): Publisher {
     }
   }
 
-  const flush = async (): Promise<void> => {
-    for (;;) {
-      const round: Promise<void>[] = []
-      const senders = waiting
-      for (const lane of lanes) {
-        const batch = lane.queue.shift()
-        if (batch !== undefined) round.push(send(lane, batch))
-      }
-      waiting = 0
-      if (round.length === 0) break
-      await Promise.all(round)
-      if (senders >= manySenders && lanes.every((lane) => lane.queue.length <= 1)) await gather((senders + waiting) * 0.8)
+  const flush = async (lane: Lane): Promise<void> => {
+    for (let batch = lane.queue.shift(); batch !== undefined; batch = lane.queue.shift()) {
+      const senders = batch.waiting.length
+      await send(lane, batch)
+      if (senders >= manySenders && lane.queue.length <= 1) await gather(lane, senders)
     }
-    busy = false
+    lane.busy = false
   }
 
-  /** Those who were just acknowledged send again in a moment: a round that waits for most of them halves the fsyncs. */
-  const gather = (enough: number): Promise<void> | undefined => {
-    if (waiting >= enough) return
+  /** Those who were just acknowledged send again in a moment: a frame that waits for most of them holds 26 rows instead of 14. */
+  const gather = (lane: Lane, senders: number): Promise<void> | undefined => {
+    const here = lane.queue[0]?.waiting.length ?? 0
+    const enough = (senders + here) * mostOfThem
+    if (here >= enough) return
     return new Promise((resolve) => {
-      const timer = setTimeout(() => together.go(), gatherMs)
-      together = {
+      const timer = setTimeout(() => lane.together.go(), gatherMs)
+      lane.together = {
         enough,
         go() {
           clearTimeout(timer)
-          together = nobody
+          lane.together = nobody
           resolve()
         },
       }
@@ -131,15 +128,15 @@ export function openPublisher(nc: NatsConnection, room?: Room): Publisher {
     if (batch === undefined || batch.frame.bytes >= frameBytes) {
       batch = { frame: new FrameBuilder(), waiting: [] }
       lane.queue.push(batch)
-      if (!busy) {
-        busy = true
+      if (!lane.busy) {
+        lane.busy = true
         // What arrives in the same turn of the event loop joins the first frame.
-        setImmediate(() => void flush())
+        setImmediate(() => void flush(lane))
       }
     }
     if (batch.waiting[batch.waiting.length - 1] !== waiter) {
-      batch.waiting.push(waiter)
       waiter.left++
+      if (batch.waiting.push(waiter) >= lane.together.enough) lane.together.go()
     }
     return batch
   }
@@ -151,7 +148,6 @@ export function openPublisher(nc: NatsConnection, room?: Room): Publisher {
       const waiter: Waiter = { left: 0, at, resolve, reject }
       fill(waiter)
       if (waiter.left === 0) resolve()
-      else if (++waiting >= together.enough) together.go()
     })
   }
 
@@ -177,7 +173,7 @@ export function openPublisher(nc: NatsConnection, room?: Room): Publisher {
       return line
     },
     async [Symbol.asyncDispose]() {
-      while (busy) await sleep(10)
+      while (lanes.some((lane) => lane.busy)) await sleep(10)
       await sender[Symbol.asyncDispose]()
     },
   }
