@@ -1260,7 +1260,7 @@ function tmidb.ingest_status() returns jsonb language sql stable security define
 function tmidb.is_path(p_spec jsonb) returns boolean language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8bece7ba2d92e1f7fa7b809e9cf01119;
   comment: 'Whether this is an SQL/JSON path.';
 
-function tmidb.keep_refused(p_speaker_id bigint, p_category text, p_refused jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 309f0d07366e21a6361b18ffb699d3d3;
+function tmidb.keep_refused(p_speaker_id bigint, p_category text, p_refused jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c5c347bd11d11bc203f41e4ba590b6a0;
   comment: 'Keeps refused readings: [{"code", "message", "target", "mid", "data"}]; "item" in place of "data" for what is no reading.';
 
 function tmidb.last_values(p_class_id bigint, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(category text, target text, tail text) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 b85e8f2cb4afba4ff8ec35f8b981a996;

@@ -9,8 +9,8 @@ as $$
            x->'item' as item
     from jsonb_array_elements(p_refused) x
   ), kept as (
-    insert into tmidb.raw_bucket (reason, message, speaker_id, category, target, mid, payload, raw)
-    select code, message, p_speaker_id, p_category, target, mid, data, case when data is null then convert_to(coalesce(item, 'null')::text, 'UTF8') end
+    insert into tmidb.raw_bucket (reason, message, speaker_id, shard, category, target, mid, payload, raw)
+    select code, message, p_speaker_id, tmidb.shard_of(coalesce(target, '')), p_category, target, mid, data, case when data is null then convert_to(coalesce(item, 'null')::text, 'UTF8') end
     from r
   )
   insert into tmidb.ledger as l (speaker_id, shard, received, quarantined)
