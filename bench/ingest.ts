@@ -21,7 +21,7 @@ export async function ingest(bench: Bench): Promise<void> {
 }
 
 /** Loads, then waits until all of it is stored. Resolves to the rate of the drain alone, after the load. */
-async function part(bench: Bench, what: string, load: Partial<Load> & Pick<Load, 'kind'>, aim?: string): Promise<number> {
+export async function part(bench: Bench, what: string, load: Partial<Load> & Pick<Load, 'kind'>, aim?: string): Promise<number> {
   const stored = async (): Promise<number> => {
     const [row] = await bench.query<{ n: number }>('select coalesce(sum(stored + duplicate), 0)::int as n from tmidb.ledger')
     return row?.n ?? 0
@@ -52,8 +52,7 @@ async function besideCopy(bench: Bench, drained: number): Promise<void> {
   const client = new pg.Client({ connectionString: bench.superUrl })
   await client.connect()
   try {
-    await client.query(`create table tmidb_parts.bench_copy (like tmidb.ts_obs including constraints)`)
-    await client.query(`select tmidb.index_leaf('bench_copy', false)`)
+    await client.query(`select tmidb.make_leaf('bench_copy')`)
     const columns = 'ts, position, digest, target_id, version_id, category_id, payload'
     const { rows } = await client.query<{ dir: string }>(`select current_setting('data_directory') as dir`)
     const file = `${rows[0]?.dir}/bench.copy`

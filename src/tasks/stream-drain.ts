@@ -40,8 +40,8 @@ export interface StreamDrain {
   run(until: number): Promise<void>
   /** When the loop last turned. */
   readonly alive: number
-  /** Rows that were read from the stream and are not stored yet. */
-  readonly waiting: number
+  /** Which part of the last second or so it spent storing: 0 to 1. */
+  readonly load: number
   /** Forget everything and open again at the cursor. */
   reopen(): void
   /** The stream that is read, and up to where it is stored as far as this process knows. */
@@ -69,6 +69,7 @@ export function openStreamDrain(
   let alive = Date.now()
   let running = 0
   let quietSince = Date.now()
+  let load = 0
   let doubt: { code: string; since: number } | null = null
 
   const close = (): void => {
@@ -194,8 +195,8 @@ export function openStreamDrain(
     get alive() {
       return alive
     },
-    get waiting() {
-      return waitingRows()
+    get load() {
+      return Date.now() - quietSince > quietMs ? 0 : load
     },
     reopen() {
       opened = false
@@ -231,8 +232,13 @@ export function openStreamDrain(
           }
           if (lastOfOlder !== null && place !== null && place.lastSeq >= lastOfOlder) opened = false
           const rows = taken.reduce((sum, t) => sum + t.frame.count, 0)
-          const rest = (rows > busyRows ? lingerMs.busy : lingerMs.calm) - (performance.now() - started)
+          const spent = performance.now() - started
+          const rest = (rows > busyRows ? lingerMs.busy : lingerMs.calm) - spent
           if (rest > 1 && waitingRows() < mostRows) await sleep(rest)
+          // Weighed by time, over about a second.
+          const turn = performance.now() - started
+          const weight = Math.min(1, turn / 1000)
+          load += (spent / turn - load) * weight
         }
       } catch (e) {
         close()
