@@ -19,14 +19,15 @@ begin
     if not exists (select from tmidb.category where retention is null) then
       -- What drop_chunks drops it does not count, and the ledger has to know.
       execute 'select count(*) from tmidb.ts_obs where tableoid = any(array(select c::oid from public.show_chunks(''tmidb.ts_obs'', older_than => now() - (select max(retention) from tmidb.category)) c))'
-        into v_count;
-      if v_count > 0 then perform tmidb.record_removal('retention', v_count); end if;
-      execute 'select count(public.drop_chunks(''tmidb.ts_obs'', older_than => now() - (select max(retention) from tmidb.category)))';
+        into v_all;
+      if v_all > 0 then perform tmidb.record_removal('retention', v_all); end if;
+      execute 'select from public.drop_chunks(''tmidb.ts_obs'', older_than => now() - (select max(retention) from tmidb.category))';
     end if;
     delete from tmidb.ts_obs o using tmidb.category g
     where g.category_id = o.category_id and o.ts < now() - g.retention and o.ts < now() - (select min(retention) from tmidb.category);
-    get diagnostics v_all = row_count;
-    if v_all > 0 then perform tmidb.record_removal('retention', v_all); end if;
+    get diagnostics v_count = row_count;
+    if v_count > 0 then perform tmidb.record_removal('retention', v_count); end if;
+    v_all := v_all + v_count;
   end if;
   for v_leaf in
     select c.name as chunk, c.from_ts, c.to_ts, l.name, l.own_category

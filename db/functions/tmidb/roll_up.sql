@@ -5,6 +5,8 @@
 -- however late its time is, killed midway or run twice. The shard that is furthest behind goes first; one that another job holds
 -- is passed over. A shard is taken once it is p_most behind, or after p_wait: the more readings a merge holds, the fewer rows it
 -- changes for each of them. A value counts where its version says that the field is a number.
+-- A category whose roll-ups are off is still merged before its floor raw_from: series_plan answers from the roll-ups there, so what comes
+-- for that time after a retention was lengthened would be in no answer. The floor counts in whole days there and here.
 -- What is not merged yet is never packed (rewrite_chunk sees to that), so its index by position is the one for payloads.
 -- Nested loops and sequential scans are off because the sizes of the steps are not known when the plan is made.
 -- Commit does not wait for the disk: a merge that a crash takes back is simply made again.
@@ -35,16 +37,16 @@ begin
         from tmidb.ts_obs o
         where o.position > v_base + v_from and o.position <= v_base + v_upto and o.payload is not null
       ), known as materialized (
-        select v.version_id, r.field_id, r.name
+        select v.version_id, r.field_id, r.name, case when c.rollup_enabled then 'infinity' else date_trunc('day', c.raw_from) end as before
         from tmidb.schema_version v
-        join tmidb.category c on c.category_id = v.category_id and c.rollup_enabled
+        join tmidb.category c on c.category_id = v.category_id and (c.rollup_enabled or c.raw_from > '-infinity')
         cross join lateral jsonb_array_elements(v.fields) f
         join tmidb.rollup_field r on r.category_id = v.category_id and r.name = f->>'name'
         where v.version_id in (select f.version_id from fresh f) and f->>'type' in ('integer', 'number', 'exact')
       ), measured as (
         select f.target_id, k.field_id, date_bin('1 minute', f.ts, '2000-01-01Z') as bucket, f.ts, f.position, x.value
         from fresh f
-        join known k using (version_id)
+        join known k on k.version_id = f.version_id and f.ts < k.before
         cross join lateral (
           select case when jsonb_typeof(f.payload -> k.name) = 'number' then (f.payload -> k.name)::numeric end as value offset 0) x
         where x.value is not null
