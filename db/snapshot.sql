@@ -1148,7 +1148,7 @@ function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) ret
 function tmidb.document_readings(p_config jsonb, p_document jsonb, p_target text, p_now timestamp with time zone) returns SETOF jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 aaa3f76adf247ac9db702ca86062a0a7;
   comment: 'The readings of a web document.';
 
-function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 81f35fee06c2cb701310c1cb86d8c0e0;
+function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 62a36488a1a75e4dc4e9fcb2f371cfef;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Drops the readings that are older than their category keeps them; returns how many.';
 
@@ -1374,7 +1374,7 @@ function tmidb.rewrite_chunk(p_from timestamp with time zone, p_is_cold boolean 
   execute: tmidb_admin;
   comment: 'Packs (or unpacks) the readings of the chunk that begins at this moment; returns how many there are.';
 
-function tmidb.roll_up(p_most integer DEFAULT 80000, p_wait interval DEFAULT '00:00:00'::interval) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set enable_seqscan=off set enable_nestloop=off set work_mem=64MB set jit=off set plan_cache_mode=force_custom_plan set TimeZone=UTC owner tmidb_owner md5 55c51ad816a288959778ae55da111478;
+function tmidb.roll_up(p_most integer DEFAULT 80000, p_wait interval DEFAULT '00:00:00'::interval) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set enable_seqscan=off set enable_nestloop=off set work_mem=64MB set jit=off set plan_cache_mode=force_custom_plan set TimeZone=UTC owner tmidb_owner md5 b69ef4501fc3c0ceea6434b92acf0f7f;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Merges up to p_most readings of the shard that is furthest behind into the roll-ups; returns how many positions, 0 when none is due.';
 
