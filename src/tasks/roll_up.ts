@@ -20,7 +20,9 @@ export function rollUpTask(pool: Pool, drains: StreamDrain[], ended: AbortSignal
       while (Date.now() < until && !ended.aborted) {
         const load = Math.max(...drains.map((drain) => drain.load))
         const started = performance.now()
-        const { rows } = await pool.query<{ n: number }>('select tmidb.roll_up(p_wait => $1) as n', [load > 0.5 ? '60 s' : '30 s'])
+        const { rows } = await pool.query<{ n: number }>('select tmidb.roll_up(p_wait => $1) as n', [
+          load > 0.5 ? '60 s' : '30 s',
+        ])
         const took = performance.now() - started
         await sleep(rows[0]?.n ? took * (1 / Math.max(duty.busy, duty.calm * (1 - load)) - 1) : 1000, ended).catch(() => {})
       }

@@ -6,7 +6,7 @@ import { execFile, spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { sleep } from '../../src/base/retry.ts'
 import { migrate } from '../../src/db/migrate.ts'
@@ -21,25 +21,27 @@ const suites = [
   { suite: 'forky', name: 'PostgreSQL 18 with TimescaleDB', timescale: true },
 ]
 
-for (const { suite, name, timescale } of suites) {
-  test(`the SQL works on ${name}`, { timeout: 180_000 }, async (t) => {
-    const programs = await fetched(suite)
-    if ('missing' in programs) return t.skip(programs.missing)
-    await using server = await start(programs.bin, timescale)
-    await migrate({ superuserUrl: `${server.url}/tmidb_template`, createDatabase: true, passwords: testPasswords })
-    await withClient(`${server.url}/postgres`, (c) =>
-      c.query('alter database tmidb_template with is_template true allow_connections false'),
-    )
-    const kind = await withClient(`${server.url}/postgres`, (c) => c.query('show server_version'))
-    t.diagnostic(`${kind.rows[0]?.server_version}`)
-    const ran = await nodeTest(fs.globSync('test/sql/*.test.ts', { cwd: root }), {
-      TMIDB_TEST_SERVER: `${server.url}/postgres`,
-      TMIDB_TEST_HYPERTABLE: timescale ? '1' : '',
+describe('the SQL on other servers', { concurrency: suites.length }, () => {
+  for (const { suite, name, timescale } of suites) {
+    test(`the SQL works on ${name}`, { timeout: 180_000 }, async (t) => {
+      const programs = await fetched(suite)
+      if ('missing' in programs) return t.skip(programs.missing)
+      await using server = await start(programs.bin, timescale)
+      await migrate({ superuserUrl: `${server.url}/tmidb_template`, createDatabase: true, passwords: testPasswords })
+      await withClient(`${server.url}/postgres`, (c) =>
+        c.query('alter database tmidb_template with is_template true allow_connections false'),
+      )
+      const kind = await withClient(`${server.url}/postgres`, (c) => c.query('show server_version'))
+      t.diagnostic(`${kind.rows[0]?.server_version}`)
+      const ran = await nodeTest(fs.globSync('test/sql/*.test.ts', { cwd: root }), {
+        TMIDB_TEST_SERVER: `${server.url}/postgres`,
+        TMIDB_TEST_HYPERTABLE: timescale ? '1' : '',
+      })
+      assert.equal(ran.code, 0, ran.text.slice(ran.text.indexOf('failing tests:')).slice(0, 6000))
+      t.diagnostic((/tests (\d+)/.exec(ran.text) ?? [])[0] ?? '')
     })
-    assert.equal(ran.code, 0, ran.text.slice(ran.text.indexOf('failing tests:')).slice(0, 6000))
-    t.diagnostic((/tests (\d+)/.exec(ran.text) ?? [])[0] ?? '')
-  })
-}
+  }
+})
 
 async function fetched(suite: string): Promise<{ bin: string } | { missing: string }> {
   // Where another user than root can walk to, and where the next run finds it again.
