@@ -301,7 +301,8 @@ function linesOf(path: string): number {
 
 test('killed and interrupted midway, the same command goes on: every line once', { timeout: 120_000 }, async () => {
   const path = bigFile('killed.csv')
-  const options = ['--category', 'killed', '--batch', '500', '--types', 'n:number']
+  // Small steps, so that there is a midway.
+  const options = ['--category', 'killed', '--batch', '100', '--concurrency', '1', '--types', 'n:number']
   const first = begin(path, ...options)
   await past(path, 3000)
   first.child.kill('SIGKILL')
