@@ -51,7 +51,7 @@ export async function storage(bench: Bench, rows: number): Promise<void> {
       one<{ heap: string; index: string; rows: string }>(
         `select sum(pg_relation_size(l)) as heap, sum(pg_indexes_size(l)) as index, sum(n) as rows from (
            select ('tmidb_parts.' || c.name)::regclass as l, (select reltuples from pg_class where oid = ('tmidb_parts.' || c.name)::regclass) as n
-           from tmidb.chunk c where c.to_ts < now() - interval '45 days') x`,
+           from tmidb.chunk c where c.to_ts < now() - interval '80 days') x`,
       )
     const per = (s: { heap: string; index: string; rows: string }) =>
       `${((Number(s.heap) + Number(s.index)) / Number(s.rows)).toFixed(1)} B (${(Number(s.heap) / Number(s.rows)).toFixed(0)} + ${(Number(s.index) / Number(s.rows)).toFixed(1)})`
@@ -93,7 +93,7 @@ export async function storage(bench: Bench, rows: number): Promise<void> {
     const hot = await size()
     const t0 = performance.now()
     const packed = await one<{ n: string }>(
-      `select sum(tmidb.rewrite_chunk(from_ts)) as n from tmidb.chunk where to_ts < now() - interval '45 days'`,
+      `select sum(tmidb.rewrite_chunk(from_ts)) as n from tmidb.chunk where to_ts < now() - interval '80 days'`,
     )
     const seconds = (performance.now() - t0) / 1000
     const cold = await size()
@@ -101,7 +101,7 @@ export async function storage(bench: Bench, rows: number): Promise<void> {
     note('bytes a reading of 6 fields, cold', per(cold), `packed at ${bench.perSecond(Number(packed.n), seconds)}; aim <= 90 B`)
     await asListener(
       '2,000 points of one series, cold',
-      series.replaceAll("'20 days'", "'50 days'").replace(`${20 + span} days`, `${50 + span} days`),
+      series.replaceAll("'20 days'", "'80 days'").replace(`${20 + span} days`, `${80 + span} days`),
       '',
     )
   } finally {

@@ -1242,7 +1242,7 @@ function tmidb.ingest(p_category text, p_readings jsonb) returns jsonb language 
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Writes readings [{"target", "ts", "mid", "data"}]; returns {"stored", "duplicate", "quarantined"}.';
 
-function tmidb.ingest(p_category text, p_target text, p_data jsonb, p_ts timestamp with time zone DEFAULT now(), p_mid text DEFAULT NULL::text) returns jsonb language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9046ac7d46e4b9bcf9756bd118d8582b;
+function tmidb.ingest(p_category text, p_target text, p_data jsonb, p_ts timestamp with time zone DEFAULT now(), p_mid text DEFAULT NULL::text) returns jsonb language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 60ddb30ddd5b34d4fc46edd43bcc5dba;
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Writes one reading; returns {"stored", "duplicate", "quarantined"}.';
 
@@ -1370,7 +1370,7 @@ function tmidb.revoke_token(p_token text) returns integer language plpgsql volat
   execute: tmidb_admin;
   comment: 'Revokes the token of this text or prefix; returns how many.';
 
-function tmidb.rewrite_chunk(p_from timestamp with time zone, p_is_cold boolean DEFAULT true) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 7744794ea8126b2913d06b65ec36d2b4;
+function tmidb.rewrite_chunk(p_from timestamp with time zone, p_is_cold boolean DEFAULT true) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s set client_min_messages=warning owner tmidb_owner md5 7744794ea8126b2913d06b65ec36d2b4;
   execute: tmidb_admin;
   comment: 'Packs (or unpacks) the readings of the chunk that begins at this moment; returns how many there are.';
 
@@ -1405,6 +1405,10 @@ function tmidb.series_plan(p_category tmidb.category, p_from timestamp with time
 
 function tmidb.series_rows(p_category text, p_targets text[], p_field text, p_from timestamp with time zone, p_to timestamp with time zone, p_width interval, p_timezone text) returns TABLE(target text, bucket timestamp with time zone, count bigint, min numeric, max numeric, sum numeric, first numeric, last numeric) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set jit=off set TimeZone=UTC owner tmidb_owner md5 844325f90a0fb203a4e7f8927569ba6a;
   comment: 'Count, min, max, sum, first and last of a numeric field per target and bucket, with every digit, as far as the one who asks may see them.';
+
+function tmidb.set_cold_after(p_age interval) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6a13445cb4c887e5dc29928543626083;
+  execute: tmidb_admin;
+  comment: 'Sets how old a chunk is when its readings are packed; null: never.';
 
 function tmidb.set_connector(p_name text, p_config jsonb DEFAULT NULL::jsonb, p_schedule text DEFAULT NULL::text, p_is_enabled boolean DEFAULT NULL::boolean, p_category text DEFAULT NULL::text, p_speaker text DEFAULT NULL::text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 26e8a356d9aa3ec9f45248ee40c7a660;
   execute: tmidb_admin;
@@ -1478,7 +1482,7 @@ function tmidb.tg_schema_version__rollup_fields() returns trigger language plpgs
 function tmidb.tg_shape__geo_source() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 74946708e2a9c5fd9dd9b10ec9ed454f;
   comment: 'Keeps tmidb.geo_source up with tmidb.shape.';
 
-function tmidb.tg_view__ingest() returns trigger language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 95f12dbdf44edc015850ea5d5f4c0edb;
+function tmidb.tg_view__ingest() returns trigger language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d7d908844f546b966ba9a7d229558377;
   comment: 'Turns an inserted row of a view into a reading.';
 
 function tmidb.tick_connectors(p_process uuid) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 076a960b293b1d75a315eb513acc4a24;

@@ -23,6 +23,10 @@ export async function withDatabase<T>(url: string | undefined, fn: (ask: Ask) =>
     const known = fromPg(e)
     if (known.code === 'TM401')
       throw new TmiError('TM401', 'PostgreSQL does not answer.', { hint: 'Is tmiDB running? See "tmictl status".' })
+    // A value that PostgreSQL cannot take is the caller's, whatever else is ours.
+    const { code, message } = e as { code?: string; message?: string }
+    if (known.code === 'TM500' && code?.startsWith('22'))
+      throw new TmiError('TM303', `This value cannot be used: ${message}.`, { cause: e })
     throw known.code === 'TM500' ? e : known
   }
 }

@@ -232,6 +232,9 @@ function serve(
       identity = await speaker(intake, authorization)
     } catch (thrown) {
       const e = fromPg(thrown)
+      ending = true
+      // What was taken before is answered, if that is soon.
+      await Promise.race([tail, sleep(revokedMs)])
       say(errorText({}, e))
       leave(e.status < 500 ? 4401 : 1013, e.status < 500 ? 'not authorized' : 'come again')
       return

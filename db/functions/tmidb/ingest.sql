@@ -2,6 +2,7 @@
 -- after: ingest_for, speaker_id
 -- Writing a reading by SQL, with the rights and the gate of every other door.
 --   select tmidb.ingest('sensor', 'truck-17', '{"temperature": 21.5}');
+-- One reading may bring an envelope, as by HTTP: what it says of target, ts and mid goes before the arguments.
 --   select tmidb.ingest('sensor', '[{"target": "truck-17", "ts": "2026-01-01T00:00:00Z", "data": {"temperature": 21.5}}]');
 create or replace function tmidb.ingest(p_category text, p_readings jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -14,7 +15,9 @@ create or replace function tmidb.ingest(p_category text, p_target text, p_data j
 returns jsonb
 language sql volatile set search_path = pg_catalog, pg_temp
 as $$
-  select tmidb.ingest(p_category, jsonb_build_array(jsonb_build_object('target', p_target, 'ts', p_ts, 'mid', p_mid, 'data', p_data)))
+  select tmidb.ingest(p_category, jsonb_build_array(case when jsonb_typeof(p_data) = 'object'
+    then jsonb_build_object('target', p_target, 'ts', p_ts, 'mid', p_mid) || p_data
+    else jsonb_build_object('target', p_target, 'data', p_data) end))
 $$;
 
 comment on function tmidb.ingest(text, jsonb) is 'Writes readings [{"target", "ts", "mid", "data"}]; returns {"stored", "duplicate", "quarantined"}.';

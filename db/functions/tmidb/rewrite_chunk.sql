@@ -7,7 +7,7 @@
 -- as it went in stays as it is. A packed reading carries the newest minor of its major, which has all the names. A reading that
 -- is not in the roll-ups yet stays hot, where they find it. Late readings lie beside the packed ones in hot form until the chunk is rewritten again.
 create or replace function tmidb.rewrite_chunk(p_from timestamptz, p_is_cold boolean default true) returns bigint
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s' set client_min_messages = warning
 as $$
 declare
   v_chunk tmidb.chunk;

@@ -3,6 +3,7 @@
 // resumed import means the same. A column has one type for the whole file: a number among texts would make a new major version.
 import { readFileSync } from 'node:fs'
 import { parse } from 'csv-parse/sync'
+import { TmiError } from '../../base/errors.ts'
 import { UsageError } from '../command.ts'
 import { isNaive, timeReader } from './local-time.ts'
 import { members } from './members.ts'
@@ -89,7 +90,7 @@ export async function makePlan(file: string, asked: Asked): Promise<Plan> {
   }
   let rows: Record<string, string>[]
   if (format === 'csv') {
-    const all = sample.lines.map((bytes) => csvRow(decoder(plan.encoding).decode(bytes), delimiter)).filter((row) => row !== null)
+    const all = sample.lines.map((bytes) => csvRow(textOf(bytes, plan.encoding), delimiter)).filter((row) => row !== null)
     const [first = []] = all
     plan.columns = asked.noHeader ? first.map((_, i) => `column_${i + 1}`) : first.map((name) => name.trim())
     const twice = plan.columns.find((name, i) => name !== '' && plan.columns?.indexOf(name) !== i)
@@ -97,7 +98,9 @@ export async function makePlan(file: string, asked: Asked): Promise<Plan> {
       throw new UsageError(`The column "${twice}" is there twice; repair the first line, or say --no-header.`)
     if (!asked.noHeader) plan.start = sample.second
     const names = plan.columns
-    rows = all.slice(asked.noHeader ? 0 : 1).map((row) => Object.fromEntries(names.map((name, i) => [name, row[i] ?? ''])))
+    // A line of another width will be rejected and has no say in the types.
+    const sound = all.slice(asked.noHeader ? 0 : 1).filter((row) => row.length === names.length)
+    rows = sound.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i] ?? ''])))
   } else {
     rows = sample.lines.map((bytes) => {
       const pairs = members(bytes.toString('utf8').replace(/^\ufeff/, '')) ?? []
@@ -161,6 +164,17 @@ export async function makePlan(file: string, asked: Asked): Promise<Plan> {
 }
 
 /** One type that all non-empty values have. */
+function textOf(bytes: Uint8Array, encoding: string): string {
+  try {
+    return decoder(encoding).decode(bytes)
+  } catch (cause) {
+    throw new TmiError('TM209', `The first lines are not ${encoding}.`, {
+      cause,
+      hint: "Name the file's encoding: --encoding windows-1252.",
+    })
+  }
+}
+
 function typeOf(values: string[], plan: Plan): FieldType {
   const there = values.filter((v) => v !== '' && !plan.nulls.includes(v))
   if (there.length === 0) return 'auto'
