@@ -1250,7 +1250,7 @@ function tmidb.ingest_batch(p_stream text, p_created timestamp with time zone, p
   execute: tmidb_drain;
   comment: 'Stores what a stream holds from p_first to p_last, exactly once.';
 
-function tmidb.ingest_for(p_speaker_id bigint, p_category text, p_readings jsonb, p_most_bad integer DEFAULT NULL::integer) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 770ea6d5ab7999188026d5419304698a;
+function tmidb.ingest_for(p_speaker_id bigint, p_category text, p_readings jsonb, p_most_bad integer DEFAULT NULL::integer) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 457a358088fe89c0b9a1ec4ff2029ed8;
   comment: 'Writes readings in the name of a speaker.';
 
 function tmidb.ingest_status() returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7a4f540ac18dee4e1783f8fdca2cc3c4;

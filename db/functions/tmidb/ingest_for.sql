@@ -54,6 +54,10 @@ begin
       end;
     end loop;
   end;
+  -- The drain asks for this job itself; what comes by SQL would wait for the next minute.
+  if (v_result->>'quarantined')::int > 0 then
+    perform graphile_worker.add_job('store_parked');
+  end if;
   if cardinality(v_bad) > 0 and p_most_bad > 0 then
     perform tmidb.keep_refused(p_speaker_id, p_category, to_jsonb(v_bad[1:p_most_bad]));
   end if;
