@@ -87,7 +87,7 @@ export async function storage(bench: Bench, rows: number): Promise<void> {
       `select * from api.series_v1 where target = 'series-7' order by ts desc limit 20`,
       '',
     )
-    const latest = await client.query(`select to_regprocedure('api.latest(text,text,integer)') is not null as there`)
+    const latest = await client.query(`select to_regproc('api.latest') is not null as there`)
     if (latest.rows[0]?.there)
       await asListener('latest 20 of one target, api.latest', `select * from api.latest('series', 'series-7', 20)`, 'aim < 2 ms')
     const hot = await size()

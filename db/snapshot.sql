@@ -1386,7 +1386,7 @@ function tmidb.row_payload(p_category text, p_major smallint, p_row jsonb) retur
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Payload of a view''s row.';
 
-function tmidb.rules() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7a18ff5296ca7aaabc8b54469df1a0d7;
+function tmidb.rules() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cc0eadfb60abd1352a25afe800b4026e;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'The rules of the permission class of the one who asks; see tmidb.permission_class.rules.';
 
