@@ -90,7 +90,7 @@ test('fields of any name are there, and each can be read, filtered and sorted by
   ]
   const payload = JSON.stringify(names.map((n, i) => `${JSON.stringify(n)}: ${i}`).join(', ')).slice(1, -1)
   await using api = await serve(async (db) => {
-    await db.query('select tmidb.ingest($1, $2, $3::text::jsonb)', ['odd', 't', JSON.parse(`"{${payload}}"`)])
+    await db.query('select tmidb.ingest($1, $2, $3::text::jsonb)', ['odd', 't', JSON.parse(`"{\\"data\\": {${payload}}}"`)])
     await admin(db, 'select tmidb.publish_views()')
     const token = await admin(db, `select tmidb.create_listener('a')`)
     await admin(db, `select tmidb.subscribe('a', null)`)

@@ -2,7 +2,7 @@
 -- after: ingest_for, speaker_id
 -- Writing a reading by SQL, with the rights and the gate of every other door.
 --   select tmidb.ingest('sensor', 'truck-17', '{"temperature": 21.5}');
--- One reading may bring an envelope, as by HTTP: what it says of target, ts and mid goes before the arguments.
+-- One reading may bring an envelope, as by HTTP: its target, ts, mid and data go before the arguments; fields of these names stand inside "data".
 --   select tmidb.ingest('sensor', '[{"target": "truck-17", "ts": "2026-01-01T00:00:00Z", "data": {"temperature": 21.5}}]');
 create or replace function tmidb.ingest(p_category text, p_readings jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
