@@ -1452,7 +1452,7 @@ function tmidb.store_parked(p_most integer DEFAULT 5000) returns integer languag
 function tmidb.store_raw(p_raw_ids bigint[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4c15d65a0df82db67c4054be964fe54a;
   comment: 'Stores quarantined readings; returns {"tried", "replayed", "stored", "duplicate", "failed": [{"raw_id", "code", "message"}]}.';
 
-function tmidb.store_sifted(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 961fb22dc0cc85a642409af19f484e31;
+function tmidb.store_sifted(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4723d97076c1c20088b473a6de8dca14;
   comment: 'Like tmidb.store, but readings that PostgreSQL refuses are parked one by one (TM218).';
 
 function tmidb.stored_upto(p_streams text[]) returns bigint[] language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 53e0db5856840bdcb4e3e29ae2571591;

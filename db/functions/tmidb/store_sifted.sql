@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: store, quarantine
+-- after: store, quarantine, origin_of
 -- A batch that PostgreSQL refuses (a constraint or trigger that somebody put on ts_obs, a value that nothing can hold): halved
 -- until what is refused stands alone. All others are stored in their order, each half in a subtransaction of the same transaction;
 -- the ones that stand alone are parked with PostgreSQL's own words. 40 bad ones in a batch of 4,000 cost some 500 halves. What would
@@ -31,7 +31,7 @@ begin
       'speaker', p_speakers[p_speaker[1]], 'shard', p_key_shards[p_target[1]], 'category', p_categories[p_shape[1]],
       'target', p_keys[p_target[1]], 'raw', translate(encode(convert_to(p_payload[1], 'UTF8'), 'base64'), E'\n', ''),
       'ts', (extract(epoch from p_ts[1]) * 1000000)::bigint, 'mid', p_mid[1],
-      'origin', 'r/' || md5(jsonb_build_array(p_categories[p_shape[1]], p_keys[p_target[1]], extract(epoch from p_ts[1]), p_mid[1], p_payload[1])::text))));
+      'origin', tmidb.origin_of(p_categories[p_shape[1]], p_keys[p_target[1]], p_ts[1], p_mid[1], to_jsonb(p_payload[1])))));
     return jsonb_build_object('stored', 0, 'duplicate', 1 - v_kept, 'quarantined', v_kept);
   end if;
   v_low := tmidb.store_sifted(p_keys, p_key_shards, p_categories, p_sigs, p_shapes, p_speakers,
