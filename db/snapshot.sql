@@ -849,6 +849,8 @@ create policy listener_read on tmidb.target for select to tmidb_views using ((( 
 create policy owner_all on tmidb.target for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.target to tmidb_admin;
 grant select on tmidb.target to tmidb_views;
+grant references (target_id) on tmidb.target to tmidb_admin;
+grant references (key) on tmidb.target to tmidb_admin;
 comment on table tmidb.target is 'What is observed: a person, a machine, a service; made by its first reading or by an administrator.';
 comment on column tmidb.target.target_id is 'Identity; random, so that it tells nothing.';
 comment on column tmidb.target.key is 'The device''s own name for it.';
@@ -1167,6 +1169,14 @@ function tmidb.ensure_chunks() returns integer language sql volatile security de
 function tmidb.expect(p_holds boolean, p_message text) returns void language plpgsql immutable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 76f7eff3752dc7a833ee4ebba0e4a1b1;
   comment: 'TM305 with this message, unless it holds.';
 
+function tmidb.expose_schema(name text) returns void language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 da2d6d3c507dcfd9ee97490f285ed934;
+  execute: tmidb_admin;
+  comment: 'Makes a schema (if there is none) and shows its tables, views and functions in the API; viewers may read, editors and administrators also write what you make there from now on. TM108: the name cannot be used.';
+
+function tmidb.exposed_schemas() returns SETOF name language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 23f8ab73b8d65af23690409146727a7f;
+  execute: tmidb_admin, tmidb_api, tmidb_editor, tmidb_viewer;
+  comment: 'The schemas that GraphQL, REST and OpenAPI show: api (generated), app (made for you) and those of tmidb.expose_schema, in the order in which a name is looked up.';
+
 function tmidb.extract_readings(p_extract jsonb, p_document jsonb, p_target text, p_now timestamp with time zone, p_type text DEFAULT NULL::text) returns SETOF jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e0811605cffb30725abb406076c7449d;
   comment: 'The readings of a document.';
 
@@ -1230,6 +1240,10 @@ function tmidb.has_double_key(p_document json) returns boolean language sql immu
 
 function tmidb.has_unrolled(p_before timestamp with time zone) returns boolean language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off owner tmidb_owner md5 fa3a14a67aa6cc311eb945f7e0ee364b;
   comment: 'Whether a reading from before a moment is not in the roll-ups yet.';
+
+function tmidb.hide_schema(name text) returns void language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4035d6c9560c094ea16f433310f98091;
+  execute: tmidb_admin;
+  comment: 'Takes a schema out of the API; its tables and rows stay. TM107: there is none of this name.';
 
 function tmidb.identity() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6e5fe73e3083939cdbeb57ef6d07ebec;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
@@ -1353,6 +1367,10 @@ function tmidb.record_removal(p_reason text, p_readings bigint) returns void lan
 
 function tmidb.refusal(p_sqlstate text, p_message text) returns jsonb language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 91b3e6f51f4d1b5278b7e62712f90a09;
   comment: 'Code and message of a refused reading: {"code", "message"}.';
+
+function tmidb.reload_api() returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 48a6e5738a45546bf2c86fa728a143a2;
+  execute: tmidb_admin;
+  comment: 'Lets GraphQL, REST and OpenAPI read the exposed schemas again; they follow within a second.';
 
 function tmidb.remove_connector(p_name text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1621b652543ae1db89cb531283d768ca;
   execute: tmidb_admin;

@@ -58,6 +58,13 @@ grant usage on schema tmidb to tmidb_views, tmidb_api, tmidb_edge, tmidb_drain, 
 grant usage on schema api to tmidb_api, tmidb_anonymous, tmidb_speaker, tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin;
 grant usage, create on schema api to tmidb_views;
 
+-- What a user's own migrations add stands in app, which the API shows; tmidb.expose_schema makes more such schemas.
+create schema if not exists app authorization tmidb_admin;
+grant usage on schema app to tmidb_api, tmidb_speaker, tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin;
+alter default privileges for role admin in schema app grant select on tables to tmidb_viewer;
+alter default privileges for role admin in schema app grant select, insert, update, delete on tables to tmidb_editor, tmidb_admin;
+alter default privileges for role admin in schema app grant usage on sequences to tmidb_editor, tmidb_admin;
+
 -- Geography stands on two of PostgreSQL's own extensions. They have a schema of their own, which no function has in its search_path.
 create schema if not exists ext authorization tmidb_owner;
 create extension if not exists cube schema ext;

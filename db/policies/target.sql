@@ -4,3 +4,6 @@
 drop policy if exists listener_read on tmidb.target;
 create policy listener_read on tmidb.target for select to tmidb_views using (
   (select tmidb.rules()) ?| array['t/*', 't/' || target_id]);
+
+-- Users' tables may point at targets.
+grant references (target_id, key) on tmidb.target to tmidb_admin;

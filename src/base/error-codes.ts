@@ -34,11 +34,16 @@ export type ErrorCode =
   | 'TM220'
   | 'TM221'
   | 'TM222'
+  | 'TM223'
   | 'TM301'
   | 'TM302'
   | 'TM303'
   | 'TM304'
   | 'TM305'
+  | 'TM306'
+  | 'TM307'
+  | 'TM308'
+  | 'TM309'
   | 'TM400'
   | 'TM401'
   | 'TM402'
@@ -79,11 +84,16 @@ export const errorTable: Record<ErrorCode, { status: number; sentence: string; h
   TM220: { status: 400, sentence: 'This is not line protocol.', hint: 'measurement,tag=value field=1.5 1700000000000000000, one point a line.' },
   TM221: { status: 403, sentence: 'This address may not be fetched.', hint: 'Private and local addresses are refused unless their name is allowed.' },
   TM222: { status: 502, sentence: 'The source could not be read.', hint: 'The message says what it answered; it is tried again on schedule.' },
+  TM223: { status: 422, sentence: 'This category is strict, and the reading would break it.', hint: 'The details say which fields differ; send the known types, or let an administrator lift "strict".' },
   TM301: { status: 404, sentence: 'There is nothing here.', hint: 'See /docs for the addresses that exist.' },
   TM302: { status: 405, sentence: 'This address does not take that method.', hint: 'See the Allow header.' },
   TM303: { status: 400, sentence: 'The request cannot be read.', hint: 'See /docs for its form.' },
   TM304: { status: 400, sentence: 'This cursor cannot be used.', hint: 'Start without one, or with one that an event carried.' },
   TM305: { status: 400, sentence: 'The arguments of this function cannot be used.', hint: 'The message says which; /docs lists the functions and their arguments.' },
+  TM306: { status: 409, sentence: 'This would break the API.', hint: 'The details say what would be missing; keep it, or say --force.' },
+  TM307: { status: 404, sentence: 'This document is not known here.', hint: 'Register it first, or send the query itself if that is allowed.' },
+  TM308: { status: 400, sentence: 'The request costs too much.', hint: 'Ask for smaller pages or fewer levels.' },
+  TM309: { status: 403, sentence: 'This origin may not open a socket here.', hint: 'Add it to TMIDB_ALLOWED_ORIGINS.' },
   TM400: { status: 429, sentence: 'Too much is in flight.', hint: 'Wait as long as Retry-After says and send again.' },
   TM401: { status: 503, sentence: 'The store cannot be reached right now.', hint: 'Nothing was taken; send again.' },
   TM402: { status: 503, sentence: 'The disk is almost full.', hint: 'Nothing was taken; make room, then send again.' },
