@@ -2,6 +2,7 @@
 // The GraphQL API: PostGraphile over the schema "api", whose views already say who may see what.
 
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection'
+import { PgManyToManyRelationInflectionPlugin, PgManyToManyRelationPlugin } from '@graphile-contrib/pg-many-to-many'
 import type {} from 'postgraphile'
 import { makePgService } from 'postgraphile/adaptors/pg'
 import type {} from 'postgraphile/grafserv/node'
@@ -36,6 +37,8 @@ export function makePreset({ pool, access, hub, schemas, memo = true, plugins = 
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
       NamingPlugin,
+      PgManyToManyRelationInflectionPlugin,
+      PgManyToManyRelationPlugin,
       RelationsPlugin,
       ConnectionArgumentsPlugin,
       FunctionsPlugin,
