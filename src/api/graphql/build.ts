@@ -2,10 +2,11 @@
 // One build of the schema. A view that cannot be built is left out, with a warning: what one device sends never takes the API away
 // from the others.
 import './environment.ts'
-import { makeSchema } from 'postgraphile'
-import { assertValidSchema, type GraphQLSchema } from 'postgraphile/graphql'
+import type { GraphQLSchema } from 'postgraphile/graphql'
 import { observe } from '../../base/observe.ts'
+import { introspect, readFrom } from './introspect.ts'
 import { makePreset, type PresetOptions } from './preset.ts'
+import { schemaInSlices } from './slices.ts'
 
 export interface Built {
   schema: GraphQLSchema
@@ -66,62 +67,71 @@ export async function buildSchema(options: PresetOptions, before: ReadonlyMap<st
 
 type Attempt = { schema: GraphQLSchema } | { error: Error; views: string[] }
 
-async function attempt(options: PresetOptions, isLeftOut: (view: string) => boolean): Promise<Attempt> {
-  let views: string[] | null = null
+async function attempt(options: PresetOptions, isLeftOut: (name: string) => boolean): Promise<Attempt> {
+  // The catalog cannot be read: it is the database that is away, not a view that is odd.
+  const read = await introspect(options.pool)
+  let views: string[] = []
+  const only = onlyOurs(
+    read.schemas,
+    (found) => {
+      views = found
+    },
+    isLeftOut,
+  )
   try {
-    const { schema } = await makeSchema(
-      makePreset({
-        ...options,
-        plugins: [
-          ...(options.plugins ?? []),
-          onlyOurs((found) => {
-            views = found
-          }, isLeftOut),
-        ],
-      }),
-    )
-    assertValidSchema(schema)
-    return { schema }
+    const preset = makePreset({ ...options, plugins: [...(options.plugins ?? []), only] })
+    return { schema: await schemaInSlices(readFrom(read, preset)) }
   } catch (e) {
-    // The catalog was never read: it is the database that is away, not a view that is odd.
-    if (views === null) throw e
     return { views, error: e instanceof Error ? e : new Error(String(e)) }
   }
 }
 
 /**
- * PostGraphile introspects the whole catalog, with every partition; only the API's views are of use, and those of its functions that
- * REST calls too: they only read, and have a name for themselves and for each argument.
+ * Of what was read, the relations and functions of the exposed schemas; of functions only what REST calls too: they only read, and have
+ * a name for themselves and for each argument. What may be left out is told, oldest first: what devices and users made.
  */
-function onlyOurs(tell: (views: string[]) => void, isLeftOut: (view: string) => boolean): GraphileConfig.Plugin {
+export function onlyOurs(
+  schemas: string[],
+  tell: (names: string[]) => void,
+  isLeftOut: (name: string) => boolean,
+): GraphileConfig.Plugin {
   return {
     name: 'TmidbOnlyOursPlugin',
     version: '0.0.0',
     gather: {
       hooks: {
         pgIntrospection_introspection(_info, { introspection }) {
-          const ours = introspection.namespaces.find((n) => n.nspname === 'api')?._id
-          const found = introspection.classes.filter((c) => c.relnamespace === ours)
-          tell(
-            found
-              .filter((c) => c.getTags().tmidbCategory !== undefined)
-              .sort((a, b) => Number(a._id) - Number(b._id))
-              .map((c) => c.relname),
-          )
-          const kept = found.filter((c) => !isLeftOut(c.relname) || c.getTags().tmidbCategory === undefined)
-          introspection.classes.splice(0, Infinity, ...kept)
-          const ids = new Set(kept.map((c) => c._id))
+          const ours = new Map(introspection.namespaces.filter((n) => schemas.includes(n.nspname)).map((n) => [n._id, n.nspname]))
+          const made: { id: number; name: string }[] = []
+          /** Whether it stays; of what may go, its name is noted. */
+          const stays = (id: string, schema: string | undefined, short: string, isMade: boolean): boolean => {
+            if (!isMade) return true
+            const name = schema === 'api' ? short : `${schema}.${short}`
+            made.push({ id: Number(id), name })
+            return !isLeftOut(name)
+          }
+          const classes = introspection.classes.filter((c) => {
+            const schema = ours.get(c.relnamespace)
+            if (schema === undefined) return false
+            return stays(c._id, schema, c.relname, schema !== 'api' || c.getTags().tmidbCategory !== undefined)
+          })
+          introspection.classes.splice(0, Infinity, ...classes)
+          const ids = new Set(classes.map((c) => c._id))
           introspection.attributes.splice(0, Infinity, ...introspection.attributes.filter((a) => ids.has(a.attrelid)))
-          const procs = introspection.procs.filter((p) => p.pronamespace === ours && p.prokind === 'f')
+          const procs = introspection.procs.filter((p) => ours.has(p.pronamespace) && p.prokind === 'f')
           const named = new Map<string, number>()
           for (const { proname } of procs) named.set(proname, (named.get(proname) ?? 0) + 1)
-          const callable = procs.filter(
-            (p) =>
+          const callable = procs.filter((p) => {
+            const schema = ours.get(p.pronamespace)
+            return (
               p.provolatile !== 'v' &&
               named.get(p.proname) === 1 &&
-              ((p.proargtypes ?? []).length === 0 || (p.proargnames ?? []).slice(0, p.pronargs ?? 0).every((n) => n !== '')),
-          )
+              ((p.proargtypes ?? []).length === 0 || (p.proargnames ?? []).slice(0, p.pronargs ?? 0).every((n) => n !== '')) &&
+              stays(p._id, schema, `${p.proname}()`, schema !== 'api')
+            )
+          })
           introspection.procs.splice(0, Infinity, ...callable)
+          tell(made.sort((a, b) => a.id - b.id).map((m) => m.name))
         },
       },
     },
