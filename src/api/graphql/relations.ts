@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Relations follow foreign keys, also those to targets (introspection.ts) and those that SQL tells of views by smart tags. Here they get
-// names that read well: a target's readings are called as at the root, and a relation steps aside for a column of its name, since a
-// reading's column "target" is the key: "ofTarget". A table that is nothing but pairs (its primary key is two foreign keys) is gone through.
+// names that read well: a target's readings are called as at the root, and a relation steps aside for a column of its name: a reading's
+// column "target" is the key, so the relation is "ofTarget". A table that is nothing but pairs (its primary key is two foreign keys) is gone through.
 import type {} from 'postgraphile'
 import type { PgCodec, PgCodecRelation, PgResource } from 'postgraphile/@dataplan/pg'
 import { categoryView } from './views.ts'
@@ -15,12 +15,16 @@ export const RelationsPlugin: GraphileConfig.Plugin = {
       // target_key is a key of a target as target_id is.
       _getBaseName: (previous, _preset, name) => previous!(name) ?? /^(.+)(?:_key|Key)$/.exec(name)?.[1] ?? null,
       singleRelation(previous, _preset, details) {
-        const { codec } = details
+        const { registry, codec, relationName } = details
+        const relation = registry.pgRelations[codec.name]?.[relationName]
         const columns = Object.keys(codec.attributes ?? {}).map((attributeName) => this.attribute({ codec, attributeName }))
-        let name = previous!(details)
-        // A column "target" that points at a target by its key, too.
-        const ofColumn = /^(.+)ByTarget$/.exec(name)?.[1]
-        if (columns.includes(ofColumn ?? name)) name = this.camelCase(`of-${ofColumn ?? name}`)
+        const remote = relation && this.camelCase(this._singularizedCodecName(relation.remoteResource.codec))
+        const isCalledSo =
+          typeof relation?.extensions?.tags?.fieldName !== 'string' &&
+          relation?.localAttributes.length === 1 &&
+          this.camelCase(relation.localAttributes[0]!) === remote
+        let name = isCalledSo ? remote : previous!(details)
+        if (columns.includes(name)) name = this.camelCase(`of-${name}`)
         while (columns.includes(name)) name += '_'
         return name
       },
@@ -39,7 +43,15 @@ export const RelationsPlugin: GraphileConfig.Plugin = {
       },
       _manyRelation(previous, _preset, details) {
         const { registry, codec, relationName } = details
-        return categoryView(registry.pgRelations[codec.name]?.[relationName]?.remoteResource)?.field ?? previous!(details)
+        const relation = registry.pgRelations[codec.name]?.[relationName]
+        const view = categoryView(relation?.remoteResource)
+        if (view) return view.field
+        const [column, ...more] = (relation?.remoteAttributes ?? []) as readonly string[]
+        const isCalledSo =
+          more.length === 0 && this.camelCase(column ?? '') === this.camelCase(this._singularizedCodecName(codec))
+        return relation && isCalledSo && typeof relation.extensions?.tags?.foreignFieldName !== 'string'
+          ? this.camelCase(this.distinctPluralize(this._singularizedCodecName(relation.remoteResource.codec)))
+          : previous!(details)
       },
     },
   },
