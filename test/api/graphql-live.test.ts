@@ -167,7 +167,7 @@ test('a new major appears after rebuild(), the old one is deprecated with the re
   assert.deepEqual(field('sensorV1'), {
     name: 'sensorV1',
     isDeprecated: true,
-    deprecationReason: 'Version 2 of sensor is newer.',
+    deprecationReason: `Version 2 of sensor is newer since ${new Date().toISOString().slice(0, 10)}.`,
   })
   assert.equal(field('sensorV2').isDeprecated, false)
   assert.equal(

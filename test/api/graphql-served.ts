@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // A GraphQL API on a real database and a real port, for the tests beside this file.
+import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import { type Client, createClient } from 'graphql-ws'
+import type { PoolClient } from 'pg'
 import WebSocket from 'ws'
 import { createGraphql, type Graphql, type GraphqlOptions } from '../../src/api/graphql/server.ts'
 import type { LiveRow, LiveSource, LiveTopic } from '../../src/api/graphql/subscriptions.ts'
@@ -129,6 +131,35 @@ export async function serve(
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
+}
+
+export interface Statement {
+  text: string
+  values: unknown[]
+}
+
+/** What a query asked of the views of readings, as PostgreSQL got it. */
+export async function statementsOf(api: Served, query: string): Promise<Statement[]> {
+  const seen: Statement[] = []
+  const connect = api.pool.connect
+  const listening = (client: PoolClient) =>
+    new Proxy(client, {
+      get(target, name) {
+        if (name !== 'query') return Reflect.get(target, name, target) as unknown
+        return (q: { text: string; values?: unknown[] }) => {
+          if (/_v[0-9]/.test(q.text)) seen.push({ text: q.text, values: q.values ?? [] })
+          return target.query(q)
+        }
+      },
+    })
+  api.pool.connect = (async () => listening(await (connect as () => Promise<PoolClient>).call(api.pool))) as never
+  try {
+    const { errors } = await api.ask(query)
+    assert.equal(errors, undefined)
+  } finally {
+    api.pool.connect = connect
+  }
+  return seen
 }
 
 /** The live hub's shape, without its rules: what is emitted goes to every subscription of the category. */

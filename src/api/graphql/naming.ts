@@ -50,7 +50,7 @@ export const NamingPlugin: GraphileConfig.Plugin = {
         return nameTag(details.codec.attributes[details.attributeName]) ?? previous!(details)
       },
       orderByAttributeEnum(_previous, _preset, { codec, attributeName, variant }) {
-        return orderName(this.attribute({ codec, attributeName }), variant)
+        return `${enumName(this.attribute({ codec, attributeName }))}_${variant.toUpperCase()}`
       },
     },
   },
@@ -110,8 +110,7 @@ export const NamingPlugin: GraphileConfig.Plugin = {
 }
 
 /** fooBar_ and fooBar are two fields: what does not come back from UPPER_CASE keeps its own letters, so the two never meet. */
-function orderName(field: string, variant: string): string {
+export function enumName(field: string): string {
   const upper = field.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase()
-  const plain = /^[a-z][A-Za-z0-9]*$/.test(field) && upper !== 'PRIMARY_KEY'
-  return `${plain ? upper : field}_${variant.toUpperCase()}`
+  return /^[a-z][A-Za-z0-9]*$/.test(field) && upper !== 'PRIMARY_KEY' ? upper : field
 }

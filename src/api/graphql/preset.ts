@@ -9,6 +9,7 @@ import type {} from 'postgraphile/grafserv/node'
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter'
 import type { Access, Identity } from '../../db/access.ts'
+import { aggregatePlugins } from './aggregates.ts'
 import { BehaviourMemoPlugin } from './behaviour-memo.ts'
 import { ConnectionArgumentsPlugin } from './connection-arguments.ts'
 import { shownError } from './errors.ts'
@@ -39,6 +40,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       PgManyToManyRelationPlugin,
       RelationsPlugin,
       ConnectionArgumentsPlugin,
+      ...aggregatePlugins,
       FunctionsPlugin,
       SubscriptionsPlugin,
       httpPlugin(access, graphqlPath),
