@@ -94,7 +94,15 @@ test('the hub is told who asks, for what, and from where', async () => {
   assert.equal(topic.identity.name, 'reader')
   assert.deepEqual(
     { ...topic, identity: null },
-    { identity: null, authorization: `Bearer ${reader}`, category: 'sensor', major: 1, targets: ['a', 'b'], since: 'abc' },
+    {
+      identity: null,
+      authorization: `Bearer ${reader}`,
+      category: 'sensor',
+      major: 1,
+      targets: ['a', 'b'],
+      since: 'abc',
+      passes: null,
+    },
   )
   s.stop()
   await until(() => api.hub.open.size === 0)

@@ -200,7 +200,8 @@ export class TestHub implements LiveSource {
   }
 
   emit(row: LiveRow): void {
-    for (const { topic, push } of this.open.values()) if (topic.category === row.category) push(row)
+    for (const { topic, push } of this.open.values())
+      if (topic.category === row.category && (topic.passes?.(row) ?? true)) push(row)
   }
 
   async opened(count: number): Promise<void> {
