@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import pg from 'pg'
 import { loadCatalog } from '../src/api/rest/catalog.ts'
+import { link } from '../src/api/rest/link.ts'
 import { parseQuery } from '../src/api/rest/parse.ts'
 import { selectSql } from '../src/api/rest/sql.ts'
 import { type Claims, openPool, readAs } from '../src/db/pool.ts'
@@ -98,9 +99,11 @@ export async function reads({ apiUrl, superUrl, query, note, perSecond, run }: B
 /** The statement that REST sends, with the same transaction around it, and nothing else. */
 async function bareHandler(apiUrl: string, readers: readonly Reader[]): Promise<AsyncDisposable & { port: number }> {
   const pool = openPool(apiUrl, { max: 10, application: 'bare' })
-  const relation = (await loadCatalog(pool)).relations.get('sensor_v1')
+  const catalog = await loadCatalog(pool)
+  const relation = catalog.relations.get('sensor_v1')
   if (!relation) throw new Error('There is no view sensor_v1.')
-  const { text } = selectSql(relation, parseQuery(search('x')), { limit: 20, offset: 0, count: null, shape: 'objects' })
+  const linked = link({ catalog, major: 1, role: 'tmidb_listener', isKnown: () => true }, relation, parseQuery(search('x')))
+  const { text } = selectSql(linked, { limit: 20, offset: 0, count: null, shape: 'objects' })
   const claims = new Map(
     readers.map((r) => [r.name, { role: 'tmidb_listener', listener_id: r.listener_id, name: r.name } satisfies Claims]),
   )
