@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // What the REST tests read: two trucks and a house, two versions of one category, three listeners, a speaker and an administrator;
 // served over a real socket.
+import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { PostgrestClient } from '@supabase/postgrest-js'
-import { docsHandler } from '../../src/api/docs.ts'
+import { documentHandler } from '../../src/api/docs/documents.ts'
+import { docsHandler } from '../../src/api/docs/pages.ts'
+import { buildSchema } from '../../src/api/graphql/build.ts'
 import { type LiveCatalog, openCatalog } from '../../src/api/rest/catalog.ts'
 import { restHandler } from '../../src/api/rest/handler.ts'
 import { hashPassword } from '../../src/base/password.ts'
@@ -90,10 +93,12 @@ export async function restWorld(): Promise<RestWorld> {
   const pool = openPool(db.url('tmidb_api'), { max: 4, application: 'rest-test' })
   const access = await openAccess(db.url('tmidb_api'))
   const catalog = await openCatalog(pool)
+  const { schema: graphql } = await buildSchema({ pool, access, hub: { subscribe: () => assert.fail('nothing is live here') } })
   const rest = restHandler({ pool, catalog, access })
   const docs = docsHandler()
+  const documents = documentHandler({ pool, catalog, access, graphqlSchema: () => graphql, mqttPort: 1883 })
   const server = createServer(async (req, res) => {
-    if ((await rest(req, res)) || docs(req, res)) return
+    if (documents(req, res) || (await rest(req, res)) || docs(req, res)) return
     res.writeHead(404, { 'x-fell-through': '1' }).end()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -15,6 +15,7 @@ import { FunctionsPlugin } from './functions.ts'
 import { httpPlugin, identifyReader } from './http.ts'
 import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
 import { pgService, settingsOf } from './pg-client.ts'
+import { RelationTagsPlugin } from './relation-tags.ts'
 import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
 
 export interface PresetOptions {
@@ -36,6 +37,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       ConnectionArgumentsPlugin,
       FunctionsPlugin,
       SubscriptionsPlugin,
+      RelationTagsPlugin,
       httpPlugin(access, graphqlPath),
       ...(memo ? [BehaviourMemoPlugin] : []),
       ...plugins,

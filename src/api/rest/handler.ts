@@ -3,11 +3,10 @@
 // rows spends more time in PostgreSQL than in all of this.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TmiError } from '../../base/errors.ts'
-import type { Access, Identity } from '../../db/access.ts'
+import type { Access } from '../../db/access.ts'
 import { type Claims, type Pool, readAs } from '../../db/pool.ts'
 import { preparing } from '../../db/preparing.ts'
 import { listenerIndex } from '../listener.ts'
-import { openapi } from '../openapi.ts'
 import { sendAnswer, sendError, sendJson } from './answer.ts'
 import { readObject } from './body.ts'
 import type { LiveCatalog, Relation } from './catalog.ts'
@@ -67,9 +66,8 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       }
       const identity = await access.identify(req.headers.authorization)
       checkProfile(catalog.current, profile)
-      if (route.kind === 'openapi') await sendOpenapi(req, res, identity, route.listener)
-      else if (identity.kind === 'anonymous') throw new TmiError('TM100')
-      else if (route.kind === 'call') {
+      if (identity.kind === 'anonymous') throw new TmiError('TM100')
+      if (route.kind === 'call') {
         const { functions } = catalog.current
         const fn = functions.get(route.name)
         if (!fn) throw unknownFunction(route.name, functions.keys())
@@ -182,15 +180,6 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     if (last && cursor && n === plan.window.limit) links.push(`<${withCursor(url, cursor)}>; rel="next"`)
     if (links.length > 0) headers.link = links.join(', ')
     return headers
-  }
-
-  async function sendOpenapi(req: IncomingMessage, res: ServerResponse, identity: Identity, listener: string | null) {
-    if (listener !== null && identity.kind === 'anonymous') throw new TmiError('TM100')
-    const claims = listener === null ? identity.claims : await listenerClaims(pool, identity, listener)
-    const visible = await visibleCategories(pool, claims)
-    const name = listener ?? (identity.kind === 'listener' ? identity.name : null)
-    const writes = listener === null && identity.kind !== 'listener'
-    sendJson(req, res, 200, openapi(catalog.current, { visible, baseUrl: '/', listener: name, role: claims.role, writes }))
   }
 }
 
