@@ -4,7 +4,7 @@ create or replace view api.target as
 select target_id, key, name, meta, created_at from tmidb.target;
 alter view api.target owner to tmidb_views;
 
-comment on view api.target is E'@primaryKey target_id\nWhat is observed: a person, a machine, a service.';
+comment on view api.target is E'@primaryKey target_id\n@unique key\nWhat is observed: a person, a machine, a service.';
 comment on column api.target.target_id is 'Identity of the target.';
 comment on column api.target.key is 'The device''s own name for it.';
 comment on column api.target.name is 'A name for people.';

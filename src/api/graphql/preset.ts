@@ -14,12 +14,15 @@ import { shownError } from './errors.ts'
 import { FunctionsPlugin } from './functions.ts'
 import { httpPlugin, identifyReader } from './http.ts'
 import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
+import { RelationsPlugin } from './relations.ts'
 import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
 
 export interface PresetOptions {
   pool: Pool
   access: Pick<Access, 'identify'>
   hub: LiveSource
+  /** What the schema is built from; serving needs none. */
+  schemas?: string[]
   /** Off only to compare the schema with and without it. */
   memo?: boolean
   plugins?: GraphileConfig.Plugin[]
@@ -28,11 +31,12 @@ export type Pool = NonNullable<Parameters<typeof makePgService>[0]['pool']>
 
 export const graphqlPath = '/graphql'
 
-export function makePreset({ pool, access, hub, memo = true, plugins = [] }: PresetOptions): GraphileConfig.Preset {
+export function makePreset({ pool, access, hub, schemas, memo = true, plugins = [] }: PresetOptions): GraphileConfig.Preset {
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
       NamingPlugin,
+      RelationsPlugin,
       ConnectionArgumentsPlugin,
       FunctionsPlugin,
       SubscriptionsPlugin,
@@ -41,7 +45,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       ...plugins,
     ],
     disablePlugins: withoutNodes,
-    pgServices: [makePgService({ pool, schemas: ['api'], pubsub: false })],
+    pgServices: [makePgService({ pool, schemas: schemas ?? ['api'], pubsub: false })],
     schema: {
       defaultBehavior,
       // Amber would drop what it cannot build and go on: subscriptions vanished that way.
