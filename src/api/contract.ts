@@ -7,7 +7,8 @@ import type { Client } from '../db/superuser.ts'
 import { buildSchema } from './graphql/build.ts'
 import { openapi } from './openapi.ts'
 import type { Schema } from './openapi-parts.ts'
-import { loadCatalog } from './rest/catalog.ts'
+import { columnSchema } from './openapi-types.ts'
+import { type Catalog, loadCatalog, may, shownColumns } from './rest/catalog.ts'
 
 export interface Contract {
   graphql: GraphQLSchema
@@ -29,8 +30,39 @@ export async function readContract(client: Client): Promise<Contract> {
   })
   const catalog = await loadCatalog(pool)
   const visible = new Map([...catalog.categories.keys()].map((category) => [category, null]))
-  const documentOf = (role: RequestRole) => openapi(catalog, { visible, baseUrl: '/', listener: null, role, writes: false })
+  const documentOf = (role: RequestRole) =>
+    withRelations(openapi(catalog, { visible, baseUrl: '/', listener: null, role, writes: false }), catalog, role)
   return { graphql: built.schema, leftOut: built.leftOut, openapi: new Map(roles.map((role) => [role, documentOf(role)])) }
+}
+
+const verbs = { get: 'select', post: 'insert', patch: 'update', delete: 'delete' } as const
+
+/** Users' relations, of which the document itself does not speak: in which way they can be used, and their rows. */
+function withRelations(document: Schema, catalog: Catalog, role: RequestRole): Schema {
+  const paths = { ...(document.paths as Record<string, Schema>) }
+  const components = document.components as { schemas: Record<string, unknown> }
+  const schemas = { ...components.schemas }
+  for (const relation of [...catalog.schemas].flatMap(([schema, named]) => (schema === 'api' ? [] : [...named.values()]))) {
+    const shadowed = catalog.relations.get(relation.name) !== relation
+    const name = shadowed ? `${relation.schema}.${relation.name}` : relation.name
+    const usable = Object.entries(verbs).filter(([, verb]) => may(relation, role, verb))
+    if (usable.length === 0 || paths[`/api/${name}`]) continue
+    const row = { 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } }
+    const body = { content: row }
+    paths[`/api/${name}`] = Object.fromEntries(
+      usable.map(([method]) => [
+        method,
+        method === 'post' || method === 'patch' ? { requestBody: body } : { responses: { 200: body } },
+      ]),
+    )
+    const columns = shownColumns(relation)
+    schemas[name] = {
+      description: relation.description,
+      properties: Object.fromEntries(columns.map((c) => [c.name, columnSchema(c, c.notNull)])),
+      required: columns.filter((c) => c.notNull && !c.hasDefault && !c.generated).map((c) => c.name),
+    }
+  }
+  return { ...document, paths, components: { ...components, schemas } }
 }
 
 /** Everybody who asks for a connection gets this one; whoever would end its transaction is refused. */
@@ -40,7 +72,14 @@ function poolOf(client: Client): Pool {
     if (/^\s*(begin|commit|rollback|end)\b/i.test(text)) throw new Error(`Not inside somebody's transaction: ${text}`)
     return (client.query as (...a: unknown[]) => unknown).apply(client, args)
   }
-  const lent = { query, release() {}, on() {}, escapeIdentifier: client.escapeIdentifier, escapeLiteral: client.escapeLiteral }
+  const own: Record<PropertyKey, unknown> = { query, release() {} }
+  const lent = new Proxy(client, {
+    get(of, name) {
+      if (name in own) return own[name]
+      const value = Reflect.get(of, name)
+      return typeof value === 'function' ? value.bind(of) : value
+    },
+  })
   return { query, connect: () => Promise.resolve(lent), on() {}, removeListener() {}, end: () => Promise.resolve() } as never
 }
 

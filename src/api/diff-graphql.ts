@@ -49,12 +49,13 @@ function added(before: GraphQLSchema, after: GraphQLSchema): ApiChange[] {
   const changed = (path: string, text: string) => found.push(change('graphql', path, 'changed', false, text))
   for (const [name, type] of Object.entries(after.getTypeMap())) {
     const old = before.getType(name)
-    if (!old) {
+    // The first field of its kind brings "Mutation" along; what one calls is the field.
+    if (!old && type !== after.getMutationType() && type !== after.getSubscriptionType()) {
       add(name, `The type ${name} was added.`)
       continue
     }
     const known = members(old)
-    if ((old.description ?? '') !== (type.description ?? '')) changed(name, `The description of ${name} changed.`)
+    if (old && (old.description ?? '') !== (type.description ?? '')) changed(name, `The description of ${name} changed.`)
     for (const [field, is] of members(type)) {
       const path = `${name}.${field}`
       const was = known.get(field)

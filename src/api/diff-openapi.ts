@@ -130,7 +130,7 @@ function schema(path: string, was: Part, is: Part, isRequest: boolean): ApiChang
 }
 
 function types(node: Node): string[] {
-  return (Array.isArray(node.type) ? node.type : [node.type ?? 'anything']).map(String).sort()
+  return (Array.isArray(node.type) ? node.type : [node.type ?? 'anything']).map(String)
 }
 
 function typeText(node: Node): string {

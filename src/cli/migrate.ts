@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { type Args, type Command, UsageError } from './command.ts'
-import { down, up } from './migrate/apply.ts'
-import { make } from './migrate/new.ts'
-import { history, status } from './migrate/status.ts'
-import { system } from './migrate/system.ts'
 import { nearestWord } from './nearest-word.ts'
 
 const text = { type: 'string' } as const
@@ -36,15 +32,25 @@ export const command: Command = {
   run,
 }
 
-const acts: Record<string, (args: Args) => Promise<number> | number> = { new: make, up, down, status, history, system }
+type Act = (args: Args) => Promise<number> | number
+
+/** Loaded when asked for: what reads the API takes half a second, which the others need not wait for. */
+const acts: Record<string, () => Promise<Act>> = {
+  new: async () => (await import('./migrate/new.ts')).make,
+  up: async () => (await import('./migrate/apply.ts')).up,
+  down: async () => (await import('./migrate/apply.ts')).down,
+  status: async () => (await import('./migrate/status.ts')).status,
+  history: async () => (await import('./migrate/status.ts')).history,
+  system: async () => (await import('./migrate/system.ts')).system,
+}
 
 async function run(args: Args): Promise<number> {
   const [act = 'status', more] = args.positionals
-  const does = acts[act]
-  if (!does) {
+  const load = acts[act]
+  if (!load) {
     const near = nearestWord(act, Object.keys(acts))
     throw new UsageError(`There is no "migrate ${act}".${near ? ` Did you mean "${near}"?` : ''}`)
   }
   if (more !== undefined && act !== 'new' && act !== 'system') throw new UsageError(`"${more}" is too much.`)
-  return await does(args)
+  return await (await load())(args)
 }

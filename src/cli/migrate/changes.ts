@@ -15,21 +15,25 @@ export function changeLines(changes: readonly ApiChange[]): string[] {
 }
 
 function shortened(changes: readonly ApiChange[], sign?: string): string[] {
-  const lines = [...changes]
-    .sort((a, b) => weight(a) - weight(b))
-    .map((c) => `  ${sign ?? signs[c.kind]} ${names[c.where]}  ${c.text}`)
-  const more = lines.length - most
-  return more > 1 ? [...lines.slice(0, most), `  … and ${more} more; --json lists all.`] : lines
+  const said = changes.filter((c) => !goesAlong(c)).map((c) => `  ${sign ?? signs[c.kind]} ${names[c.where]}  ${c.text}`)
+  const along = changes.filter(goesAlong).map((c) => c.path)
+  const more = said.length - most
+  return [
+    ...(more > 1 ? [...said.slice(0, most), `  … and ${more} more; --json lists all.`] : said),
+    ...(along.length > 0
+      ? [`  ${sign ?? ' '} GraphQL  and what goes along: ${along.slice(0, 8).join(', ')}${along.length > 8 ? ', …' : ''}`]
+      : []),
+  ]
 }
 
 const signs = { added: '+', removed: '-', changed: '~' } as const
 const names = { graphql: 'GraphQL', openapi: 'OpenAPI' } as const
 
-/** What callers write comes before the types that go along with it. */
-function weight({ where, path }: ApiChange): number {
-  if (where === 'openapi') return 0
-  if (/^(Query|Mutation|Subscription)\./.test(path)) return 1
-  return /(Connection|Edge|Condition|Filter|OrderBy|Input|Payload|Patch|Aggregates?|GroupBy)(\.|$)/.test(path) ? 3 : 2
+/** Types that GraphQL needs for each table and that nobody asks for by themselves. */
+function goesAlong({ where, path }: ApiChange): boolean {
+  return (
+    where === 'graphql' && /(Connection|Edge|Condition|Filter|OrderBy|Input|Payload|Patch|Aggregates?|GroupBy)(\.|$)/.test(path)
+  )
 }
 
 export function warningLines(warnings: readonly Warning[]): string[] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { readFolder } from '../../db/migrations/files.ts'
 import { readHistory, statesOf } from '../../db/migrations/history.ts'
-import type { Warning } from '../../db/migrations/run.ts'
+import { readWarnings } from '../../db/migrations/run.ts'
 import { administratorUrl, withClientOf } from '../administrator.ts'
 import { type Args, exit, print, printJson } from '../command.ts'
 import { warningLines } from './changes.ts'
@@ -13,7 +13,7 @@ export async function status(args: Args): Promise<number> {
   const folder = readFolder(dir)
   const { states, warnings } = await withClientOf(text(args, 'postgres') ?? administratorUrl(), async (client) => ({
     states: statesOf(folder, await readHistory(client)),
-    warnings: (await client.query<Warning>('select what, mend from tmidb.exposed_warnings()')).rows,
+    warnings: await readWarnings(client),
   }))
   const isOdd = states.some((s) => s.state === 'changed' || s.state === 'missing' || s.outOfOrder)
   if (args.json) {

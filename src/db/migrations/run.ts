@@ -2,56 +2,16 @@
 // Migrations up and down: apply, look at what the API would become, then commit or take back. Each has a transaction of its own, in
 // which its line of history is written too.
 import { TmiError } from '../../base/errors.ts'
-import { type Client, withClient } from '../superuser.ts'
+import type { Client } from '../superuser.ts'
 import { failure } from './failure.ts'
-import { type Direction, type Folder, type Migration, type Part, readFolder, runnable } from './files.ts'
-import { appliedOf, readHistory, statesOf } from './history.ts'
-import { takeLock } from './lock.ts'
-
-/** How the API is read, inside the transaction that may change it, and compared; src/api knows. */
-export interface Api<Contract, Change extends ApiChange> {
-  read(client: Client): Promise<Contract>
-  diff(before: Contract, after: Contract): Change[]
-}
-
-export interface ApiChange {
-  breaking: boolean
-  text: string
-}
-
-export interface Options<Contract, Change extends ApiChange> {
-  url: string
-  dir: string
-  api: Api<Contract, Change>
-  /** Who runs it, for the history. */
-  person: string | null
-  force: boolean
-  allowOutOfOrder: boolean
-  waitMs: number
-  signal: AbortSignal
-  say: (line: string) => void
-}
-
-/** Which of them: this many, or until the one of this name is the last that is applied. */
-export interface Extent {
-  count?: number
-  to?: string
-}
+import type { Direction } from './files.ts'
+import { rehearsable, runOutside } from './outside.ts'
+import { type Extent, plan, type Step } from './plan.ts'
+import { type ApiChange, type Done, inSession, type Options, ownSettings, type Session } from './session.ts'
 
 export interface Warning {
   what: string
   mend: string
-}
-
-export interface Done<Change extends ApiChange> {
-  name: string
-  direction: Direction
-  ms: number
-  transactional: boolean
-  sql: string
-  changes: Change[]
-  /** What was broken by force. */
-  broke: string[]
 }
 
 export interface Outcome<Change extends ApiChange> {
@@ -63,28 +23,6 @@ export interface Outcome<Change extends ApiChange> {
 export interface Rehearsal<Change extends ApiChange> extends Outcome<Change> {
   /** Of all steps together. */
   changes: Change[]
-}
-
-/** Ctrl-C: what was begun is taken back, what was committed before stays. */
-export class Interrupted extends Error {
-  readonly done: string[]
-
-  constructor(done: string[]) {
-    super('Interrupted.')
-    this.done = done
-  }
-}
-
-interface Step {
-  migration: Migration
-  direction: Direction
-  part: Part
-}
-
-interface Session<Contract, Change extends ApiChange> extends Options<Contract, Change> {
-  client: Client
-  folder: Folder
-  done: Done<Change>[]
 }
 
 export async function run<C, D extends ApiChange>(
@@ -115,6 +53,7 @@ export async function rehearse<C, D extends ApiChange>(
   return await inSession(options, async (session) => {
     const { client, api, done } = session
     const steps = await plan(session, direction, extent, true)
+    if (steps.length === 0) return { steps: [], changes: [], warnings: [] }
     const warned = await readWarnings(client)
     const before = await api.read(client)
     await begin(client)
@@ -126,102 +65,6 @@ export async function rehearse<C, D extends ApiChange>(
       await client.query('rollback').catch(() => {})
     }
   })
-}
-
-async function inSession<C, D extends ApiChange, T>(
-  options: Options<C, D>,
-  fn: (session: Session<C, D>) => Promise<T>,
-): Promise<T> {
-  const { url, dir, signal, say, waitMs } = options
-  const folder = readFolder(dir)
-  for (const name of folder.strangers) say(`${name} is no migration: its name does not begin with a timestamp and "_".`)
-  const done: Done<D>[] = []
-  const config = { application_name: 'tmiDB-migrate', connectionTimeoutMillis: 5000 }
-  return await withClient(
-    url,
-    async (client) => {
-      client.on('notice', (n) => {
-        if (n.severity !== 'DEBUG') say(`  ${n.severity?.toLowerCase()}: ${n.message}`)
-      })
-      await using _ = await cancelling(client, url, signal)
-      try {
-        await takeLock(client, waitMs, say, signal)
-        return await fn({ ...options, client, folder, done })
-      } catch (e) {
-        if (signal.aborted) throw new Interrupted(done.map((d) => d.name))
-        throw e
-      }
-    },
-    config,
-  )
-}
-
-/** A statement that runs for an hour is ended too: PostgreSQL itself notices a closed connection only when the statement is over. */
-async function cancelling(client: Client, url: string, signal: AbortSignal): Promise<AsyncDisposable> {
-  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
-  let sent: Promise<unknown> | null = null
-  const cancel = () => {
-    sent = withClient(url, (other) => other.query('select pg_cancel_backend($1)', [rows[0]?.pid])).catch(() => {})
-  }
-  signal.addEventListener('abort', cancel)
-  return {
-    async [Symbol.asyncDispose]() {
-      signal.removeEventListener('abort', cancel)
-      await sent
-    },
-  }
-}
-
-async function plan<C, D extends ApiChange>(
-  session: Session<C, D>,
-  direction: Direction,
-  extent: Extent,
-  dry = false,
-): Promise<Step[]> {
-  const found = direction === 'up' ? await planUp(session, extent, dry) : await planDown(session, extent)
-  return found.map((migration) => ({ migration, direction, part: runnable(migration, direction) }))
-}
-
-async function planUp<C, D extends ApiChange>(session: Session<C, D>, { count, to }: Extent, dry: boolean): Promise<Migration[]> {
-  const { client, folder, force, say, person, allowOutOfOrder } = session
-  const states = statesOf(folder, await readHistory(client))
-  if (to !== undefined && !folder.migrations.some((m) => m.name === to)) throw unknown(to, session.dir)
-  for (const s of states) if (s.state === 'missing') say(`${s.name} is applied, but its file is not in ${session.dir}.`)
-  const changed = states.flatMap((s) => (s.state === 'changed' && s.migration ? [s.migration] : []))
-  if (changed.length > 0 && !force) {
-    throw new TmiError('TM108', `Edited after it was applied: ${changed.map((m) => m.path).join(', ')}.`, {
-      hint: 'It is not run again. Put it back and write a new migration, or accept it as it is now with --force.',
-    })
-  }
-  for (const m of changed) {
-    if (!dry) await client.query('select tmidb.record_migration($1, $2, $3, 0, $4)', [m.name, 'accept', m.up.sha256, person])
-    say(`${m.name} was edited after it was applied: accepted as it is now, not run again.`)
-  }
-  const pending = states.flatMap((s) => (s.state === 'pending' && s.migration ? [{ ...s, migration: s.migration }] : []))
-  const wanted = pending.filter((s) => to === undefined || s.name <= to).slice(0, count)
-  const late = wanted.filter((s) => s.outOfOrder).map((s) => s.name)
-  if (late.length > 0 && !allowOutOfOrder) {
-    throw new TmiError('TM108', `Older than what is applied already: ${late.join(', ')}.`, {
-      hint: 'Give the file a newer timestamp, or apply it now with --allow-out-of-order.',
-    })
-  }
-  return wanted.map((s) => s.migration)
-}
-
-async function planDown<C, D extends ApiChange>(session: Session<C, D>, { count, to }: Extent): Promise<Migration[]> {
-  const { client, folder, dir } = session
-  // In the reverse of the order in which they were applied, which need not be that of their names.
-  const names = [...appliedOf(await readHistory(client)).keys()].reverse()
-  if (to !== undefined && !names.includes(to)) throw unknown(to, dir, 'is not applied')
-  return names.slice(0, to === undefined ? (count ?? 1) : names.indexOf(to)).map((name) => {
-    const migration = folder.migrations.find((m) => m.name === name)
-    if (!migration) throw unknown(name, dir, `has no file in ${dir}, so it cannot be taken back`)
-    return migration
-  })
-}
-
-function unknown(name: string, dir: string, why = `is not in ${dir}`): TmiError {
-  return new TmiError('TM107', `The migration ${name} ${why}.`, { hint: '"tmictl migrate status" lists them.' })
 }
 
 async function runStep<C, D extends ApiChange>(session: Session<C, D>, step: Step, begun: C, before: C): Promise<C> {
@@ -238,7 +81,7 @@ async function runStep<C, D extends ApiChange>(session: Session<C, D>, step: Ste
     if (isTransactional) await finish(session, step, result)
     else {
       await client.query('rollback')
-      result.ms = await runOutside(session, step)
+      result.ms = await runOutside(client, step)
       await begin(client)
       await finish(session, step, result)
     }
@@ -267,9 +110,9 @@ async function finish<C, D extends ApiChange>(session: Session<C, D>, step: Step
   await session.client.query('commit')
 }
 
-/** A table is made in app unless the migration says otherwise; who waits for a lock holds up all who come after. */
+/** Who waits for a lock holds up all who come after. */
 async function begin(client: Client): Promise<void> {
-  await client.query(`begin; set local lock_timeout = '10s'; set local search_path = app, public`)
+  await client.query(`begin; set local lock_timeout = '10s'`)
 }
 
 /** Inside a transaction; how long it took. Of what must run outside, only what could take something from the API. */
@@ -282,7 +125,7 @@ async function apply<C, D extends ApiChange>(
   const begun = performance.now()
   for (const statement of part.statements) {
     signal.throwIfAborted()
-    const text = migration.isTransactional ? statement.text : withoutConcurrently(statement.text)
+    const text = migration.isTransactional ? statement.text : rehearsable(statement.text)
     if (text === null) continue
     try {
       await client.query(text)
@@ -292,51 +135,15 @@ async function apply<C, D extends ApiChange>(
   }
   const last = part.statements.at(-1)
   try {
-    // What is checked at the end is checked here, where the file is known. The role may have been changed on the way.
-    await client.query('set constraints all immediate; reset role')
+    // What is checked at the end is checked here, where the file is known. What it set for itself is not for those after it.
+    await client.query(`set constraints all immediate; reset role; ${ownSettings}`)
   } catch (e) {
     throw last ? failure(e, migration, last, `Nothing of ${migration.name} was kept.`) : e
   }
   return Math.round(performance.now() - begun)
 }
 
-/** An index that goes may take a way to sort along; one that comes only adds. */
-function withoutConcurrently(sql: string): string | null {
-  return /^drop\s+index\s+concurrently\b/i.test(sql) ? sql.replace(/concurrently/i, '') : null
-}
-
-async function runOutside<C, D extends ApiChange>({ client }: Session<C, D>, { migration, part }: Step): Promise<number> {
-  const begun = performance.now()
-  const before = await invalidIndexes(client)
-  await client.query('set search_path = app, public')
-  try {
-    for (const statement of part.statements) {
-      try {
-        await client.query(statement.text)
-      } catch (e) {
-        // An index that could not be finished is left behind, is written to and never read.
-        for (const index of await invalidIndexes(client)) {
-          if (!before.includes(index)) await client.query(`drop index concurrently if exists ${index}`)
-        }
-        throw failure(e, migration, statement, `Nothing of ${migration.name} was kept.`)
-      }
-    }
-  } finally {
-    await client.query('reset search_path').catch(() => {})
-  }
-  return Math.round(performance.now() - begun)
-}
-
-/** By name with schema, quoted where it must be. */
-async function invalidIndexes(client: Client): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(
-    `select format('%I.%I', n.nspname, c.relname) as name
-     from pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace where not i.indisvalid`,
-  )
-  return rows.map((r) => r.name)
-}
-
-async function readWarnings(client: Client): Promise<Warning[]> {
+export async function readWarnings(client: Client): Promise<Warning[]> {
   return (await client.query<Warning>('select what, mend from tmidb.exposed_warnings()')).rows
 }
 
