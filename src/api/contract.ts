@@ -43,13 +43,15 @@ function withRelations(document: Schema, catalog: Catalog, role: RequestRole): S
   const components = document.components as { schemas: Record<string, unknown> }
   const schemas = { ...components.schemas }
   for (const relation of [...catalog.schemas].flatMap(([schema, named]) => (schema === 'api' ? [] : [...named.values()]))) {
-    const shadowed = catalog.relations.get(relation.name) !== relation
-    const name = shadowed ? `${relation.schema}.${relation.name}` : relation.name
+    const full = `${relation.schema}.${relation.name}`
+    const isFirst = catalog.relations.get(relation.name) === relation
+    const name = isFirst ? relation.name : full
+    const path = isFirst ? `/api/${name}` : `/api/${relation.name} (profile ${relation.schema})`
     const usable = Object.entries(verbs).filter(([, verb]) => may(relation, role, verb))
-    if (usable.length === 0 || paths[`/api/${name}`]) continue
+    if (usable.length === 0 || paths[path]) continue
     const row = { 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } }
     const body = { content: row }
-    paths[`/api/${name}`] = Object.fromEntries(
+    paths[path] = Object.fromEntries(
       usable.map(([method]) => [
         method,
         method === 'post' || method === 'patch' ? { requestBody: body } : { responses: { 200: body } },
@@ -58,6 +60,7 @@ function withRelations(document: Schema, catalog: Catalog, role: RequestRole): S
     const columns = shownColumns(relation)
     schemas[name] = {
       description: relation.description,
+      'x-tmidb-relation': full,
       properties: Object.fromEntries(columns.map((c) => [c.name, columnSchema(c, c.notNull)])),
       required: columns.filter((c) => c.notNull && !c.hasDefault && !c.generated).map((c) => c.name),
     }

@@ -5,6 +5,9 @@ import { type ApiChange, change } from './change.ts'
 // biome-ignore lint/suspicious/noExplicitAny: a document is a tree of unknown shape, and each look into it is guarded
 type Node = any
 
+/** Two relations of one name: the address stands for the first, and another first is another thing. */
+const relation = 'x-tmidb-relation'
+
 const methods = ['get', 'head', 'post', 'put', 'patch', 'delete']
 
 export function openapiDiff(before: Node, after: Node): ApiChange[] {
@@ -110,6 +113,10 @@ function schema(path: string, was: Part, is: Part, isRequest: boolean): ApiChang
   }
   if ((before.description ?? '') !== (after.description ?? ''))
     found.push(change('openapi', path, 'changed', false, `The description of ${path} changed.`))
+  const [from, to] = [before[relation], after[relation]]
+  if (from && to && from !== to) {
+    found.push(change('openapi', path, 'changed', true, `The rows of ${path} come from ${to} instead of ${from}.`))
+  }
   const needed = (node: Node, name: string) => (node.required ?? []).includes(name)
   for (const name of union(before.properties, after.properties)) {
     const [old, now] = [before.properties?.[name], after.properties?.[name]]

@@ -15,10 +15,10 @@ export type ObservedEvent = { level?: Level } & (
   | { kind: 'error'; code: string; message: string; requestId?: string; stack?: string }
 )
 
-let out: NodeJS.WritableStream = process.stdout
+let out: { write(line: string): unknown } = process.stdout
 
 /** For a command, whose answer is what stands on stdout. */
-export function observeOn(stream: NodeJS.WritableStream): void {
+export function observeOn(stream: { write(line: string): unknown }): void {
   out = stream
 }
 

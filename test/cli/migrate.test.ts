@@ -156,17 +156,32 @@ test('new writes a file that up applies as it is: the API has it, a listener its
 test('a dry run prints the SQL and what the API would become, warns of what was forgotten, and changes nothing', async () => {
   using w = world()
   w.add('dry', 'create table dry (dry_id int primary key, target_id uuid references tmidb.target);')
-  w.add('dry2', 'alter table dry add column note text;')
+  w.add(
+    'dry2',
+    `alter table dry add column note text; create view dry_view as select * from dry;
+    create function dry_count() returns bigint language sql stable security definer return (select count(*) from app.dry);`,
+  )
   const was = await withClient(db.superUrl, snapshot)
   const { code, stdout, stderr } = await command(w.dir, 'up', '--dry-run')
   assert.equal(code, 0, stderr)
-  assert.match(stdout, /create table dry \(dry_id int[\s\S]*alter table dry add column note text;/)
+  assert.match(
+    stdout,
+    /create table dry \(dry_id int[\s\S]*alter table dry add column note text;[\s\S]*language sql stable security definer/,
+  )
   assert.match(stdout, /\+ GraphQL {2}Query\.dries was added[\s\S]*\+ OpenAPI {2}GET \/api\/dry was added/)
   assert.match(stdout, /Mind: app\.dry has no row security.*\n +alter table app\.dry enable row level security/)
   assert.match(stdout, /Mind: app\.dry has no comment/)
   assert.match(
     stdout,
     /Mind: The foreign key dry_target_id_fkey of app\.dry has no index.*\n +create index on app\.dry \(target_id\);/,
+  )
+  assert.match(
+    stdout,
+    /Mind: app\.dry_view reads with the rights of its owner.*\n +alter view app\.dry_view set \(security_invoker = true\);/,
+  )
+  assert.match(
+    stdout,
+    /Mind: app\.dry_count\(\) may be called by everybody\.[\s\S]*Mind: app\.dry_count\(\) runs with the rights of its owner/,
   )
   assert.match(stdout, /Nothing was changed\.\n$/)
   assert.equal(await withClient(db.superUrl, snapshot), was)

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- after: exposed_schemas
 -- What one may have forgotten in a migration: a table that the API shows to listeners without row security, one that says nothing of
--- itself, a foreign key that makes each delete on the other side read the whole table, a view that reads past row security. Each with
--- the statement that mends it. Our own schema api is held by the lints in db/lint.
+-- itself, a foreign key that makes each delete on the other side read the whole table, a view that reads past row security, a function
+-- that everybody may call. Each with the statement that mends it. Our own schema api is held by the lints in db/lint.
 create or replace function tmidb.exposed_warnings() returns table (what text, mend text)
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -34,11 +34,22 @@ as $$
     where not exists (
       select from pg_index i where i.indrelid = s.oid and i.indpred is null
         and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] <@ k.conkey)
+    union all
+    select f.kind, p.oid::regprocedure::text, format(f.what, p.oid::regprocedure), format(f.mend, p.oid::regprocedure)
+    from pg_proc p
+    cross join lateral (values
+      (5, '%s may be called by everybody.', 'revoke execute on function %s from public; -- and grant it to the roles that may',
+        (select bool_or(a.grantee = 0) from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a where a.privilege_type = 'EXECUTE')),
+      (6, '%s runs with the rights of its owner on whatever search_path its caller has.', 'alter function %s set search_path = pg_catalog, pg_temp;',
+        p.prosecdef and not coalesce(array_to_string(p.proconfig, ' ') ~ 'search_path=', false))) f(kind, what, mend, holds)
+    where p.pronamespace in (select n.oid from pg_namespace n where n.nspname in (select tmidb.exposed_schemas()) and n.nspname <> 'api')
+      and f.holds
+      and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
   ) w
   order by w.name, w.kind
 $$;
 
 comment on function tmidb.exposed_warnings() is
-  'What the tables and views of the exposed schemas lack (row security, comments, indexes for foreign keys), each with the statement that mends it.';
+  'What the tables, views and functions of the exposed schemas lack (row security, comments, indexes for foreign keys, narrow rights), each with the statement that mends it.';
 revoke all on function tmidb.exposed_warnings() from public;
 grant execute on function tmidb.exposed_warnings() to tmidb_admin;

@@ -12,7 +12,7 @@ import { rehearse, run } from '../../db/migrations/run.ts'
 import { Interrupted, type Options } from '../../db/migrations/session.ts'
 import { administratorUrl, inOurWords } from '../administrator.ts'
 import { type Args, exit, print, printJson, UsageError } from '../command.ts'
-import { changeLines, warningLines } from './changes.ts'
+import { brokenLines, changeLines, warningLines } from './changes.ts'
 import { folderOf, text } from './folder.ts'
 
 export async function up(args: Args): Promise<number> {
@@ -24,8 +24,8 @@ export async function down(args: Args): Promise<number> {
 }
 
 async function apply(args: Args, direction: Direction): Promise<number> {
-  // Standard output is for the answer.
-  observeOn(process.stderr)
+  // What GraphQL cannot show is told among the changes.
+  observeOn({ write: () => {} })
   const extent = extentOf(args)
   const stop = new AbortController()
   const interrupt = () => {
@@ -48,7 +48,7 @@ async function apply(args: Args, direction: Direction): Promise<number> {
     }
     if (e instanceof TmiError && e.code === 'TM306') {
       if (args.json) printJson({ refused: e.message, breaking: e.details })
-      else for (const line of changeLines(e.details as ApiChange[])) print(line)
+      else for (const line of brokenLines(e.details as ApiChange[])) print(line)
     }
     throw e
   } finally {
@@ -64,7 +64,7 @@ async function change(args: Args, options: All, direction: Direction, extent: Ex
     printJson({ steps: steps.map(({ sql: _, ...step }) => step), warnings })
     return exit.ok
   }
-  if (steps.length === 0) print(nothing(direction, extent))
+  if (steps.length === 0) print(nothing(direction, extent, options.dir))
   for (const step of steps) {
     print(
       `${step.name} ${step.direction === 'up' ? 'applied' : 'taken back'}${step.transactional ? '' : ' outside a transaction'}`,
@@ -79,7 +79,7 @@ async function tryOut(args: Args, options: All, direction: Direction, extent: Ex
   const { steps, changes, warnings } = await rehearse(options, direction, extent)
   const breaking = changes.filter((c) => c.breaking).length
   if (args.json) printJson({ dryRun: true, steps: steps.map(({ changes: _, broke: __, ...step }) => step), changes, warnings })
-  else if (steps.length === 0) print(nothing(direction, extent))
+  else if (steps.length === 0) print(nothing(direction, extent, options.dir))
   else {
     for (const step of steps) {
       const outside = step.transactional ? '' : '; outside a transaction, so it was not tried'
@@ -92,8 +92,12 @@ async function tryOut(args: Args, options: All, direction: Direction, extent: Ex
   return breaking > 0 ? exit.problems : exit.ok
 }
 
-function nothing(direction: Direction, { to }: Extent): string {
-  return to ? `Nothing to do: ${to} is the last already.` : direction === 'up' ? 'Nothing is pending.' : 'Nothing is applied.'
+function nothing(direction: Direction, { to }: Extent, dir: string): string {
+  return to
+    ? `Nothing to do: ${to} is the last already.`
+    : direction === 'up'
+      ? `Nothing is pending in ${dir}.`
+      : 'Nothing is applied.'
 }
 
 function extentOf(args: Args): Extent {

@@ -8,10 +8,11 @@ const most = 30
 export function changeLines(changes: readonly ApiChange[]): string[] {
   if (changes.length === 0) return ['The API stays as it is.']
   const [breaking, rest] = [changes.filter((c) => c.breaking), changes.filter((c) => !c.breaking)]
-  return [
-    ...(breaking.length > 0 ? [`This breaks the API (${breaking.length}):`, ...shortened(breaking, '!')] : []),
-    ...(rest.length > 0 ? [`The API changes (${rest.length}):`, ...shortened(rest)] : []),
-  ]
+  return [...brokenLines(breaking), ...(rest.length > 0 ? [`The API changes (${rest.length}):`, ...shortened(rest)] : [])]
+}
+
+export function brokenLines(breaking: readonly ApiChange[]): string[] {
+  return breaking.length > 0 ? [`This breaks the API (${breaking.length}):`, ...shortened(breaking, '!')] : []
 }
 
 function shortened(changes: readonly ApiChange[], sign?: string): string[] {

@@ -53,13 +53,14 @@ export async function rehearse<C, D extends ApiChange>(
   return await inSession(options, async (session) => {
     const { client, api, done } = session
     const steps = await plan(session, direction, extent, true)
-    if (steps.length === 0) return { steps: [], changes: [], warnings: [] }
+    const last = steps.at(-1)
+    if (!last) return { steps: [], changes: [], warnings: [] }
     const warned = await readWarnings(client)
     const before = await api.read(client)
     await begin(client)
     try {
       for (const step of steps) done.push({ ...described(step), ms: await apply(session, step, true), changes: [], broke: [] })
-      const changes = api.diff(before, await api.read(client))
+      const changes = api.diff(before, await readAfter(session, last))
       return { steps: done, changes, warnings: added(warned, await readWarnings(client)) }
     } finally {
       await client.query('rollback').catch(() => {})
@@ -73,7 +74,7 @@ async function runStep<C, D extends ApiChange>(session: Session<C, D>, step: Ste
   await begin(client)
   try {
     const ms = await apply(session, step)
-    const after = await api.read(client)
+    const after = await readAfter(session, step)
     const broke = api.diff(begun, after).filter((c) => c.breaking)
     if (broke.length > 0 && !session.force) throw breaks(step, broke)
     signal.throwIfAborted()
@@ -91,6 +92,18 @@ async function runStep<C, D extends ApiChange>(session: Session<C, D>, step: Ste
   } catch (e) {
     await client.query('rollback').catch(() => {})
     throw e
+  }
+}
+
+/** An API that cannot be built would stay as it was, and nothing that comes later would be seen; that is not for --force. */
+async function readAfter<C, D extends ApiChange>({ client, api, signal }: Session<C, D>, { migration }: Step): Promise<C> {
+  try {
+    return await api.read(client)
+  } catch (e) {
+    signal.throwIfAborted()
+    const why = e instanceof Error ? e.message : String(e)
+    const hint = 'Nothing of it was kept. Change its names or types.'
+    throw new TmiError('TM306', `With ${migration.name} the API cannot be built: ${why}`, { cause: e, hint, details: [] })
   }
 }
 
