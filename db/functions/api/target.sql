@@ -11,3 +11,4 @@ comment on column api.target.name is 'A name for people.';
 comment on column api.target.meta is 'Free attributes.';
 comment on column api.target.created_at is 'When it was first seen.';
 grant select on api.target to tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin;
+grant insert (key, name, meta), update (name, meta) on api.target to tmidb_editor, tmidb_admin;

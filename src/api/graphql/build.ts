@@ -2,11 +2,12 @@
 // One build of the schema. A view that cannot be built is left out, with a warning: what one device sends never takes the API away
 // from the others.
 import './environment.ts'
-import { makeSchema } from 'postgraphile'
-import { assertValidSchema, type GraphQLSchema } from 'postgraphile/graphql'
+import type { GraphQLSchema } from 'postgraphile/graphql'
 import { observe } from '../../base/observe.ts'
-import { exposedSchemas, narrowed } from './introspection.ts'
+import { introspect, readFrom } from './introspect.ts'
+import { onlyOurs } from './only-ours.ts'
 import { makePreset, type PresetOptions } from './preset.ts'
+import { schemaInSlices } from './slices.ts'
 
 export interface Built {
   schema: GraphQLSchema
@@ -67,31 +68,21 @@ export async function buildSchema(options: PresetOptions, before: ReadonlyMap<st
 
 type Attempt = { schema: GraphQLSchema } | { error: Error; views: string[] }
 
-async function attempt(options: PresetOptions, isLeftOut: (view: string) => boolean): Promise<Attempt> {
-  let views: string[] | null = null
+async function attempt(options: PresetOptions, isLeftOut: (name: string) => boolean): Promise<Attempt> {
+  // The catalog cannot be read: it is the database that is away, not a view that is odd.
+  const read = await introspect(options.pool)
+  let views: string[] = []
+  const only = onlyOurs(
+    read.schemas,
+    (found) => {
+      views = found
+    },
+    isLeftOut,
+  )
   try {
-    const schemas = await exposedSchemas(options.pool)
-    const { schema } = await makeSchema(
-      makePreset({
-        ...options,
-        schemas,
-        plugins: [
-          ...(options.plugins ?? []),
-          narrowed({
-            schemas,
-            isLeftOut,
-            tell: (found) => {
-              views = found
-            },
-          }),
-        ],
-      }),
-    )
-    assertValidSchema(schema)
-    return { schema }
+    const preset = makePreset({ ...options, plugins: [...(options.plugins ?? []), only] })
+    return { schema: await schemaInSlices(readFrom(read, preset)) }
   } catch (e) {
-    // The catalog was never read: it is the database that is away, not a view that is odd.
-    if (views === null) throw e
     return { views, error: e instanceof Error ? e : new Error(String(e)) }
   }
 }

@@ -2,6 +2,7 @@
 // The GraphQL API: PostGraphile over the schema "api", whose views already say who may see what.
 
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection'
+import { PgManyToManyRelationInflectionPlugin, PgManyToManyRelationPlugin } from '@graphile-contrib/pg-many-to-many'
 import type {} from 'postgraphile'
 import { makePgService } from 'postgraphile/adaptors/pg'
 import type {} from 'postgraphile/grafserv/node'
@@ -21,8 +22,6 @@ export interface PresetOptions {
   pool: Pool
   access: Pick<Access, 'identify'>
   hub: LiveSource
-  /** What the schema is built from; serving needs none. */
-  schemas?: string[]
   /** Off only to compare the schema with and without it. */
   memo?: boolean
   plugins?: GraphileConfig.Plugin[]
@@ -31,11 +30,13 @@ export type Pool = NonNullable<Parameters<typeof makePgService>[0]['pool']>
 
 export const graphqlPath = '/graphql'
 
-export function makePreset({ pool, access, hub, schemas, memo = true, plugins = [] }: PresetOptions): GraphileConfig.Preset {
+export function makePreset({ pool, access, hub, memo = true, plugins = [] }: PresetOptions): GraphileConfig.Preset {
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
       NamingPlugin,
+      PgManyToManyRelationInflectionPlugin,
+      PgManyToManyRelationPlugin,
       RelationsPlugin,
       ConnectionArgumentsPlugin,
       FunctionsPlugin,
@@ -45,7 +46,7 @@ export function makePreset({ pool, access, hub, schemas, memo = true, plugins = 
       ...plugins,
     ],
     disablePlugins: withoutNodes,
-    pgServices: [makePgService({ pool, schemas: schemas ?? ['api'], pubsub: false })],
+    pgServices: [makePgService({ pool, schemas: ['api'], pubsub: false })],
     schema: {
       defaultBehavior,
       // Amber would drop what it cannot build and go on: subscriptions vanished that way.
