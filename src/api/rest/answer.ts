@@ -3,11 +3,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { observe } from '../../base/observe.ts'
 import { RestError, toRestError } from './error.ts'
-import { csv, type Form, formTypes, pageResult, type Window } from './page.ts'
+import { type Accepted, contentType, csv, type Form, pageResult, type Window } from './page.ts'
 import type { Answer } from './sql.ts'
 
 export interface Sent {
-  form: Form
+  accepted: Accepted
   answer: Answer
   window: Window
   header: readonly string[]
@@ -19,9 +19,10 @@ export interface Sent {
 export function sendAnswer(
   req: IncomingMessage,
   res: ServerResponse,
-  { form, answer, window, header, applied, type, more }: Sent,
+  { accepted, answer, window, header, applied, type, more }: Sent,
 ): void {
   const head = req.method === 'HEAD'
+  const { form } = accepted
   // An estimate stops counting early, but never before what is on the page.
   const total = answer.total === null ? null : Math.max(Number(answer.total), answer.n > 0 ? window.offset + answer.n : 0)
   const { status, range } = pageResult(window, answer.n, total)
@@ -30,7 +31,7 @@ export function sendAnswer(
       details: `The result contains ${answer.n} rows`,
     })
   }
-  const headers: Record<string, string> = { 'content-type': type ?? formTypes[form], 'content-range': range, ...more }
+  const headers: Record<string, string> = { 'content-type': type ?? contentType(accepted), 'content-range': range, ...more }
   if (applied) headers['preference-applied'] = applied
   if (head) {
     res.writeHead(status, headers).end()

@@ -11,13 +11,15 @@ import { sendAnswer, sendError, sendJson } from './answer.ts'
 import { readObject } from './body.ts'
 import type { LiveCatalog, Relation } from './catalog.ts'
 import { RestError } from './error.ts'
-import { acceptedForm, formTypes, pageWindow, preference, type Window } from './page.ts'
+import { nextCursor } from './keyset.ts'
+import { embeddedCategories, type LinkContext, link } from './link.ts'
+import { type Accepted, acceptedForm, contentType, pageWindow, preference, type Window } from './page.ts'
 import { parseQuery } from './parse.ts'
 import { planCache, preparing } from './plans.ts'
 import { checkProfile, notThere, profileOf, type Route, relationOf, routeOf } from './route.ts'
 import { argumentError, callSql, functionPage, readCall, unknownFunction } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
-import { type Answer, checkSize, type Statement, selectSql } from './sql.ts'
+import { type Answer, checkSize, type Page, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
 
 export interface RestOptions {
@@ -33,6 +35,9 @@ type RowsRoute = Route & { kind: 'rows' | 'newest' }
 interface Plan {
   window: Window
   statement: Statement
+  after: string | null
+  /** Embedded ones; whether they may be known is asked for each who asks. */
+  categories: readonly string[]
 }
 
 /** Answers what is his and says true; false leaves the request untouched to whoever comes next. */
@@ -83,30 +88,48 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
 
   async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, route: RowsRoute, search: string) {
     const relation = relationOf(route, catalog.current)
-    const form = acceptedForm(req.headers)
+    const accepted = acceptedForm(req.headers)
     const prefer = preference(req.headers.prefer)
-    const head = req.method === 'HEAD'
-    const key = `${head ? 'head' : form} ${prefer.count} ${req.headers.range ?? ''} ${search}`
-    const { header, answer, window } = await read().catch(async (e) => {
+    const { plan, answer } = await read().catch(async (e) => {
       if (await isHidden(claims, relation)) throw notThere(route)
       throw e
     })
     if (answer.n === 0 && (await isHidden(claims, relation))) throw notThere(route)
-    const { applied } = prefer
-    sendAnswer(req, res, { form, answer, window, header, applied, more: deprecation(relation) })
+    const more = linksOf(req.url ?? '', relation, plan, answer)
+    const { header } = plan.statement
+    sendAnswer(req, res, { accepted, answer, window: plan.window, header, applied: prefer.applied, more })
 
     async function read() {
-      const { window, statement } = plans(relation, key, () => {
+      const shape = shapeOf(req, accepted)
+      const major = 'major' in route ? route.major : null
+      const key = `${shape} ${accepted.form} ${prefer.count} ${major} ${req.headers.range ?? ''} ${search}`
+      const make = (isKnown: LinkContext['isKnown']): Plan => {
         const query = parseQuery(search)
-        checkSize(query.where)
+        checkSize(query)
         const window = pageWindow(query, req.headers.range)
-        const shape = head ? 'none' : form === 'csv' ? 'texts' : 'objects'
-        return { window, statement: selectSql(relation, query, { ...window, count: prefer.count, shape }) }
-      })
-      const { text, values, name, header } = statement
+        const linked = link({ catalog: catalog.current, major, role: claims.role, isKnown }, relation, query)
+        const statement = selectSql(linked, { ...window, count: prefer.count, shape })
+        return { window, statement, after: query.after, categories: embeddedCategories(linked) }
+      }
+      const plan = await planFor(claims, () => plans(relation, key, () => make(() => true)), make)
+      const { text, values, name } = plan.statement
       const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) })
-      return { header, window, answer: rows[0] as Answer }
+      return { plan, answer: rows[0] as Answer }
     }
+  }
+
+  /** What a listener embeds, or fails to, is looked at again knowing only the categories that it may see. */
+  async function planFor(claims: Claims, open: () => Plan, make: (isKnown: LinkContext['isKnown']) => Plan): Promise<Plan> {
+    if (claims.role !== 'tmidb_listener') return open()
+    let plan: Plan | null = null
+    try {
+      plan = open()
+      if (plan.categories.length === 0) return plan
+    } catch (e) {
+      if (!(e instanceof RestError)) throw e
+    }
+    const visible = await visibleCategories(pool, claims)
+    return plan?.categories.every((c) => visible.has(c)) ? plan : make((c) => visible.has(c))
   }
 
   /**
@@ -119,36 +142,45 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
   }
 
   async function sendCall(req: IncomingMessage, res: ServerResponse, claims: Claims, fn: ApiFunction, search: string) {
-    const form = acceptedForm(req.headers)
+    const accepted = acceptedForm(req.headers)
+    const { form } = accepted
     const prefer = preference(req.headers.prefer)
-    const head = req.method === 'HEAD'
     if (!fn.roles.has(claims.role)) throw new TmiError('TM102', `This token may not call ${fn.name}.`)
     const call = readCall(fn, search, req.method === 'POST' ? await readObject(req) : undefined)
     const window = pageWindow(call.query, req.headers.range, functionPage)
     const count = fn.isSet && fn.hasColumns ? prefer.count : null
-    const statement = callSql(fn, call, window, { count, shape: head ? 'none' : form === 'csv' ? 'texts' : 'objects' })
+    const context = { catalog: catalog.current, major: null, role: claims.role, isKnown: () => true }
+    const statement = callSql(context, fn, call, window, { count, shape: shapeOf(req, accepted) })
     const { text, values, name } = statement
     const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) }).catch((e) => {
       throw argumentError(fn, statement, e)
     })
+    // One row is an object, as PostgREST has it; one value is itself, however it is asked for.
+    const sent = form === 'array' && !fn.isSet && fn.hasColumns ? 'object' : form === 'object' && !fn.hasColumns ? 'array' : form
     sendAnswer(req, res, {
-      // One row is an object, as PostgREST has it; one value is itself, however it is asked for.
-      form: form === 'array' && !fn.isSet && fn.hasColumns ? 'object' : form === 'object' && !fn.hasColumns ? 'array' : form,
+      accepted: { ...accepted, form: sent },
       answer: rows[0] as Answer,
       window: fn.isSet ? window : { limit: 1, offset: 0 },
       header: statement.header,
       applied: count === null ? null : prefer.applied,
-      ...(form === 'array' ? { type: formTypes.array } : {}),
+      ...(form === 'array' ? { type: contentType(accepted) } : {}),
     })
   }
 
-  function deprecation(relation: Relation): Record<string, string> {
-    if (relation.deprecated === null || relation.category === null) return {}
-    const newest = catalog.current.categories.get(relation.category)?.[0]
-    return {
-      deprecation: 'true',
-      ...(newest ? { link: `</api/v${newest.major}/${newest.category}>; rel="successor-version"` } : {}),
+  /** Which address comes next, and which takes the place of an old version. */
+  function linksOf(url: string, relation: Relation, plan: Plan, { n, last }: Answer): Record<string, string> {
+    const links: string[] = []
+    const headers: Record<string, string> = {}
+    if (relation.deprecated !== null && relation.category !== null) {
+      const newest = catalog.current.categories.get(relation.category)?.[0]
+      headers.deprecation = 'true'
+      if (newest) links.push(`</api/v${newest.major}/${newest.category}>; rel="successor-version"`)
     }
+    const cursor = last ? nextCursor(relation, plan.statement.items, last) : plan.after
+    if (cursor) headers['next-cursor'] = cursor
+    if (last && cursor && n === plan.window.limit) links.push(`<${withCursor(url, cursor)}>; rel="next"`)
+    if (links.length > 0) headers.link = links.join(', ')
+    return headers
   }
 
   async function sendOpenapi(req: IncomingMessage, res: ServerResponse, identity: Identity, listener: string | null) {
@@ -163,4 +195,15 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
 
 function allowed(route: Route): string {
   return route.kind === 'call' ? 'GET, HEAD, POST, OPTIONS' : 'GET, HEAD, OPTIONS'
+}
+
+function shapeOf(req: IncomingMessage, { form, stripped }: Accepted): Page['shape'] {
+  if (req.method === 'HEAD') return 'none'
+  return form === 'csv' ? 'texts' : stripped ? 'stripped' : 'objects'
+}
+
+function withCursor(url: string, cursor: string): string {
+  const mark = url.indexOf('?')
+  const said = url.slice(mark + 1).split('&')
+  return `${url.slice(0, mark)}?${[...said.filter((p) => !/^after(?:=|$)/.test(p)), `after=${cursor}`].join('&')}`
 }
