@@ -75,10 +75,11 @@ async function runStep<C, D extends ApiChange>(session: Session<C, D>, step: Ste
   try {
     const ms = await apply(session, step)
     const after = await readAfter(session, step)
-    const broke = api.diff(begun, after).filter((c) => c.breaking)
+    const changes = api.diff(before, after)
+    const broke = (before === begun ? changes : api.diff(begun, after)).filter((c) => c.breaking)
     if (broke.length > 0 && !session.force) throw breaks(step, broke)
     signal.throwIfAborted()
-    const result = { ...described(step), ms, changes: api.diff(before, after), broke: broke.map((c) => c.text) }
+    const result = { ...described(step), ms, changes, broke: broke.map((c) => c.text) }
     if (isTransactional) await finish(session, step, result)
     else {
       await client.query('rollback')
