@@ -40,7 +40,9 @@ async function planUp<C, D extends ApiChange>(session: Session<C, D>, { count, t
   }
   for (const m of changed) {
     if (!dry) await client.query('select tmidb.record_migration($1, $2, $3, 0, $4)', [m.name, 'accept', m.up.sha256, person])
-    say(`${m.name} was edited after it was applied: accepted as it is now, not run again.`)
+    say(
+      `${m.name} was edited after it was applied: ${dry ? 'it would be accepted' : 'accepted'} as it is now, and not run again.`,
+    )
   }
   const pending = states.flatMap((s) => (s.state === 'pending' && s.migration ? [{ ...s, migration: s.migration }] : []))
   const wanted = pending.filter((s) => to === undefined || s.name <= to).slice(0, count)
