@@ -8,16 +8,18 @@ import type { SeenRelation } from './seen.ts'
 
 type Row = Record<string, unknown>
 
-/** The names of generated views are the API's own; a user's relation of the same name in another schema says which. */
-export function schemaName(relation: Relation): string {
-  return relation.schema === 'api' || relation.schema === 'app' ? relation.name : `${relation.schema}.${relation.name}`
+/** Names are looked up in api, app and the others, in this order; behind the first one a name says its schema. */
+export function schemaName({ relation, isFirst }: SeenRelation): string {
+  return isFirst ? relation.name : `${relation.schema}.${relation.name}`
 }
 
 export function rowSchema({ relation, columns }: SeenRelation, example: Row | undefined): Schema {
   return {
     type: 'object',
     description: relation.description,
-    ...(relation.major === null ? {} : { 'x-tmidb-version': relation.major }),
+    ...(relation.major === null
+      ? { 'x-tmidb-relation': `${relation.schema}.${relation.name}` }
+      : { 'x-tmidb-version': relation.major }),
     properties: Object.fromEntries(columns.map((c) => [c.name, columnSchema(c, isAlwaysThere(relation, c))])),
     ...(example ? { examples: [example] } : {}),
   }
@@ -41,7 +43,7 @@ function isAlwaysThere(relation: Relation, column: Column): boolean {
 
 export function relationPath(s: SeenRelation, example: Row | undefined): Schema {
   const { relation, verbs } = s
-  const id = schemaName(relation).replace('.', '_')
+  const id = schemaName(s).replace('.', '_')
   return {
     ...(verbs.has('select') ? { get: readOperation(s, example, `read_${id}`) } : {}),
     ...(verbs.has('insert') ? { post: insertOperation(s, id) } : {}),
@@ -93,9 +95,10 @@ const refusals = (...statuses: string[]): Schema =>
 
 const parameter = (name: string): Schema => ({ $ref: `#/components/parameters/${name}` })
 
-function common(relation: Relation, operationId: string, summary: string): Schema {
+function common(s: SeenRelation, operationId: string, summary: string): Schema {
+  const { relation } = s
   return {
-    tags: [relation.category ?? relation.name],
+    tags: [relation.category ?? schemaName(s)],
     operationId,
     summary,
     ...(relation.deprecated === null ? {} : { deprecated: true, description: relation.deprecated }),
@@ -103,8 +106,9 @@ function common(relation: Relation, operationId: string, summary: string): Schem
   }
 }
 
-export function readOperation({ relation, columns }: SeenRelation, example: Row | undefined, operationId: string): Schema {
-  const row = { $ref: `#/components/schemas/${schemaName(relation)}` }
+export function readOperation(s: SeenRelation, example: Row | undefined, operationId: string): Schema {
+  const { relation, columns } = s
+  const row = { $ref: `#/components/schemas/${schemaName(s)}` }
   const rows = { schema: { type: 'array', items: partial(row) }, ...(example ? { example: [example] } : {}) }
   const page = {
     headers: openapiParts.pageHeaders,
@@ -115,7 +119,7 @@ export function readOperation({ relation, columns }: SeenRelation, example: Row 
     },
   }
   return {
-    ...common(relation, operationId, relation.description || relation.name),
+    ...common(s, operationId, relation.description || relation.name),
     parameters: [
       ...[
         'select',
@@ -143,10 +147,11 @@ function partial(row: Schema): Schema {
   return { anyOf: [row, { type: 'object' }] }
 }
 
-function insertOperation({ relation }: SeenRelation, id: string): Schema {
-  const body = { $ref: `#/components/schemas/${schemaName(relation)}_insert` }
+function insertOperation(s: SeenRelation, id: string): Schema {
+  const { relation } = s
+  const body = { $ref: `#/components/schemas/${schemaName(s)}_insert` }
   return {
-    ...common(relation, `insert_${id}`, `Insert into ${relation.category ?? relation.name}`),
+    ...common(s, `insert_${id}`, `Insert into ${relation.category ?? relation.name}`),
     parameters: ['select', 'columns', ...(relation.category === null ? ['on_conflict'] : []), 'PreferWrite'].map(parameter),
     requestBody: {
       required: true,
@@ -166,8 +171,9 @@ function insertOperation({ relation }: SeenRelation, id: string): Schema {
   }
 }
 
-function changeOperation({ relation, columns }: SeenRelation, id: string, verb: 'update' | 'delete'): Schema {
-  const body = { $ref: `#/components/schemas/${schemaName(relation)}` }
+function changeOperation(s: SeenRelation, id: string, verb: 'update' | 'delete'): Schema {
+  const { relation, columns } = s
+  const body = { $ref: `#/components/schemas/${schemaName(s)}` }
   return {
     ...common(
       relation,

@@ -29,8 +29,8 @@ export function openapi({ seen, functions, examples, baseUrl, listener, major, w
   const tags: Schema[] = []
   for (const s of allSeen(seen)) {
     if (s.relation.category === null && major !== null) continue
-    schemas[schemaName(s.relation)] = rowSchema(s, examples.get(s.relation))
-    if (s.verbs.has('insert')) schemas[`${schemaName(s.relation)}_insert`] = writeSchema(s)
+    schemas[schemaName(s)] = rowSchema(s, examples.get(s.relation))
+    if (s.verbs.has('insert')) schemas[`${schemaName(s)}_insert`] = writeSchema(s)
   }
   for (const [category, versions] of seen.categories) {
     const newest = versions[0]
@@ -44,8 +44,9 @@ export function openapi({ seen, functions, examples, baseUrl, listener, major, w
   }
   if (major === null) {
     for (const s of seen.others) {
-      tags.push({ name: s.relation.name, ...(s.relation.description ? { description: s.relation.description } : {}) })
-      paths[`/api/${encodeURIComponent(s.relation.name)}`] = relationPath(s, examples.get(s.relation))
+      tags.push({ name: schemaName(s), ...(s.relation.description ? { description: s.relation.description } : {}) })
+      // Of two equal names the second one has no address of its own: the header Accept-Profile or Content-Profile chooses it.
+      if (s.isFirst) paths[`/api/${encodeURIComponent(s.relation.name)}`] = relationPath(s, examples.get(s.relation))
     }
     const callable = [...functions].filter((f) => f.roles.has(seen.role))
     if (callable.length > 0) tags.push({ name: 'functions' })

@@ -8,6 +8,8 @@ import type { Visible } from '../rest/visible.ts'
 export interface SeenRelation {
   relation: Relation
   columns: readonly Column[]
+  /** Whether its name alone means it. */
+  isFirst: boolean
   verbs: ReadonlySet<Verb>
 }
 
@@ -30,7 +32,12 @@ export function seenBy(catalog: Catalog, role: RequestRole, visible: Visible, ma
       const allowed = new Set(verbs.filter((verb) => may(relation, role, verb)))
       if (allowed.size === 0) continue
       if (relation.category === null) {
-        others.push({ relation, columns: shownColumns(relation), verbs: allowed })
+        others.push({
+          relation,
+          columns: shownColumns(relation),
+          verbs: allowed,
+          isFirst: catalog.relations.get(relation.name) === relation,
+        })
         continue
       }
       const fields = visible.get(relation.category)
@@ -39,7 +46,7 @@ export function seenBy(catalog: Catalog, role: RequestRole, visible: Visible, ma
       const always = new Set(['target', ...relation.key])
       const columns = shownColumns(relation).filter((c) => !fields || always.has(c.name) || fields.has(c.name))
       const versions = categories.get(relation.category) ?? []
-      versions.push({ relation, columns: isWriter ? [] : columns, verbs: allowed })
+      versions.push({ relation, columns: isWriter ? [] : columns, verbs: allowed, isFirst: true })
       categories.set(relation.category, versions)
     }
   }

@@ -2,6 +2,7 @@
 // The GraphQL API: PostGraphile over the schema "api", whose views already say who may see what.
 
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection'
+import { PgManyToManyRelationInflectionPlugin, PgManyToManyRelationPlugin } from '@graphile-contrib/pg-many-to-many'
 import type {} from 'postgraphile'
 import type {} from 'postgraphile/grafserv/node'
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
@@ -16,6 +17,7 @@ import { httpPlugin, identifyReader } from './http.ts'
 import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
 import { pgService, settingsOf } from './pg-client.ts'
 import { RelationTagsPlugin } from './relation-tags.ts'
+import { RelationsPlugin } from './relations.ts'
 import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
 
 export interface PresetOptions {
@@ -34,6 +36,9 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
       NamingPlugin,
+      PgManyToManyRelationInflectionPlugin,
+      PgManyToManyRelationPlugin,
+      RelationsPlugin,
       ConnectionArgumentsPlugin,
       FunctionsPlugin,
       SubscriptionsPlugin,
