@@ -175,11 +175,7 @@ function changeOperation(s: SeenRelation, id: string, verb: 'update' | 'delete')
   const { relation, columns } = s
   const body = { $ref: `#/components/schemas/${schemaName(s)}` }
   return {
-    ...common(
-      relation,
-      `${verb}_${id}`,
-      verb === 'update' ? `Change rows of ${relation.name}` : `Delete rows of ${relation.name}`,
-    ),
+    ...common(s, `${verb}_${id}`, verb === 'update' ? `Change rows of ${relation.name}` : `Delete rows of ${relation.name}`),
     parameters: [
       ...['select', ...(verb === 'update' ? ['columns'] : []), 'and', 'or', 'PreferWrite'].map(parameter),
       ...filters(columns),

@@ -52,7 +52,9 @@ export function seenBy(catalog: Catalog, role: RequestRole, visible: Visible, ma
   }
   for (const versions of categories.values()) versions.sort((a, b) => (b.relation.major ?? 0) - (a.relation.major ?? 0))
   const sorted = [...categories].sort(([a], [b]) => (a < b ? -1 : 1))
-  return { role, categories: new Map(sorted), others: visible.size > 0 || role !== 'tmidb_listener' ? others : [] }
+  // Who may read nothing yet knows of no targets either.
+  const isIdle = role === 'tmidb_listener' && visible.size === 0
+  return { role, categories: new Map(sorted), others: isIdle ? others.filter((s) => s.relation.schema !== 'api') : others }
 }
 
 export function allSeen({ categories, others }: Seen): SeenRelation[] {
