@@ -23,6 +23,8 @@ export interface RestWorld extends AsyncDisposable {
   tokens: { all: string; few: string; none: string; speaker: string; admin: string }
   // biome-ignore lint/suspicious/noExplicitAny: the client's own word for a schema that is not declared
   as(who: keyof RestWorld['tokens'], major?: number): PostgrestClient<any>
+  /** After a change of what there is. */
+  reload(): Promise<void>
   get(path: string, who?: keyof RestWorld['tokens'], headers?: Record<string, string>, method?: string): Promise<Response>
 }
 
@@ -93,7 +95,8 @@ export async function restWorld(): Promise<RestWorld> {
   const pool = openPool(db.url('tmidb_api'), { max: 4, application: 'rest-test' })
   const access = await openAccess(db.url('tmidb_api'))
   const catalog = await openCatalog(pool)
-  const { schema: graphql } = await buildSchema({ pool, access, hub: { subscribe: () => assert.fail('nothing is live here') } })
+  const build = () => buildSchema({ pool, access, hub: { subscribe: () => assert.fail('nothing is live here') } })
+  let { schema: graphql } = await build()
   const rest = restHandler({ pool, catalog, access })
   const docs = docsHandler()
   const documents = documentHandler({ pool, catalog, access, graphqlSchema: () => graphql, mqttPort: 1883 })
@@ -109,6 +112,10 @@ export async function restWorld(): Promise<RestWorld> {
     base,
     catalog,
     tokens,
+    async reload() {
+      await catalog.reload()
+      graphql = (await build()).schema
+    },
     as: (who, major = 1) => new PostgrestClient(`${base}/api/v${major}`, { headers: { Authorization: authorization(who) } }),
     get: async (path, who, headers = {}, method = 'GET') =>
       await fetch(`${base}${path}`, { method, headers: { ...(who ? { authorization: authorization(who) } : {}), ...headers } }),

@@ -42,7 +42,7 @@ function isAlwaysThere(relation: Relation, column: Column): boolean {
 }
 
 export function relationPath(s: SeenRelation, example: Row | undefined): Schema {
-  const { relation, verbs } = s
+  const { verbs } = s
   const id = schemaName(s).replace('.', '_')
   return {
     ...(verbs.has('select') ? { get: readOperation(s, example, `read_${id}`) } : {}),

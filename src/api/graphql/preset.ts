@@ -68,6 +68,16 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
         }
       },
     },
+    ruru: {
+      htmlParts: {
+        styleTags: (tags) => `${tags}<link rel="stylesheet" href="/docs/bar.css">`,
+        bodyContent: (content) => `${content}<script src="/docs/bar.js"></script>`,
+        // Whoever signed in on the bar asks with that token, over sockets too.
+        bodyScripts: (scripts) => `<script>
+          { const known = sessionStorage.getItem(tmidbKey); if (known) RURU_CONFIG.initialHeaders = JSON.stringify({ authorization: known }, null, 2) }
+          </script>${scripts}`,
+      },
+    },
     grafserv: {
       graphqlPath,
       graphiqlPath: '/ruru',
