@@ -30,9 +30,9 @@ export interface Statement {
   items: readonly OrderItem[]
 }
 
-/** body: JSON text of the page; n: its rows; total: rows in all if that was asked. */
+/** body: JSON text of the page, null if it is too long; n: its rows; total: rows in all if that was asked. */
 export interface Answer {
-  body: string
+  body: string | null
   n: number
   total: string | null
   /** The order's values of the last row, when a page after a cursor was asked for. */
@@ -44,6 +44,9 @@ export interface Answer {
  * asks may not see.
  */
 const estimateUpTo = 10_000
+
+/** What is embedded multiplies: more than this is not sent, so that one question cannot fill the memory of the API. */
+const mostBytes = 16 * 2 ** 20
 
 /** Up to as many targets, their rows are merged whole. */
 const fewTargets = 8
@@ -64,7 +67,11 @@ export function selectSql(linked: Linked, page: Page, source?: SQL): Statement {
   const total = page.count === null ? sql`null::text` : countSql(read, from, conditions, page.count)
   const last = query.after === null ? sql.blank : sql`, (array_agg(x.last))[count(*)] as last`
   const body = bodySql(read.outputs, page.shape, query.after !== null)
-  const { text, values } = sql.compile(sql`select ${body} as body, count(*)::int as n, ${total} as total${last} from (${rows}) x`)
+  const answer = sql`select ${body} as body, count(*)::int as n, ${total} as total${last} from (${rows}) x`
+  const bounded = sql`select case when octet_length(a.body) <= ${sql.literal(mostBytes)} then a.body end as body, a.n, a.total${
+    query.after === null ? sql.blank : sql`, a.last`
+  } from (${answer}) a`
+  const { text, values } = sql.compile(read.joins.length === 0 ? answer : bounded)
   const header = read.outputs.map((o) => o.name)
   return { text, values: values as unknown[], name: statementName(text), header, items: read.items }
 }
