@@ -83,9 +83,10 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
   }
 
   async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, route: RowsRoute, search: string) {
-    const relation = relationOf(route, catalog.current, claims.role)
+    // What is wrong with the headers is wrong with them for any relation, there or not.
     const accepted = acceptedForm(req.headers)
     const prefer = preference(req.headers.prefer)
+    const relation = relationOf(route, catalog.current, claims.role)
     const { plan, answer } = await read().catch(async (e) => {
       if (await isHidden(claims, relation)) throw notThere(route)
       throw e
