@@ -16,8 +16,8 @@ import { embeddedCategories, type LinkContext, link } from './link.ts'
 import { type Accepted, acceptedForm, contentType, pageWindow, preference, type Window } from './page.ts'
 import { parseQuery } from './parse.ts'
 import { planCache } from './plans.ts'
-import { checkProfile, notThere, profileOf, type Route, relationOf, routeOf } from './route.ts'
-import { argumentError, callSql, functionPage, readCall, unknownFunction } from './rpc.ts'
+import { checkProfile, functionOf, notThere, profileOf, type Route, type RowsRoute, relationOf, routeOf } from './route.ts'
+import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
 import { type Answer, checkSize, type Page, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
@@ -29,8 +29,6 @@ export interface RestOptions {
 }
 
 export type RestHandler = (req: IncomingMessage, res: ServerResponse) => Promise<boolean>
-
-type RowsRoute = Route & { kind: 'rows' | 'newest' }
 
 interface Plan {
   window: Window
@@ -68,10 +66,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       checkProfile(catalog.current, profile)
       if (identity.kind === 'anonymous') throw new TmiError('TM100')
       if (route.kind === 'call') {
-        const { functions } = catalog.current
-        const fn = functions.get(route.name)
-        if (!fn) throw unknownFunction(route.name, functions.keys())
-        await sendCall(req, res, identity.claims, fn, search)
+        await sendCall(req, res, identity.claims, functionOf(route, catalog.current, identity.claims.role), search)
       } else if (route.kind === 'index') {
         const claims = await listenerClaims(pool, identity, route.listener)
         sendJson(req, res, 200, await listenerIndex(pool, catalog.current, claims, route.listener))
@@ -86,9 +81,10 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
   }
 
   async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, route: RowsRoute, search: string) {
-    const relation = relationOf(route, catalog.current)
+    // What is wrong with the headers is wrong with them for any relation, there or not.
     const accepted = acceptedForm(req.headers)
     const prefer = preference(req.headers.prefer)
+    const relation = relationOf(route, catalog.current, claims.role)
     const { plan, answer } = await read().catch(async (e) => {
       if (await isHidden(claims, relation)) throw notThere(route)
       throw e

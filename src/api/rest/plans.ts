@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is asked again and again is read once and prepared once.
+// What is asked again and again is read once.
 import type { Relation } from './catalog.ts'
 
 const plansPerRelation = 2000

@@ -3,7 +3,7 @@
 // what is left of the address selects, filters, orders and pages what the function gives.
 import { type SQL, type SQLRawValue, sql } from 'pg-sql2'
 import { TmiError } from '../../base/errors.ts'
-import { RestError } from './error.ts'
+import type { Relation } from './catalog.ts'
 import { jsonSql, row, textSql, typeSql } from './fields.ts'
 import { type LinkContext, link } from './link.ts'
 import type { Window } from './page.ts'
@@ -96,7 +96,7 @@ export function callSql(
   if (fn.hasColumns) {
     // One row is asked for as it is: a function that finds nothing gives one of nulls.
     const paged = fn.isSet ? { ...window, ...page } : { limit: 1, offset: 0, ...page }
-    return selectSql(link(context, fn.relation, query), paged, sql`${call} ${row}`)
+    return selectSql(link(context, rowsOf(context, fn), query), paged, sql`${call} ${row}`)
   }
   const [column] = fn.relation.columns.values()
   const at = { sql: sql`${row}.value`, type: column?.type ?? 'text' }
@@ -138,9 +138,9 @@ export function argumentError(fn: ApiFunction, statement: Statement, e: unknown)
   return new TmiError('TM305', `The argument "${name}": ${String(message)}.`, { hint: signature(fn) })
 }
 
-export function unknownFunction(name: string, known: Iterable<string>): RestError {
-  const near = [...known].find((k) => k.startsWith(name) || name.startsWith(k))
-  return new RestError(404, 'PGRST202', `Could not find the function api.${name} in the schema cache`, {
-    ...(near === undefined ? {} : { hint: `Perhaps you meant to call the function api.${near}` }),
-  })
+/** Rows of a table are that table's, with its relationships; those of readings stay what the function makes of them. */
+function rowsOf({ catalog }: LinkContext, fn: ApiFunction): Relation {
+  const [schema, name] = fn.rowsOf ?? []
+  const relation = catalog.schemas.get(schema ?? '')?.get(name ?? '')
+  return relation && relation.category === null ? relation : fn.relation
 }

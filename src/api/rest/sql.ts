@@ -30,9 +30,9 @@ export interface Statement {
   items: readonly OrderItem[]
 }
 
-/** body: JSON text of the page; n: its rows; total: rows in all if that was asked. */
+/** body: JSON text of the page, null if it is too long; n: its rows; total: rows in all if that was asked. */
 export interface Answer {
-  body: string
+  body: string | null
   n: number
   total: string | null
   /** The order's values of the last row, when a page after a cursor was asked for. */
@@ -45,6 +45,9 @@ export interface Answer {
  */
 const estimateUpTo = 10_000
 
+/** What is embedded multiplies: more than this is not sent, so that one question cannot fill the memory of the API. */
+const mostBytes = 16 * 2 ** 20
+
 /** Up to as many targets, their rows are merged whole. */
 const fewTargets = 8
 
@@ -56,11 +59,19 @@ export function selectSql(linked: Linked, page: Page, source?: SQL): Statement {
   const after = query.after === null ? [] : afterSql(read.scope, read.items, query.after)
   const from = source ?? sql`${relationSql(relation)} ${row}`
   const conditions = [...targetConditions(targets), ...read.conditions]
-  const rows = pageSql({ read, from, targets, others: [...read.conditions, ...after] }, page, wantedSql(read, query, page))
+  const rows = pageSql(
+    { read, from, targets, all: [...conditions, ...after], others: [...read.conditions, ...after] },
+    page,
+    wantedSql(read, query, page),
+  )
   const total = page.count === null ? sql`null::text` : countSql(read, from, conditions, page.count)
   const last = query.after === null ? sql.blank : sql`, (array_agg(x.last))[count(*)] as last`
   const body = bodySql(read.outputs, page.shape, query.after !== null)
-  const { text, values } = sql.compile(sql`select ${body} as body, count(*)::int as n, ${total} as total${last} from (${rows}) x`)
+  const answer = sql`select ${body} as body, count(*)::int as n, ${total} as total${last} from (${rows}) x`
+  const bounded = sql`select case when octet_length(a.body) <= ${sql.literal(mostBytes)} then a.body end as body, a.n, a.total${
+    query.after === null ? sql.blank : sql`, a.last`
+  } from (${answer}) a`
+  const { text, values } = sql.compile(read.joins.length === 0 ? answer : bounded)
   const header = read.outputs.map((o) => o.name)
   return { text, values: values as unknown[], name: statementName(text), header, items: read.items }
 }
@@ -99,11 +110,13 @@ interface Found {
   read: Read
   from: SQL
   targets: Targets
+  all: readonly SQL[]
   /** Conditions beside those of the targets. */
   others: readonly SQL[]
 }
 
-function pageSql({ read, from, targets, others }: Found, page: Page, wanted: SQL): SQL {
+function pageSql(found: Found, page: Page, wanted: SQL): SQL {
+  const { read, from, targets, all } = found
   const { relation } = read.scope
   // The planner has to know how few rows are wanted: a limit that is a parameter counts as a tenth of all rows.
   const limit = sql` limit ${sql.literal(page.limit)}`
@@ -111,14 +124,14 @@ function pageSql({ read, from, targets, others }: Found, page: Page, wanted: SQL
   const byTime = relation.category !== null && read.items[0]?.field.name === 'ts'
   const isMerged = targets.kind === 'each' || (targets.kind === 'any' && byTime)
   if (!isMerged || read.joins.some((j) => j.decides || j.orders)) {
-    return rowsSql(read, from, [...targetConditions(targets), ...others], wanted, window)
+    return rowsSql(read, from, all, wanted, window)
   }
-  if (read.joins.length === 0) return mergedSql({ read, from, targets, others }, page, wanted, window)
+  if (read.joins.length === 0) return mergedSql(found, page, wanted, window)
   const joins = sql.join(
     read.joins.map((j) => j.sql),
     '',
   )
-  const rows = mergedSql({ read, from, targets, others }, page, sql`${row}.*`, window)
+  const rows = mergedSql(found, page, sql`${row}.*`, window)
   return sql`select ${wanted} from (${rows}) ${row}${joins}${read.order}`
 }
 
