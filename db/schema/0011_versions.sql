@@ -6,7 +6,7 @@ alter table tmidb.category add column description text;
 comment on column tmidb.category.description is 'What its readings are, in an administrator''s words; tmidb.describe_category sets it.';
 
 alter table tmidb.schema_version
-  add column diff jsonb not null default '{}',
+  add column diff jsonb not null default '{"added": [], "widened": [], "changed": [], "renamed": [], "removed": []}',
   add column compatibility text not null default 'initial',
   add constraint compatibility_is_known check (compatibility in ('initial', 'additive', 'widening', 'breaking'));
 comment on column tmidb.schema_version.fields is

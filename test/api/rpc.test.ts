@@ -184,3 +184,11 @@ test('nothing in a name or value becomes SQL', async () => {
   }
   assert.equal((await world.get('/api/target', 'all')).status, 200)
 })
+
+test('the history of schemas is a table like any other, cut to what one may see', async () => {
+  const { status, body } = await call('schema_changes?category=eq.gps&select=version,compatibility,changes,diff->added->0')
+  assert.equal(status, 200)
+  const changes = 'new lat (number), lon (integer), speed (integer)'
+  assert.deepEqual(body, [{ version: '1.0', compatibility: 'initial', changes, added: { name: 'lat', type: 'number' } }])
+  assert.deepEqual((await call('schema_changes', 'none')).body, [])
+})

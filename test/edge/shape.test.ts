@@ -154,3 +154,50 @@ test('made-up names do not fill the memory', () => {
   assert.ok(most > 100_000 && most < 101_000, `${most}`)
   assert.ok(book.keyCount < 50_000, `${book.keyCount}`)
 })
+
+/** A strict category with these majors, newest first: fields and types. */
+function strict(...majors: Record<string, string>[]) {
+  const book = new ShapeBook()
+  const set = (all: Record<string, string>[]) =>
+    book.setStrict(
+      new Map([
+        ['sensor', all.map((m) => Object.entries(m).map(([name, type]) => ({ name, type, pinned: name.endsWith('!') })))],
+      ]),
+    )
+  set(majors)
+  const of = (reading: object): Record<string, string> =>
+    fields(gateReading(Buffer.from(JSON.stringify(reading)), { shapes: book.of('sensor'), now: Date.now() * 1000 }).shape)
+  return { of, set }
+}
+const breaks = { code: 'TM223' }
+
+test('in a strict category a reading has the shape of the newest major that takes it', () => {
+  const { of } = strict({ a: 'text', b: 'integer' }, { a: 'integer', b: 'integer' })
+  assert.deepEqual(of({ b: 1 }), { a: 'text', b: 'integer' })
+  assert.deepEqual(of({ a: 1 }), { a: 'integer', b: 'integer' })
+  assert.deepEqual(of({ a: 'x', b: 1.5, c: true }), { a: 'text', b: 'number', c: 'boolean' })
+  assert.throws(() => of({ a: true }), breaks)
+  assert.throws(() => of({ a: 1, b: 'x' }), breaks)
+})
+
+test('what is refused in a strict category leaves nothing behind', () => {
+  const { of } = strict({ a: 'integer' })
+  assert.throws(() => of({ a: 'x', fresh: 1 }), breaks)
+  assert.deepEqual(of({ fresh: 'y' }), { a: 'integer', fresh: 'text' })
+})
+
+test('a pinned field and one of json take everything in a strict category', () => {
+  const { of } = strict({ 'a!': 'number', j: 'json', e: 'exact' })
+  for (const reading of [{ 'a!': 'x' }, { 'a!': [] }, { j: 1 }, { j: 'x', e: 2.5 }])
+    assert.deepEqual(of(reading), { 'a!': 'number', j: 'json', e: 'exact' })
+  assert.throws(() => of({ e: 'x' }), breaks)
+})
+
+test('what is told anew of a strict category counts from the next reading on', () => {
+  const { of, set } = strict({ a: 'integer' })
+  assert.throws(() => of({ a: 'x' }), breaks)
+  set([{ a: 'text' }, { a: 'integer' }])
+  assert.deepEqual(of({ a: 'x' }), { a: 'text' })
+  set([])
+  assert.deepEqual(of({ a: true }), { a: 'boolean' })
+})
