@@ -72,29 +72,79 @@ export async function readAs<T extends pg.QueryResultRow>(
   statement: Statement,
   timeoutMs = 3000,
 ): Promise<pg.QueryResult<T>> {
+  return await runAs(pool, claims, statement, { begin: 'begin read only', end: 'commit', timeoutMs })
+}
+
+export interface WriteOptions<T extends pg.QueryResultRow> {
+  /** Tries it: everything happens, deferred constraints too, and nothing stays. */
+  rollback?: boolean
+  /** Looks at the answer before it is committed and refuses by throwing; costs a second round trip. */
+  check?: ((rows: T[]) => void) | undefined
+  timeoutMs?: number
+}
+
+/** The same for a statement that writes: it happens as a whole, or not at all. */
+export async function writeAs<T extends pg.QueryResultRow>(
+  pool: Pool,
+  claims: Claims,
+  statement: Statement,
+  { rollback = false, check, timeoutMs = 3000 }: WriteOptions<T> = {},
+): Promise<pg.QueryResult<T>> {
+  const end = rollback ? 'rollback' : 'commit'
+  return await runAs(pool, claims, statement, { begin: 'begin read write', deferred: rollback, check, end, timeoutMs })
+}
+
+interface Transaction<T extends pg.QueryResultRow> {
+  begin: string
+  /** Whether to ask the deferred constraints before the end. */
+  deferred?: boolean
+  check?: ((rows: T[]) => void) | undefined
+  end: 'commit' | 'rollback'
+  timeoutMs: number
+}
+
+async function runAs<T extends pg.QueryResultRow>(
+  pool: Pool,
+  claims: Claims,
+  statement: Statement,
+  { begin, deferred, check, end, timeoutMs }: Transaction<T>,
+): Promise<pg.QueryResult<T>> {
   const client = await pool.connect()
   let broken: Error | undefined
+  let refusal: unknown
   try {
-    const parts = [
-      client.query('begin read only'),
+    const before = [
+      client.query(begin),
       client.query({ ...claimsStatement, values: [claims.role, JSON.stringify(claims), String(timeoutMs)] }),
-      client.query<T>(statement),
-      client.query('commit'),
-    ] as const
-    const settled = await Promise.allSettled(parts)
-    const failed = settled.find((s) => s.status === 'rejected')
-    if (failed) {
-      // The first failure is the cause; what follows in the transaction only says that it was aborted.
-      throw failed.reason
+    ]
+    const answer = client.query<T>(statement)
+    const after = deferred ? [client.query('set constraints all immediate')] : []
+    if (!check) {
+      await allOf([...before, answer, ...after, client.query(end)])
+      return await answer
     }
-    return await parts[2]
+    try {
+      await allOf([...before, answer, ...after])
+      check((await answer).rows)
+    } catch (e) {
+      refusal = e
+    }
+    await client.query(refusal === undefined ? end : 'rollback')
+    if (refusal !== undefined) throw refusal
+    return await answer
   } catch (e) {
     // A connection that broke midway must not go back into the pool; one that only refused the statement may.
-    if (!isServerError(e)) broken = e as Error
+    if (e !== refusal && !isServerError(e)) broken = e as Error
     throw e
   } finally {
     client.release(broken)
   }
+}
+
+/** All have ended, whatever way. The first failure is the cause; what follows in the transaction only says that it was aborted. */
+async function allOf(parts: Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(parts)).find((s) => s.status === 'rejected')
+  if (failed) throw failed.reason
 }
 
 function isServerError(e: unknown): boolean {
