@@ -16,6 +16,7 @@ const column = (name: string, type: string, short = type) => ({
 })
 const relation = makeCatalog([
   {
+    schema: 'api',
     name: 'sensor_v1',
     comment: '@primaryKey target_id,ts,reading_id\n@tmidbCategory sensor\n@tmidbMajor 1\nReadings.',
     columns: [

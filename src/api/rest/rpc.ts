@@ -84,7 +84,7 @@ export function callSql(fn: ApiFunction, { given, query }: Call, window: Window,
     given.map(({ arg, value }) => sql`${sql.identifier(arg.name)} => ${sql.value(value as SQLRawValue)}::${typeSql(arg)}`),
     ', ',
   )
-  const call = sql`${sql.identifier('api', fn.name)}(${args})`
+  const call = sql`${sql.identifier(fn.schema, fn.name)}(${args})`
   if (fn.hasColumns) {
     // One row is asked for as it is: a function that finds nothing gives one of nulls.
     const paged = fn.isSet ? { ...window, ...page } : { limit: 1, offset: 0, ...page }

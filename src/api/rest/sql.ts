@@ -52,7 +52,7 @@ export function selectSql(relation: Relation, query: Query, page: Page, source?:
     outputs.map((o) => sql`${page.shape === 'texts' ? textSql(o) : jsonSql(o)} as ${sql.identifier(o.name)}`),
     ', ',
   )
-  const from = source ?? sql`${sql.identifier('api', relation.name)} ${row}`
+  const from = source ?? sql`${sql.identifier(relation.schema, relation.name)} ${row}`
   const sorted =
     order.length > 0
       ? sql` order by ${sql.join(
