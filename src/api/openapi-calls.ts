@@ -33,7 +33,7 @@ export function callPath(fn: ApiFunction): Schema {
       ? paging.filter((p) => !fn.args.has(p)).map((name) => ({ $ref: `#/components/parameters/${name}` }))
       : []
   const args = [...fn.args.values()]
-  return {
+  const read = {
     get: {
       ...common,
       operationId: `call_${fn.name}`,
@@ -49,6 +49,9 @@ export function callPath(fn: ApiFunction): Schema {
         ...shared,
       ],
     },
+  }
+  return {
+    ...(fn.isVolatile || fn.takesBody ? {} : read),
     post: {
       ...common,
       operationId: `call_${fn.name}_by_post`,

@@ -2,9 +2,11 @@
 // What came from PostgreSQL as a response: status, headers and body; and a refusal in PostgREST's shape.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { observe } from '../../base/observe.ts'
+import { csv } from './csv.ts'
 import { RestError, toRestError } from './error.ts'
-import { csv, type Form, formTypes, pageResult, type Window } from './page.ts'
+import { type Form, formTypes, pageResult, type Window } from './page.ts'
 import type { Answer } from './sql.ts'
+import type { WriteResponse } from './write.ts'
 
 export interface Sent {
   form: Form
@@ -39,6 +41,20 @@ export function sendAnswer(
   const body = Buffer.from(bodyOf(form, answer.body, header))
   headers['content-length'] = String(body.length)
   res.writeHead(status, headers).end(body)
+}
+
+export function sendWritten(
+  res: ServerResponse,
+  { status, headers, body, form }: WriteResponse,
+  header: readonly string[],
+): void {
+  if (body === null) {
+    res.writeHead(status, headers).end()
+    return
+  }
+  const bytes = Buffer.from(body === '' ? '' : bodyOf(form, body, header))
+  const type = body === '' ? {} : { 'content-type': formTypes[form] }
+  res.writeHead(status, { ...headers, ...type, 'content-length': String(bytes.length) }).end(bytes)
 }
 
 function bodyOf(form: Form, json: string, header: readonly string[]): string {

@@ -54,21 +54,35 @@ export function unknownRelation(name: string, near: string | null): RestError {
   })
 }
 
-/** SQLSTATE (or its class) to HTTP, as PostgREST has it. A timeout is 504 there too when a proxy says it: the request is at fault. */
+/**
+ * SQLSTATE (or its class) to HTTP, as PostgREST has it; what is not listed is 400. 500 says that the caller cannot help it. A timeout
+ * is 504 there too when a proxy says it: the request is at fault.
+ */
 const statusOf: [string, number][] = [
   ['42501', 403],
   ['42883', 404],
   ['42P01', 404],
   ['42P17', 500],
-  ['42', 400],
-  ['57014', 504],
-  ['54', 413],
-  ['22', 400],
-  ['21', 400],
-  ['0A', 400],
+  ['23503', 409],
+  ['23505', 409],
   ['25006', 405],
+  ['57014', 504],
   ['P0001', 400],
+  ['54', 413],
+  ['0L', 403],
+  ['0P', 403],
+  ['28', 403],
+  ...['08', '09', '25', '26', '2D', '38', '39', '3B', '40', '53', '55', '57', '58', 'F0', 'HV', 'P0', 'XX'].map(
+    (c): [string, number] => [c, 500],
+  ),
 ]
+
+/** raise sqlstate 'PT402' is an answer with the status 402. */
+function sqlStatus(code: string): number {
+  const asked = /^PT([45]\d\d)$/.exec(code)?.[1]
+  if (asked) return Number(asked)
+  return statusOf.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 400
+}
 
 /** Whatever went wrong, as something that can be sent. What the caller cannot help is not described to it, only logged. */
 export function toRestError(e: unknown): RestError {
@@ -76,8 +90,8 @@ export function toRestError(e: unknown): RestError {
   const pg = (e instanceof TmiError && isSqlError(e.cause) ? e.cause : e) as SqlError
   const code = typeof pg?.code === 'string' ? pg.code : ''
   if (e instanceof TmiError && (!isSqlError(pg) || isErrorCode(code))) return fromTmi(e)
-  const status = isErrorCode(code) ? undefined : statusOf.find(([prefix]) => code.startsWith(prefix))?.[1]
-  if (status === undefined || status === 500) return fromTmi(fromPg(e))
+  const status = isErrorCode(code) || !isSqlError(pg) ? 500 : sqlStatus(code)
+  if (status === 500) return fromTmi(fromPg(e))
   const hint = code === '57014' ? 'Ask for less: a narrower time, a target, a smaller page.' : pg.hint
   return new RestError(status, code, String(pg.message), {
     cause: e,
@@ -93,9 +107,10 @@ interface SqlError {
   hint?: string
 }
 
-/** SQLSTATEs are five characters; those of sockets (ECONNRESET) are not. */
+/** PostgreSQL says how severe it is; errors of sockets, of which EPIPE looks like a SQLSTATE, do not. */
 function isSqlError(e: unknown): e is SqlError {
-  return typeof (e as SqlError | undefined)?.code === 'string' && /^[0-9A-Z]{5}$/.test((e as { code: string }).code)
+  const { code, severity } = (e ?? {}) as { code?: unknown; severity?: unknown }
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && typeof severity === 'string'
 }
 
 function fromTmi(e: TmiError): RestError {

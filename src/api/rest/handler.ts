@@ -4,21 +4,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
-import { type Claims, type Pool, readAs } from '../../db/pool.ts'
+import { type Claims, type Pool, readAs, writeAs } from '../../db/pool.ts'
 import { listenerIndex } from '../listener.ts'
 import { openapi } from '../openapi.ts'
-import { sendAnswer, sendError, sendJson } from './answer.ts'
-import { readObject } from './body.ts'
+import { sendAnswer, sendError, sendJson, sendWritten } from './answer.ts'
+import { readBody } from './body.ts'
 import type { LiveCatalog, Relation } from './catalog.ts'
-import { RestError } from './error.ts'
+import { RestError, unknownRelation } from './error.ts'
 import { acceptedForm, formTypes, pageWindow, preference, type Window } from './page.ts'
 import { parseQuery } from './parse.ts'
 import { planCache, preparing } from './plans.ts'
+import { applied } from './prefer.ts'
 import { checkProfile, notThere, profileOf, type Route, relationOf, routeOf } from './route.ts'
 import { argumentError, callSql, functionPage, readCall, unknownFunction } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
 import { type Answer, checkSize, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
+import { callOptions, isWrite, planWrite, type WriteMethod } from './write.ts'
+import type { Written } from './write-sql.ts'
 
 export interface RestOptions {
   pool: Pool
@@ -57,7 +60,9 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
           .split(', ')
           .includes(req.method ?? '')
       ) {
-        throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers: { allow: allowed(route) } })
+        const headers = { allow: allowed(route) }
+        if (route.kind === 'call') throw new RestError(405, 'PGRST101', `Cannot use the ${req.method} method on RPC`, { headers })
+        throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers })
       }
       const identity = await access.identify(req.headers.authorization)
       checkProfile(catalog.current, profile)
@@ -68,7 +73,11 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
         const fn = functions.get(route.name)
         if (!fn) throw unknownFunction(route.name, functions.keys())
         await sendCall(req, res, identity.claims, fn, search)
+      } else if (route.kind === 'rows' && isWrite(req.method)) {
+        await sendWrite(req, res, identity.claims, route, req.method, search)
       } else if (route.kind === 'index') {
+        // What is no relation may be a listener, which can only be read.
+        if (isWrite(req.method)) throw unknownRelation(`api.${route.listener}`, null)
         const claims = await listenerClaims(pool, identity, route.listener)
         sendJson(req, res, 200, await listenerIndex(pool, catalog.current, claims, route.listener))
       } else {
@@ -109,6 +118,28 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     }
   }
 
+  async function sendWrite(
+    req: IncomingMessage,
+    res: ServerResponse,
+    claims: Claims,
+    route: RowsRoute,
+    method: WriteMethod,
+    search: string,
+  ) {
+    const relation = relationOf(route, catalog.current)
+    const body = method === 'DELETE' ? null : await readBody(req)
+    const path = (req.url ?? '').split('?', 1)[0] ?? ''
+    try {
+      const write = planWrite(relation, { method, path, search, headers: req.headers, body })
+      const { text, values, name, header } = write.statement
+      const { rows } = await writeAs<Written>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) }, write.options)
+      sendWritten(res, write.response(rows[0] as Written), header)
+    } catch (e) {
+      if (await isHidden(claims, relation)) throw notThere(route)
+      throw e
+    }
+  }
+
   /**
    * A category that the listener may read nothing of is as if it were not there; asked only where nothing was found, so that who sees
    * rows does not pay for it.
@@ -123,21 +154,35 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const prefer = preference(req.headers.prefer)
     const head = req.method === 'HEAD'
     if (!fn.roles.has(claims.role)) throw new TmiError('TM102', `This token may not call ${fn.name}.`)
-    const call = readCall(fn, search, req.method === 'POST' ? await readObject(req) : undefined)
+    const call = readCall(fn, search, req.method === 'POST' ? await readBody(req) : null)
     const window = pageWindow(call.query, req.headers.range, functionPage)
     const count = fn.isSet && fn.hasColumns ? prefer.count : null
     const statement = callSql(fn, call, window, { count, shape: head ? 'none' : form === 'csv' ? 'texts' : 'objects' })
     const { text, values, name } = statement
-    const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) }).catch((e) => {
+    const named = { text, values, ...(prepare(name) ? { name } : {}) }
+    const writes = fn.isVolatile && req.method === 'POST'
+    const called = writes
+      ? writeAs<Answer>(pool, claims, named, callOptions(fn, form, prefer.all))
+      : readAs<Answer>(pool, claims, named)
+    const { rows } = await called.catch((e) => {
       throw argumentError(fn, statement, e)
     })
+    if (fn.isVoid) {
+      res.writeHead(204, applied(prefer.all, writes ? ['tx', 'handling'] : ['handling'])).end()
+      return
+    }
     sendAnswer(req, res, {
       // One row is an object, as PostgREST has it; one value is itself, however it is asked for.
       form: form === 'array' && !fn.isSet && fn.hasColumns ? 'object' : form === 'object' && !fn.hasColumns ? 'array' : form,
       answer: rows[0] as Answer,
       window: fn.isSet ? window : { limit: 1, offset: 0 },
       header: statement.header,
-      applied: count === null ? null : prefer.applied,
+      applied:
+        applied(prefer.all, [
+          ...(count === null ? [] : ['count' as const]),
+          ...(writes ? ['tx' as const, 'max-affected' as const] : []),
+          'handling',
+        ])['preference-applied'] ?? null,
       ...(form === 'array' ? { type: formTypes.array } : {}),
     })
   }
@@ -162,5 +207,13 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
 }
 
 function allowed(route: Route): string {
-  return route.kind === 'call' ? 'GET, HEAD, POST, OPTIONS' : 'GET, HEAD, OPTIONS'
+  switch (route.kind) {
+    case 'call':
+      return 'GET, HEAD, POST, OPTIONS'
+    case 'rows':
+    case 'index':
+      return 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+    default:
+      return 'GET, HEAD, OPTIONS'
+  }
 }

@@ -3,10 +3,12 @@
 // what is left of the address selects, filters, orders and pages what the function gives.
 import { type SQL, type SQLRawValue, sql } from 'pg-sql2'
 import { TmiError } from '../../base/errors.ts'
+import { type Body, objectOf } from './body.ts'
 import { RestError } from './error.ts'
 import { jsonSql, row, textSql, typeSql } from './fields.ts'
 import type { Window } from './page.ts'
 import { parseQuery, type Query } from './parse.ts'
+import { parseJson, textOf as textOfBody } from './payload.ts'
 import type { ApiFunction, Argument } from './rpc-catalog.ts'
 import { checkSize, type Page, type Statement, selectSql, statementName } from './sql.ts'
 
@@ -15,13 +17,17 @@ export const functionPage = { unlessTold: 10_000, atMost: 10_000 }
 
 export interface Call {
   given: readonly { arg: Argument; value: unknown }[]
+  /** The body as it came, for the function that takes it so. */
+  json?: string
   query: Query
 }
 
 const grammar = new Set(['select', 'order', 'limit', 'offset', 'and', 'or', 'not.and', 'not.or', 'columns', 'on_conflict'])
 
-/** body: undefined for GET, where the arguments are in the address. */
-export function readCall(fn: ApiFunction, search: string, body: Record<string, unknown> | undefined): Call {
+/** body: null for GET, where the arguments are in the address. */
+export function readCall(fn: ApiFunction, search: string, sent: Body | null): Call {
+  const json = fn.takesBody ? bodyText(fn, sent) : undefined
+  const body = json !== undefined ? {} : sent === null ? undefined : objectOf(sent)
   const given = new Map<string, unknown>()
   const rest = new URLSearchParams()
   for (const [name, value] of new URLSearchParams(search)) {
@@ -46,8 +52,20 @@ export function readCall(fn: ApiFunction, search: string, body: Record<string, u
   checkSize(query.where)
   return {
     given: [...given].map(([name, value]) => ({ arg: fn.args.get(name) as Argument, value: argumentValue(fn, name, value) })),
+    ...(json === undefined ? {} : { json }),
     query,
   }
+}
+
+function bodyText(fn: ApiFunction, body: Body | null): string {
+  if (body === null || body.type !== 'application/json') {
+    throw new RestError(body === null ? 405 : 415, body === null ? 'PGRST101' : 'PGRST102', `${fn.name} takes a JSON body.`, {
+      hint: 'POST it as application/json.',
+    })
+  }
+  const text = textOfBody(body.bytes)
+  parseJson(text)
+  return text
 }
 
 /** In an address: PostgreSQL's own {a,"b,c"}, else a list with commas; a name given more than once adds up. */
@@ -79,16 +97,26 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-export function callSql(fn: ApiFunction, { given, query }: Call, window: Window, page: Pick<Page, 'count' | 'shape'>): Statement {
-  const args = sql.join(
+export function callSql(
+  fn: ApiFunction,
+  { given, json, query }: Call,
+  window: Window,
+  page: Pick<Page, 'count' | 'shape'>,
+): Statement {
+  const named = sql.join(
     given.map(({ arg, value }) => sql`${sql.identifier(arg.name)} => ${sql.value(value as SQLRawValue)}::${typeSql(arg)}`),
     ', ',
   )
+  const args = json === undefined ? named : sql`${sql.value(json)}::${sql.identifier(fn.takesBody ?? 'json')}`
   const call = sql`${sql.identifier(fn.schema, fn.name)}(${args})`
+  if (fn.isVoid) return statementOf(sql`select '' as body, 1 as n, null::text as total from ${call}`, [])
   if (fn.hasColumns) {
     // One row is asked for as it is: a function that finds nothing gives one of nulls.
     const paged = fn.isSet ? { ...window, ...page } : { limit: 1, offset: 0, ...page }
-    return selectSql(fn.relation, query, paged, sql`${call} ${row}`)
+    if (!fn.isVolatile) return selectSql(fn.relation, query, paged, sql`${call} ${row}`)
+    // Called once, whatever else is counted of it.
+    const once = sql`with c as materialized (select * from ${call}) `
+    return selectSql(fn.relation, query, paged, sql`c ${row}`, { before: once, inserted: sql.literal(0) })
   }
   const [column] = fn.relation.columns.values()
   const at = { sql: sql`${row}.value`, type: column?.type ?? 'text' }
@@ -100,10 +128,15 @@ export function callSql(fn: ApiFunction, { given, query }: Call, window: Window,
       : fn.isSet
         ? sql`coalesce(json_agg(x.value)::text, '[]')`
         : sql`coalesce(min(to_json(x.value)::text), 'null')`
-  const { text, values } = sql.compile(
+  return statementOf(
     sql`select ${body} as body, count(*)::int as n, null::text as total from (select ${value} as value ${from}) x`,
+    ['value'],
   )
-  return { text, values: values as unknown[], name: statementName(text), header: ['value'] }
+}
+
+function statementOf(statement: SQL, header: string[]): Statement {
+  const { text, values } = sql.compile(statement)
+  return { text, values: values as unknown[], name: statementName(text), header }
 }
 
 function unknownArgument(fn: ApiFunction, name: string): TmiError {
@@ -111,6 +144,7 @@ function unknownArgument(fn: ApiFunction, name: string): TmiError {
 }
 
 export function signature(fn: ApiFunction): string {
+  if (fn.takesBody) return `${fn.name} takes the body as ${fn.takesBody}.`
   if (fn.args.size === 0) return `${fn.name} takes no arguments.`
   const list = [...fn.args.values()].map((a) => `${a.name} ${a.type}${a.isRequired ? '' : ' (may be left out)'}`)
   return `Its arguments: ${list.join(', ')}.`

@@ -43,8 +43,14 @@ const estimateUpTo = 10_000
 /** Up to as many targets, their rows are merged whole. */
 const fewTargets = 8
 
+/** A CTE that goes before, from which `source` reads, and a figure of it that belongs to the answer as "inserted". */
+export interface Changing {
+  before: SQL
+  inserted: SQL
+}
+
 /** source: what to read instead of the view, a call of a function. */
-export function selectSql(relation: Relation, query: Query, page: Page, source?: SQL): Statement {
+export function selectSql(relation: Relation, query: Query, page: Page, source?: SQL, change?: Changing): Statement {
   const outputs = selected(relation, query)
   const order = orderItems(relation, query.order)
   const { targets, where } = splitTargets(relation, query.where)
@@ -102,7 +108,10 @@ export function selectSql(relation: Relation, query: Query, page: Page, source?:
     )}])::text, '[]')`,
     none: sql`''`,
   }[page.shape]
-  const { text, values } = sql.compile(sql`select ${body} as body, count(*)::int as n, ${total} as total from (${rows}) x`)
+  const more = change ? sql`, ${change.inserted} as inserted` : sql.blank
+  const { text, values } = sql.compile(
+    sql`${change?.before ?? sql.blank}select ${body} as body, count(*)::int as n, ${total} as total${more} from (${rows}) x`,
+  )
   return { text, values: values as unknown[], name: statementName(text), header: outputs.map((o) => o.name) }
 }
 

@@ -21,7 +21,11 @@ export interface Written {
 export interface Change {
   sql: SQL
   /** Whether `inserted` is counted. */
-  isUpsert: boolean
+  isUpsert?: boolean
+  /** How many it was given. */
+  rows?: number
+  /** An empty result of the same columns, for a change that sets nothing. */
+  isNothing?: boolean
 }
 
 export interface Upsert {
@@ -76,7 +80,7 @@ function typed(columns: readonly Column[]): SQL {
 export function insertSql(
   relation: Relation,
   payload: Payload,
-  { defaults, upsert, only }: { defaults: boolean; upsert: Upsert | null; only: readonly Condition[] },
+  { defaults, upsert, only }: { defaults: boolean; upsert: Upsert | null; only: readonly { column: Column; value: string }[] },
 ): Change {
   const all = payloadColumns(relation, payload)
   // What no row has is left to PostgreSQL's own default.
@@ -86,7 +90,7 @@ export function insertSql(
   const merges = upsert?.resolution === 'merge-duplicates'
   const tests = [
     ...(merges ? [countInserted(1)] : []),
-    ...only.map((c) => sql`${conditionSql({ ...relation, category: null }, c, body)}`),
+    ...only.map(({ column, value }) => sql`${fromBody(column)} = ${sql.value(value)}::${typeSql(column)}`),
   ]
   const from =
     someLack.length === 0
@@ -94,7 +98,7 @@ export function insertSql(
       : sql`jsonb_array_elements(${sql.value(payload.json)}::jsonb) e(value), jsonb_to_record(e.value) ${body}(${typed(columns)})`
   const values = columns.map((c) =>
     someLack.some((l) => l.column === c)
-      ? sql`case when e.value ? ${sql.literal(c.name)} then ${fromBody(c)} else ${sql.raw(c.defaultSql as string)} end`
+      ? sql`case when e.value ? ${sql.literal(c.name)} then ${fromBody(c)} else ${catalogText(c.defaultSql ?? 'null')} end`
       : fromBody(c),
   )
   const into = columns.length > 0 ? sql`(${named(columns)}) ` : sql.blank
@@ -103,7 +107,13 @@ export function insertSql(
       tests.length > 0 ? sql` where ${sql.join(tests, ' and ')}` : sql.blank
     }${upsert ? conflictSql(relation, upsert, columns) : sql.blank}`,
     isUpsert: merges,
+    rows: payload.rows,
   }
+}
+
+/** An expression as PostgreSQL's catalog has it; sql.raw would say the same with a warning in the log. */
+function catalogText(text: string): SQL {
+  return sql(Object.assign([text], { raw: [text] }))
 }
 
 function conflictSql(relation: Relation, { on, resolution }: Upsert, columns: readonly Column[]): SQL {
@@ -124,20 +134,18 @@ export function updateSql(relation: Relation, payload: Payload, where: readonly 
   const all = payloadColumns(relation, payload)
   // Nothing to set: nothing is changed, and nothing need be allowed but to look.
   if (all.length === 0 || payload.rows === 0)
-    return { sql: sql`select * from ${tableSql(relation)} ${row} where false`, isUpsert: false }
+    return { sql: sql`select * from ${tableSql(relation)} ${row} where false`, isNothing: true }
   const columns = all.map((c) => c.column)
   const sets = all.map(
-    ({ column, given }) =>
-      sql`${sql.identifier(column.name)} = ${defaults && given === 0 ? sql`default` : fromBody(column)}`,
+    ({ column, given }) => sql`${sql.identifier(column.name)} = ${defaults && given === 0 ? sql`default` : fromBody(column)}`,
   )
   return {
     sql: sql`update ${tableSql(relation)} ${row} set ${sql.join(sets, ', ')} from ${recordset(columns, payload)}${whereSql(relation, where)}`,
-    isUpsert: false,
   }
 }
 
 export function deleteSql(relation: Relation, where: readonly Condition[]): Change {
-  return { sql: sql`delete from ${tableSql(relation)} ${row}${whereSql(relation, where)}`, isUpsert: false }
+  return { sql: sql`delete from ${tableSql(relation)} ${row}${whereSql(relation, where)}` }
 }
 
 function whereSql(relation: Relation, where: readonly Condition[]): SQL {
@@ -147,6 +155,18 @@ function whereSql(relation: Relation, where: readonly Condition[]): SQL {
         ' and ',
       )}`
     : sql.blank
+}
+
+/** What has to come back from the change so that the query can be answered. */
+function returned(relation: Relation, query: Query): Column[] {
+  const items = query.select ?? [{ kind: 'all' as const }]
+  const names = new Set<string>()
+  for (const item of items) {
+    if (item.kind === 'field') names.add(item.field.name)
+    else for (const c of item.kind === 'all' ? shownColumns(relation) : relation.columns.values()) names.add(c.name)
+  }
+  for (const item of query.order ?? []) names.add(item.field.name)
+  return [...names].map((name) => columnOf(relation, name))
 }
 
 /** The change, and of it the rows as the query selects them, the key of the one row, or only their number. */
@@ -159,12 +179,13 @@ export function writeSql(
   const inserted = change.isUpsert ? insertedSql : sql.literal(0)
   const key = show.kind === 'key' ? relation.key.map((name) => columnOf(relation, name)) : []
   const back = show.kind === 'rows' ? returned(relation, query) : key
-  const isRead = change.sql === sql.blank
-  const returning = isRead ? sql.blank : sql` returning ${back.length > 0 ? sql.join(back.map(columnSql), ', ') : sql`1`}`
-  const before = sql`with ${written} as (${change.sql}${returning}) `
+  const wanted = back.length > 0 ? sql.join(back.map(columnSql), ', ') : sql`1`
+  const before = sql`with ${written} as (${change.isNothing ? change.sql : sql`${change.sql} returning ${wanted}`}) `
   if (show.kind === 'rows') {
-    const shown = { ...relation, category: null }
-    const select = query.select ?? shownColumns(relation).map(({ name }) => fieldItem(name))
+    const shown = { ...relation, category: null, key: [] }
+    const select =
+      query.select ??
+      shownColumns(relation).map(({ name }) => ({ kind: 'field' as const, field: { name, path: [] }, alias: null, cast: null }))
     const page = { limit: show.limit, offset: 0, count: null, shape: show.shape }
     return selectSql(shown, { ...query, select, where: [] }, page, sql`${written} ${row}`, { before, inserted })
   }
