@@ -4,12 +4,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { observe } from '../../base/observe.ts'
 import { csv } from './csv.ts'
 import { RestError, toRestError } from './error.ts'
-import { type Form, formTypes, pageResult, type Window } from './page.ts'
+import { type Accepted, contentType, type Form, pageResult, type Window } from './page.ts'
 import type { Answer } from './sql.ts'
 import type { WriteResponse } from './write.ts'
 
 export interface Sent {
-  form: Form
+  accepted: Accepted
   answer: Answer
   window: Window
   header: readonly string[]
@@ -21,9 +21,10 @@ export interface Sent {
 export function sendAnswer(
   req: IncomingMessage,
   res: ServerResponse,
-  { form, answer, window, header, applied, type, more }: Sent,
+  { accepted, answer, window, header, applied, type, more }: Sent,
 ): void {
   const head = req.method === 'HEAD'
+  const { form } = accepted
   // An estimate stops counting early, but never before what is on the page.
   const total = answer.total === null ? null : Math.max(Number(answer.total), answer.n > 0 ? window.offset + answer.n : 0)
   const { status, range } = pageResult(window, answer.n, total)
@@ -32,7 +33,7 @@ export function sendAnswer(
       details: `The result contains ${answer.n} rows`,
     })
   }
-  const headers: Record<string, string> = { 'content-type': type ?? formTypes[form], 'content-range': range, ...more }
+  const headers: Record<string, string> = { 'content-type': type ?? contentType(accepted), 'content-range': range, ...more }
   if (applied) headers['preference-applied'] = applied
   if (head) {
     res.writeHead(status, headers).end()
@@ -45,15 +46,15 @@ export function sendAnswer(
 
 export function sendWritten(
   res: ServerResponse,
-  { status, headers, body, form }: WriteResponse,
+  { status, headers, body, accepted }: WriteResponse,
   header: readonly string[],
 ): void {
   if (body === null) {
     res.writeHead(status, headers).end()
     return
   }
-  const bytes = Buffer.from(body === '' ? '' : bodyOf(form, body, header))
-  const type = body === '' ? {} : { 'content-type': formTypes[form] }
+  const bytes = Buffer.from(body === '' ? '' : bodyOf(accepted.form, body, header))
+  const type = body === '' ? {} : { 'content-type': contentType(accepted) }
   res.writeHead(status, { ...headers, ...type, 'content-length': String(bytes.length) }).end(bytes)
 }
 

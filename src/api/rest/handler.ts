@@ -11,14 +11,16 @@ import { sendAnswer, sendError, sendJson, sendWritten } from './answer.ts'
 import { readBody } from './body.ts'
 import type { LiveCatalog, Relation } from './catalog.ts'
 import { RestError, unknownRelation } from './error.ts'
-import { acceptedForm, formTypes, pageWindow, preference, type Window } from './page.ts'
+import { nextCursor } from './keyset.ts'
+import { embeddedCategories, type LinkContext, link } from './link.ts'
+import { type Accepted, acceptedForm, contentType, pageWindow, preference, type Window } from './page.ts'
 import { parseQuery } from './parse.ts'
 import { planCache, preparing } from './plans.ts'
 import { applied } from './prefer.ts'
 import { checkProfile, notThere, profileOf, type Route, relationOf, routeOf } from './route.ts'
 import { argumentError, callSql, functionPage, readCall, unknownFunction } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
-import { type Answer, checkSize, type Statement, selectSql } from './sql.ts'
+import { type Answer, checkSize, type Page, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
 import { callOptions, isWrite, planWrite, type WriteMethod } from './write.ts'
 import type { Written } from './write-sql.ts'
@@ -36,6 +38,9 @@ type RowsRoute = Route & { kind: 'rows' | 'newest' }
 interface Plan {
   window: Window
   statement: Statement
+  after: string | null
+  /** Embedded ones; whether they may be known is asked for each who asks. */
+  categories: readonly string[]
 }
 
 /** Answers what is his and says true; false leaves the request untouched to whoever comes next. */
@@ -92,29 +97,33 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
 
   async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, route: RowsRoute, search: string) {
     const relation = relationOf(route, catalog.current)
-    const form = acceptedForm(req.headers)
+    const accepted = acceptedForm(req.headers)
     const prefer = preference(req.headers.prefer)
-    const head = req.method === 'HEAD'
-    const key = `${head ? 'head' : form} ${prefer.count} ${req.headers.range ?? ''} ${search}`
-    const { header, answer, window } = await read().catch(async (e) => {
+    const { plan, answer } = await read().catch(async (e) => {
       if (await isHidden(claims, relation)) throw notThere(route)
       throw e
     })
     if (answer.n === 0 && (await isHidden(claims, relation))) throw notThere(route)
-    const { applied } = prefer
-    sendAnswer(req, res, { form, answer, window, header, applied, more: deprecation(relation) })
+    const more = linksOf(req.url ?? '', relation, plan, answer)
+    const { header } = plan.statement
+    sendAnswer(req, res, { accepted, answer, window: plan.window, header, applied: prefer.applied, more })
 
     async function read() {
-      const { window, statement } = plans(relation, key, () => {
+      const shape = shapeOf(req, accepted)
+      const major = 'major' in route ? route.major : null
+      const key = `${shape} ${accepted.form} ${prefer.count} ${major} ${req.headers.range ?? ''} ${search}`
+      const make = (isKnown: LinkContext['isKnown']): Plan => {
         const query = parseQuery(search)
-        checkSize(query.where)
+        checkSize(query)
         const window = pageWindow(query, req.headers.range)
-        const shape = head ? 'none' : form === 'csv' ? 'texts' : 'objects'
-        return { window, statement: selectSql(relation, query, { ...window, count: prefer.count, shape }) }
-      })
-      const { text, values, name, header } = statement
+        const linked = link({ catalog: catalog.current, major, role: claims.role, isKnown }, relation, query)
+        const statement = selectSql(linked, { ...window, count: prefer.count, shape })
+        return { window, statement, after: query.after, categories: embeddedCategories(linked) }
+      }
+      const plan = await planFor(claims, () => plans(relation, key, () => make(() => true)), make)
+      const { text, values, name } = plan.statement
       const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) })
-      return { header, window, answer: rows[0] as Answer }
+      return { plan, answer: rows[0] as Answer }
     }
   }
 
@@ -129,8 +138,12 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const relation = relationOf(route, catalog.current)
     const body = method === 'DELETE' ? null : await readBody(req)
     const path = (req.url ?? '').split('?', 1)[0] ?? ''
+    const major = 'major' in route ? route.major : null
     try {
-      const write = planWrite(relation, { method, path, search, headers: req.headers, body })
+      const visible = claims.role === 'tmidb_listener' && search.includes('(') ? await visibleCategories(pool, claims) : null
+      const isKnown = (category: string) => visible?.has(category) ?? true
+      const context = { catalog: catalog.current, major, role: claims.role, isKnown }
+      const write = planWrite(context, relation, { method, path, search, headers: req.headers, body })
       const { text, values, name, header } = write.statement
       const { rows } = await writeAs<Written>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) }, write.options)
       sendWritten(res, write.response(rows[0] as Written), header)
@@ -138,6 +151,20 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       if (await isHidden(claims, relation)) throw notThere(route)
       throw e
     }
+  }
+
+  /** What a listener embeds, or fails to, is looked at again knowing only the categories that it may see. */
+  async function planFor(claims: Claims, open: () => Plan, make: (isKnown: LinkContext['isKnown']) => Plan): Promise<Plan> {
+    if (claims.role !== 'tmidb_listener') return open()
+    let plan: Plan | null = null
+    try {
+      plan = open()
+      if (plan.categories.length === 0) return plan
+    } catch (e) {
+      if (!(e instanceof RestError)) throw e
+    }
+    const visible = await visibleCategories(pool, claims)
+    return plan?.categories.every((c) => visible.has(c)) ? plan : make((c) => visible.has(c))
   }
 
   /**
@@ -150,14 +177,15 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
   }
 
   async function sendCall(req: IncomingMessage, res: ServerResponse, claims: Claims, fn: ApiFunction, search: string) {
-    const form = acceptedForm(req.headers)
+    const accepted = acceptedForm(req.headers)
+    const { form } = accepted
     const prefer = preference(req.headers.prefer)
-    const head = req.method === 'HEAD'
     if (!fn.roles.has(claims.role)) throw new TmiError('TM102', `This token may not call ${fn.name}.`)
     const call = readCall(fn, search, req.method === 'POST' ? await readBody(req) : null)
     const window = pageWindow(call.query, req.headers.range, functionPage)
     const count = fn.isSet && fn.hasColumns ? prefer.count : null
-    const statement = callSql(fn, call, window, { count, shape: head ? 'none' : form === 'csv' ? 'texts' : 'objects' })
+    const context = { catalog: catalog.current, major: null, role: claims.role, isKnown: () => true }
+    const statement = callSql(context, fn, call, window, { count, shape: shapeOf(req, accepted) })
     const { text, values, name } = statement
     const named = { text, values, ...(prepare(name) ? { name } : {}) }
     const writes = fn.isVolatile && req.method === 'POST'
@@ -171,9 +199,10 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       res.writeHead(204, applied(prefer.all, writes ? ['tx', 'handling'] : ['handling'])).end()
       return
     }
+    // One row is an object, as PostgREST has it; one value is itself, however it is asked for.
+    const sent = form === 'array' && !fn.isSet && fn.hasColumns ? 'object' : form === 'object' && !fn.hasColumns ? 'array' : form
     sendAnswer(req, res, {
-      // One row is an object, as PostgREST has it; one value is itself, however it is asked for.
-      form: form === 'array' && !fn.isSet && fn.hasColumns ? 'object' : form === 'object' && !fn.hasColumns ? 'array' : form,
+      accepted: { ...accepted, form: sent },
       answer: rows[0] as Answer,
       window: fn.isSet ? window : { limit: 1, offset: 0 },
       header: statement.header,
@@ -183,17 +212,24 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
           ...(writes ? ['tx' as const, 'max-affected' as const] : []),
           'handling',
         ])['preference-applied'] ?? null,
-      ...(form === 'array' ? { type: formTypes.array } : {}),
+      ...(form === 'array' ? { type: contentType(accepted) } : {}),
     })
   }
 
-  function deprecation(relation: Relation): Record<string, string> {
-    if (relation.deprecated === null || relation.category === null) return {}
-    const newest = catalog.current.categories.get(relation.category)?.[0]
-    return {
-      deprecation: 'true',
-      ...(newest ? { link: `</api/v${newest.major}/${newest.category}>; rel="successor-version"` } : {}),
+  /** Which address comes next, and which takes the place of an old version. */
+  function linksOf(url: string, relation: Relation, plan: Plan, { n, last }: Answer): Record<string, string> {
+    const links: string[] = []
+    const headers: Record<string, string> = {}
+    if (relation.deprecated !== null && relation.category !== null) {
+      const newest = catalog.current.categories.get(relation.category)?.[0]
+      headers.deprecation = 'true'
+      if (newest) links.push(`</api/v${newest.major}/${newest.category}>; rel="successor-version"`)
     }
+    const cursor = last ? nextCursor(relation, plan.statement.items, last) : plan.after
+    if (cursor) headers['next-cursor'] = cursor
+    if (last && cursor && n === plan.window.limit) links.push(`<${withCursor(url, cursor)}>; rel="next"`)
+    if (links.length > 0) headers.link = links.join(', ')
+    return headers
   }
 
   async function sendOpenapi(req: IncomingMessage, res: ServerResponse, identity: Identity, listener: string | null) {
@@ -216,4 +252,15 @@ function allowed(route: Route): string {
     default:
       return 'GET, HEAD, OPTIONS'
   }
+}
+
+function shapeOf(req: IncomingMessage, { form, stripped }: Accepted): Page['shape'] {
+  if (req.method === 'HEAD') return 'none'
+  return form === 'csv' ? 'texts' : stripped ? 'stripped' : 'objects'
+}
+
+function withCursor(url: string, cursor: string): string {
+  const mark = url.indexOf('?')
+  const said = url.slice(mark + 1).split('&')
+  return `${url.slice(0, mark)}?${[...said.filter((p) => !/^after(?:=|$)/.test(p)), `after=${cursor}`].join('&')}`
 }

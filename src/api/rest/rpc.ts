@@ -6,9 +6,11 @@ import { TmiError } from '../../base/errors.ts'
 import { type Body, objectOf } from './body.ts'
 import { RestError } from './error.ts'
 import { jsonSql, row, textSql, typeSql } from './fields.ts'
+import { type LinkContext, link } from './link.ts'
 import type { Window } from './page.ts'
-import { parseQuery, type Query } from './parse.ts'
+import { parseQuery } from './parse.ts'
 import { parseJson, textOf as textOfBody } from './payload.ts'
+import type { Query } from './query.ts'
 import type { ApiFunction, Argument } from './rpc-catalog.ts'
 import { checkSize, type Page, type Statement, selectSql, statementName } from './sql.ts'
 
@@ -49,7 +51,7 @@ export function readCall(fn: ApiFunction, search: string, sent: Body | null): Ca
     throw new TmiError('TM305', `The function ${fn.name} needs ${missing.join(', ')}.`, { hint: signature(fn) })
   }
   const query = parseQuery(rest.toString())
-  checkSize(query.where)
+  checkSize(query)
   return {
     given: [...given].map(([name, value]) => ({ arg: fn.args.get(name) as Argument, value: argumentValue(fn, name, value) })),
     ...(json === undefined ? {} : { json }),
@@ -98,6 +100,7 @@ function textOf(value: unknown): string {
 }
 
 export function callSql(
+  context: LinkContext,
   fn: ApiFunction,
   { given, json, query }: Call,
   window: Window,
@@ -113,10 +116,11 @@ export function callSql(
   if (fn.hasColumns) {
     // One row is asked for as it is: a function that finds nothing gives one of nulls.
     const paged = fn.isSet ? { ...window, ...page } : { limit: 1, offset: 0, ...page }
-    if (!fn.isVolatile) return selectSql(fn.relation, query, paged, sql`${call} ${row}`)
+    const linked = link(context, fn.relation, query)
+    if (!fn.isVolatile) return selectSql(linked, paged, sql`${call} ${row}`)
     // Called once, whatever else is counted of it.
-    const once = sql`with c as materialized (select * from ${call}) `
-    return selectSql(fn.relation, query, paged, sql`c ${row}`, { before: once, inserted: sql.literal(0) })
+    const before = sql`with c as materialized (select * from ${call}) `
+    return selectSql(linked, paged, sql`c ${row}`, { before, n: null, inserted: null })
   }
   const [column] = fn.relation.columns.values()
   const at = { sql: sql`${row}.value`, type: column?.type ?? 'text' }
@@ -136,7 +140,7 @@ export function callSql(
 
 function statementOf(statement: SQL, header: string[]): Statement {
   const { text, values } = sql.compile(statement)
-  return { text, values: values as unknown[], name: statementName(text), header }
+  return { text, values: values as unknown[], name: statementName(text), header, items: [] }
 }
 
 function unknownArgument(fn: ApiFunction, name: string): TmiError {

@@ -5,8 +5,9 @@ import { type SQL, sql } from 'pg-sql2'
 import { type Column, type Relation, shownColumns } from './catalog.ts'
 import { RestError } from './error.ts'
 import { columnOf, columnSql, row, textSql, typeSql } from './fields.ts'
-import type { Condition, Query } from './parse.ts'
+import { type LinkContext, link } from './link.ts'
 import type { Payload } from './payload.ts'
+import type { Condition, Query, SelectItem } from './query.ts'
 import { type Page, type Statement, selectSql, statementName } from './sql.ts'
 import { conditionSql } from './where.ts'
 
@@ -151,10 +152,14 @@ export function deleteSql(relation: Relation, where: readonly Condition[]): Chan
 function whereSql(relation: Relation, where: readonly Condition[]): SQL {
   return where.length > 0
     ? sql` where ${sql.join(
-        where.map((c) => sql`(${conditionSql(relation, c)})`),
+        where.map((c) => sql`(${conditionSql({ relation, row }, c, () => null)})`),
         ' and ',
       )}`
     : sql.blank
+}
+
+function plainField(name: string): SelectItem {
+  return { kind: 'field', field: { name, path: [] }, alias: null, cast: null }
 }
 
 /** What has to come back from the change so that the query can be answered. */
@@ -165,39 +170,48 @@ function returned(relation: Relation, query: Query): Column[] {
     if (item.kind === 'field') names.add(item.field.name)
     else for (const c of item.kind === 'all' ? shownColumns(relation) : relation.columns.values()) names.add(c.name)
   }
-  for (const item of query.order ?? []) names.add(item.field.name)
+  for (const item of query.order ?? []) if (item.embed === null) names.add(item.field.name)
   return [...names].map((name) => columnOf(relation, name))
 }
 
 /** The change, and of it the rows as the query selects them, the key of the one row, or only their number. */
 export function writeSql(
+  context: LinkContext,
   relation: Relation,
   change: Change,
   query: Query,
   show: { kind: 'rows'; shape: Page['shape']; limit: number } | { kind: 'key' } | { kind: 'number' },
 ): Statement {
+  const at = { relation, row }
   const inserted = change.isUpsert ? insertedSql : sql.literal(0)
   const key = show.kind === 'key' ? relation.key.map((name) => columnOf(relation, name)) : []
   const back = show.kind === 'rows' ? returned(relation, query) : key
-  const wanted = back.length > 0 ? sql.join(back.map(columnSql), ', ') : sql`1`
+  const wanted =
+    back.length > 0
+      ? sql.join(
+          back.map((c) => columnSql(at, c.name)),
+          ', ',
+        )
+      : sql`1`
   const before = sql`with ${written} as (${change.isNothing ? change.sql : sql`${change.sql} returning ${wanted}`}) `
   if (show.kind === 'rows') {
-    const shown = { ...relation, category: null, key: [] }
-    const select =
-      query.select ??
-      shownColumns(relation).map(({ name }) => ({ kind: 'field' as const, field: { name, path: [] }, alias: null, cast: null }))
+    const select = query.select ?? shownColumns(relation).map(({ name }) => plainField(name))
+    const linked = link(context, relation, { ...query, select, where: [], limit: null, offset: null, after: null })
     const page = { limit: show.limit, offset: 0, count: null, shape: show.shape }
-    return selectSql(shown, { ...query, select, where: [] }, page, sql`${written} ${row}`, { before, inserted })
+    const n = sql`(select count(*)::int from ${written})`
+    // Neither merged by target nor ordered unless asked: they are few, and come as they were written.
+    const plain = { ...linked, relation: { ...relation, category: null, key: [] } }
+    return selectSql(plain, page, sql`${written} ${row}`, { before, n, inserted })
   }
   const location =
     key.length > 0
       ? sql`case when count(*) = 1 then min(json_build_array(${sql.join(
-          key.map((c) => textSql({ sql: columnSql(c), type: c.type })),
+          key.map((c) => textSql({ sql: columnSql(at, c.name), type: c.type })),
           ', ',
         )})::text) end`
       : sql`null::text`
   const { text, values } = sql.compile(
     sql`${before}select '' as body, count(*)::int as n, ${location} as location, ${inserted} as inserted from ${written} ${row}`,
   )
-  return { text, values: values as unknown[], name: statementName(text), header: [] }
+  return { text, values: values as unknown[], name: statementName(text), header: [], items: [] }
 }

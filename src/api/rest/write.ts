@@ -5,10 +5,12 @@ import type { WriteOptions } from '../../db/pool.ts'
 import type { Body } from './body.ts'
 import type { Column, Relation, Verb } from './catalog.ts'
 import { RestError } from './error.ts'
-import { acceptedForm, type Form } from './page.ts'
-import { type Condition, parseQuery, type Query } from './parse.ts'
+import type { LinkContext } from './link.ts'
+import { type Accepted, acceptedForm, type Form } from './page.ts'
+import { parseQuery } from './parse.ts'
 import { type Payload, readPayload } from './payload.ts'
 import { applied, type Preference, type Preferences, preferences } from './prefer.ts'
+import type { Condition, Query } from './query.ts'
 import { Reader } from './reader.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
 import { checkSize, type Statement } from './sql.ts'
@@ -47,7 +49,7 @@ export interface WriteResponse {
   headers: Record<string, string>
   /** null: none may be sent; "": it is empty. */
   body: string | null
-  form: Form
+  accepted: Accepted
 }
 
 /** What is sent back of changed rows; who changes more asks for their number. */
@@ -62,27 +64,28 @@ export function allowedMethods(relation: Relation): string {
   return ['GET', 'HEAD', ...methods, 'OPTIONS'].join(', ')
 }
 
-export function planWrite(relation: Relation, request: WriteRequest): Write {
+export function planWrite(context: LinkContext, relation: Relation, request: WriteRequest): Write {
   const { method, headers } = request
   const allow = allowedMethods(relation)
   if (!allow.split(', ').includes(method) && !(method === 'PUT' && needs.PUT.every((v) => relation.takes.has(v))))
     throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${method}`, { headers: { allow } })
-  const form = acceptedForm(headers)
+  const accepted = acceptedForm(headers)
+  const { form, stripped } = accepted
   const prefer = preferences(headers.prefer)
   const query = parseQuery(request.search)
-  checkSize(query.where)
+  checkSize(query)
   const upsert = method === 'POST' ? upsertOf(relation, prefer, request.search) : null
   const change = changeOf(relation, request, query, prefer, upsert)
   const shows =
     prefer.return === 'representation'
-      ? ({ kind: 'rows', shape: form === 'csv' ? 'texts' : 'objects', limit: mostReturned + 1 } as const)
+      ? ({ kind: 'rows', shape: form === 'csv' ? 'texts' : stripped ? 'stripped' : 'objects', limit: mostReturned + 1 } as const)
       : prefer.return === 'headers-only' && method === 'POST'
         ? ({ kind: 'key' } as const)
         : ({ kind: 'number' } as const)
   return {
-    statement: writeSql(relation, change, query, shows),
+    statement: writeSql(context, relation, change, query, shows),
     options: { rollback: prefer.tx === 'rollback', check: checkOf(method, form, prefer, change.rows ?? 0) },
-    response: (written) => ({ ...respond(method, relation, request, prefer, upsert, written), form }),
+    response: (written) => ({ ...respond(method, relation, request, prefer, upsert, written), accepted }),
   }
 }
 
@@ -208,7 +211,7 @@ function respond(
   prefer: Preferences,
   upsert: Upsert | null,
   written: Written,
-): Omit<WriteResponse, 'form'> {
+): Omit<WriteResponse, 'accepted'> {
   const { n, location } = written
   const total = prefer.count === 'exact' || prefer.count === 'estimated' ? n : '*'
   const range = method === 'PATCH' && n > 0 ? `0-${n - 1}` : '*'
