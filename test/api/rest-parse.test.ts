@@ -16,22 +16,25 @@ const column = (name: string, type: string, short = type) => ({
   typeName: ['pg_catalog', short] as [string, string],
   comment: null,
 })
-const catalog = makeCatalog([
-  {
-    schema: 'api',
-    name: 'sensor_v1',
-    comment: '@primaryKey target_id,ts,reading_id\n@tmidbCategory sensor\n@tmidbMajor 1\nReadings.',
-    columns: [
-      column('target', 'text'),
-      column('target_id', 'uuid'),
-      column('ts', 'timestamp with time zone', 'timestamptz'),
-      column('reading_id', 'bigint', 'int8'),
-      column('temperature', 'double precision', 'float8'),
-      column('gps.lat', 'double precision', 'float8'),
-      column('meta', 'jsonb'),
-    ],
-  },
-])
+const catalog = makeCatalog(
+  ['api'],
+  [
+    {
+      schema: 'api',
+      name: 'sensor_v1',
+      comment: '@primaryKey target_id,ts,reading_id\n@tmidbCategory sensor\n@tmidbMajor 1\nReadings.',
+      columns: [
+        column('target', 'text'),
+        column('target_id', 'uuid'),
+        column('ts', 'timestamp with time zone', 'timestamptz'),
+        column('reading_id', 'bigint', 'int8'),
+        column('temperature', 'double precision', 'float8'),
+        column('gps.lat', 'double precision', 'float8'),
+        column('meta', 'jsonb'),
+      ],
+    },
+  ],
+)
 const relation = catalog.relations.get('sensor_v1') as Relation
 const context = { catalog, major: 1, role: 'tmidb_admin', isKnown: () => true } as const
 

@@ -89,7 +89,9 @@ select r.nspname as schema, r.relname as name, case when r.relkind in ('v', 'm')
 from r where r.rights is not null
 order by r.o, r.relname`
 
-export async function readCatalog(pool: Pool): Promise<RelationRow[]> {
+/** Schemas in the order in which a name is looked up, with or without relations, and the relations. */
+export async function readCatalog(pool: Pool): Promise<{ schemas: string[]; relations: RelationRow[] }> {
+  const exposed = await pool.query<{ name: string }>('select name::text from tmidb.exposed_schemas() name')
   const { rows } = await pool.query<RelationRow>(catalogSql, [readers])
-  return rows.filter((r) => r.columns !== null)
+  return { schemas: exposed.rows.map((r) => r.name), relations: rows.filter((r) => r.columns !== null) }
 }

@@ -86,18 +86,21 @@ export async function openCatalog(pool: Pool): Promise<LiveCatalog> {
 }
 
 export async function loadCatalog(pool: Pool): Promise<Catalog> {
-  const [rows, functions] = [await readCatalog(pool), await loadFunctions(pool)]
-  return makeCatalog(rows, functions)
+  const { schemas, relations } = await readCatalog(pool)
+  return makeCatalog(schemas, relations, await loadFunctions(pool))
 }
 
-export function makeCatalog(rows: readonly RelationRow[], functions: Catalog['functions'] = new Map()): Catalog {
-  const schemas = new Map<string, Map<string, Relation>>([['api', new Map()]])
+export function makeCatalog(
+  exposed: readonly string[],
+  rows: readonly RelationRow[],
+  functions: Catalog['functions'] = new Map(),
+): Catalog {
+  const schemas = new Map(exposed.map((name) => [name, new Map<string, Relation>()]))
   const relations = new Map<string, Relation>()
   const categories = new Map<string, Relation[]>()
   for (const row of rows) {
     const relation = makeRelation(row)
-    const schema = schemas.get(row.schema) ?? new Map<string, Relation>()
-    schemas.set(row.schema, schema.set(row.name, relation))
+    schemas.get(row.schema)?.set(row.name, relation)
     if (!relations.has(row.name)) relations.set(row.name, relation)
     if (relation.category === null) continue
     categories.set(

@@ -41,10 +41,11 @@ export function numbered(): Names {
   return () => String(++n)
 }
 
-export function readOf(names: Names, linked: Linked, row: SQL, where: readonly Condition[]): Read {
+/** isGiven: the rows come from elsewhere, in an order of their own. */
+export function readOf(names: Names, linked: Linked, row: SQL, where: readonly Condition[], isGiven = false): Read {
   const { relation, query } = linked
   const scope = { relation, row }
-  const items = orderItems(relation, query.order)
+  const items = orderItems(relation, query.order, isGiven)
   for (const { embed } of items) if (embed !== null) checkToOne(linked, embed)
   const built = linked.embeds.map((e) => joinOf(names, scope, e, items, where))
   const of = (name: string) => built.find((b) => embedName(b.embed) === name)

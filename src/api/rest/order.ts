@@ -5,11 +5,13 @@ import type { Relation } from './catalog.ts'
 import { fieldSql, type Scope } from './fields.ts'
 import type { Field, OrderItem } from './query.ts'
 
-/** Newest first when nothing is said of readings. */
-export function orderItems(relation: Relation, asked: readonly OrderItem[] | null): OrderItem[] {
+/** When nothing is said: readings come newest first, rows of tables by their key, and what a view gives as it gives it. */
+export function orderItems(relation: Relation, asked: readonly OrderItem[] | null, isGiven = false): OrderItem[] {
   const items: OrderItem[] = [...(asked ?? [])]
   if (items.length === 0) {
-    if (relation.category === null || !relation.columns.has('ts')) return items
+    if (isGiven || (relation.category === null && relation.kind === 'view')) return items
+  }
+  if (items.length === 0 && relation.category !== null && relation.columns.has('ts')) {
     items.push({ field: { name: 'ts', path: [] }, embed: null, descending: true, nulls: null })
   }
   const descending = items.at(-1)?.descending ?? false

@@ -60,7 +60,7 @@ export interface Changing {
 export function selectSql(linked: Linked, page: Page, source?: SQL, change?: Changing): Statement {
   const { relation, query } = linked
   const { targets, where } = splitTargets(relation, query.where)
-  const read = readOf(numbered(), linked, row, where)
+  const read = readOf(numbered(), linked, row, where, source !== undefined)
   const after = query.after === null ? [] : afterSql(read.scope, read.items, query.after)
   const from = source ?? sql`${relationSql(relation)} ${row}`
   const conditions = [...targetConditions(targets), ...read.conditions]
