@@ -264,6 +264,18 @@ test('upsert of a row with a key of two columns', async () => {
   assert.deepEqual(data, [{ depot_id: '1', day: '2026-01-01', note: 'b' }])
 })
 
+test('what is written comes back with what it refers to', async () => {
+  const { data, error } = await editor()
+    .from('visit')
+    .insert([{ depot_id: 1, day: '2026-01-01' }])
+    .select('day,depot(name,slots)')
+  assert.deepEqual([error, data], [null, [{ day: '2026-01-01', depot: { name: 'north', slots: 5 } }]])
+  const updated = await depots().update({ slots: 6 }).eq('id', 1).select('slots,visit(day)').single()
+  assert.deepEqual(updated.data, { slots: 6, visit: [{ day: '2026-01-01' }] })
+  const none = await depots().update({ slots: 7 }, { count: 'exact' }).gt('id', 0).select('name,visit!inner(day)')
+  assert.deepEqual([none.data, none.count], [[{ name: 'north', visit: [{ day: '2026-01-01' }] }], 2])
+})
+
 test('a key that is there: 409 23505', async () => {
   const { status, error } = await depots().insert({ name: 'north' })
   assert.deepEqual([status, error?.code, error?.details], [409, '23505', 'Key (name)=(north) already exists.'])
