@@ -15,14 +15,18 @@ export function callPath(fn: ApiFunction): Schema {
     description: fn.description,
     ...(fn.deprecated === null ? {} : { deprecated: true }),
     responses: {
-      200: {
-        description: fn.isSet ? 'What it gives, in its own order unless another is asked for.' : 'What it gives.',
-        ...(fn.isSet ? { headers: openapiParts.pageHeaders } : {}),
-        content: {
-          'application/json': { schema: fn.isSet ? { type: 'array', items: itemSchema(fn) } : itemSchema(fn) },
-          'text/csv': { schema: { type: 'string' } },
-        },
-      },
+      ...(fn.isVoid
+        ? { 204: { description: 'It gives nothing.' } }
+        : {
+            200: {
+              description: fn.isSet ? 'What it gives, in its own order unless another is asked for.' : 'What it gives.',
+              ...(fn.isSet ? { headers: openapiParts.pageHeaders } : {}),
+              content: {
+                'application/json': { schema: fn.isSet ? { type: 'array', items: itemSchema(fn) } : itemSchema(fn) },
+                'text/csv': { schema: { type: 'string' } },
+              },
+            },
+          }),
       ...Object.fromEntries(
         Object.keys(openapiParts.responses).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
       ),
@@ -61,17 +65,19 @@ export function callPath(fn: ApiFunction): Schema {
         description: signature(fn),
         content: {
           'application/json': {
-            schema: {
-              type: 'object',
-              required: args.filter((a) => a.isRequired).map((a) => a.name),
-              properties: Object.fromEntries(
-                args.map((a) => [
-                  a.name,
-                  { ...argumentSchema(a), ...(a.description === null ? {} : { description: a.description }) },
-                ]),
-              ),
-              additionalProperties: false,
-            },
+            schema: fn.takesBody
+              ? {}
+              : {
+                  type: 'object',
+                  required: args.filter((a) => a.isRequired).map((a) => a.name),
+                  properties: Object.fromEntries(
+                    args.map((a) => [
+                      a.name,
+                      { ...argumentSchema(a), ...(a.description === null ? {} : { description: a.description }) },
+                    ]),
+                  ),
+                  additionalProperties: false,
+                },
           },
         },
       },

@@ -91,6 +91,10 @@ test('readings: many at once, and what was written comes back to who may read it
     data,
     rows.map(({ target, ts, temperature }) => ({ target, ts: ts.replace('Z', '.000000Z'), temperature })),
   )
+  const again = await world.rest.as('admin').from('sensor').upsert(rows, { ignoreDuplicates: true }).select('*')
+  assert.equal(again.status, 201)
+  assert.match(again.data?.[0]?.target_id, /^[0-9a-f-]{36}$/)
+  assert.equal((await world.rest.as('admin').from('sensor').select().eq('target', 'truck-8')).data?.length, 2)
   const now = await world.rest.as('admin').from('sensor').insert({ target: 'truck-8', status: 'now' }).select('ts').single()
   assert.ok(Date.parse(now.data?.ts) > Date.now() - 60_000)
 })

@@ -111,6 +111,22 @@ test('raise with a PT code is that status; raise alone is 400 P0001', async () =
   assert.deepEqual([refused.status, refused.error?.code, refused.error?.message], [400, 'P0001', 'I refuse!'])
 })
 
+test('raise with PGRST is the whole answer; one that cannot be read is 500 PGRST121', async () => {
+  const answers = (detail: object) =>
+    world.send('POST', '/api/rpc/answers', 'editor', JSON.stringify({ detail: JSON.stringify(detail) }))
+  const said = await answers({ status: 402, headers: { 'X-Powered-By': 'Nerd Rage' } })
+  assert.deepEqual([said.status, said.headers.get('x-powered-by')], [402, 'Nerd Rage'])
+  assert.deepEqual(await said.json(), { code: '123', message: 'Payment Required', details: 'Quota exceeded', hint: 'Upgrade' })
+  for (const detail of [
+    { headers: {} },
+    { status: 402, headers: { 'a b': 'c' } },
+    { status: 402, headers: { a: 'b\r\nc: d' } },
+  ]) {
+    const res = await answers(detail)
+    assert.deepEqual([res.status, ((await res.json()) as { code: string }).code], [500, 'PGRST121'])
+  }
+})
+
 test('a viewer may call it, but not write what it writes: 403 42501', async () => {
   assert.deepEqual(codeOf(await rpc('next_slot', { name: 'north' }, {}, 'viewer')), [403, '42501'])
   assert.deepEqual((await rpc('says_it_reads', {}, {}, 'viewer')).data, 1)

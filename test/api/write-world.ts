@@ -65,6 +65,10 @@ create function app.take(json) returns int language sql volatile
   as 'insert into app.bare (a, b) select a, b from json_to_recordset($1) x(a text, b text); select json_array_length($1)';
 create function app.must_pay() returns void language plpgsql volatile
   as $$ begin raise sqlstate 'PT402' using message = 'Payment Required', detail = 'Quota exceeded', hint = 'Upgrade'; end $$;
+create function app.answers(detail text) returns void language plpgsql volatile as $$ begin
+  raise sqlstate 'PGRST' using message = '{"code": "123", "message": "Payment Required", "details": "Quota exceeded", "hint": "Upgrade"}',
+    detail = answers.detail;
+end $$;
 create function app.refuse() returns void language plpgsql volatile as $$ begin raise exception 'I refuse!'; end $$;
 create function app.says_it_reads() returns int language sql stable as $$ select 1 $$;
 `

@@ -17,6 +17,9 @@ begin
   NEW.ts := coalesce(NEW.ts, now());
   -- A column may come from a field that is called like a part of the envelope.
   perform tmidb.ingest(TG_ARGV[0], NEW.target, jsonb_build_object('data', v_data), NEW.ts);
+  if NEW.target_id is null and has_table_privilege('api.target', 'select') then
+    NEW.target_id := (select t.target_id from api.target t where t.key = NEW.target);
+  end if;
   return NEW;
 end $$;
 

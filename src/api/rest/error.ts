@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Everything REST can refuse with, in PostgREST's shape and codes, so that its clients understand us.
+import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { errorTable, fromPg, isErrorCode, TmiError } from '../../base/errors.ts'
 
 export interface RestErrorBody {
@@ -104,6 +105,7 @@ export function toRestError(e: unknown): RestError {
   const code = typeof pg?.code === 'string' ? pg.code : ''
   if (e instanceof TmiError && (!isSqlError(pg) || isErrorCode(code))) return fromTmi(e)
   const status = isErrorCode(code) || !isSqlError(pg) ? 500 : sqlStatus(code)
+  if (code === 'PGRST' && isSqlError(pg)) return raised(pg)
   if (status === 500) return fromTmi(fromPg(e))
   const hint = code === '57014' ? 'Ask for less: a narrower time, a target, a smaller page.' : pg.hint
   return new RestError(status, code, String(pg.message), {
@@ -111,6 +113,27 @@ export function toRestError(e: unknown): RestError {
     ...(typeof pg.detail === 'string' ? { details: pg.detail } : {}),
     ...(typeof hint === 'string' ? { hint } : {}),
   })
+}
+
+/** raise sqlstate 'PGRST': a function says the whole answer, its message the body and its detail the status and headers, as JSON. */
+function raised(e: SqlError): RestError {
+  try {
+    const said = JSON.parse(e.message ?? '') as Record<string, unknown>
+    const { status, headers = {} } = JSON.parse(e.detail ?? '') as { status: unknown; headers?: Record<string, string> }
+    if (typeof said.code !== 'string' || typeof said.message !== 'string') throw new Error('code and message are needed')
+    if (!Number.isInteger(status) || Number(status) < 200 || Number(status) > 599) throw new Error('status is no status')
+    for (const [name, value] of Object.entries(headers)) {
+      validateHeaderName(name)
+      validateHeaderValue(name, value)
+    }
+    const text = (key: string) => (typeof said[key] === 'string' ? { [key]: said[key] as string } : {})
+    return new RestError(Number(status), said.code, said.message, { ...text('details'), ...text('hint'), headers, cause: e })
+  } catch (cause) {
+    return new RestError(500, 'PGRST121', `Could not parse JSON in the "RAISE SQLSTATE 'PGRST'" error`, {
+      cause,
+      hint: `MESSAGE is {"code", "message", "details", "hint"}, DETAIL is {"status", "headers"}.`,
+    })
+  }
 }
 
 interface SqlError {

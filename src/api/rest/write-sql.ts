@@ -195,7 +195,8 @@ export function writeSql(
       : sql`1`
   const before = sql`with ${written} as (${change.isNothing ? change.sql : sql`${change.sql} returning ${wanted}`}) `
   if (show.kind === 'rows') {
-    const select = query.select ?? shownColumns(relation).map(({ name }) => plainField(name))
+    const all = shownColumns(relation).map(({ name }) => plainField(name))
+    const select = query.select?.flatMap((item) => (item.kind === 'all' ? all : [item])) ?? all
     const linked = link(context, relation, { ...query, select, where: [], limit: null, offset: null, after: null })
     const page = { limit: show.limit, offset: 0, count: null, shape: show.shape }
     const n = sql`(select count(*)::int from ${written})`

@@ -110,7 +110,9 @@ function filtered(method: 'PATCH' | 'DELETE', { where }: Query): readonly Condit
   })
 }
 
+/** A reading that is sent again is the same reading anyway: its view has nothing to resolve. */
 function upsertOf(relation: Relation, { resolution }: Preferences, search: string): Upsert | null {
+  if (relation.category !== null) return null
   const on = namesIn(search, 'on_conflict') ?? relation.key
   return resolution !== undefined && on.length > 0 ? { on, resolution } : null
 }
