@@ -264,6 +264,10 @@ test("a user's function is called, selected from and filtered", async () => {
   const call = (args: object) => world.as('admin').rpc('open_sites', args)
   assert.deepEqual(rows(await call({ since: '2021-01-01' }).select('name').gt('id', 2)), [{ name: 'Empty' }])
   assert.deepEqual(names((await call({ since: '2020-01-01' })) as Answer), ['Busan', 'Pohang', 'Empty'])
+  assert.deepEqual(rows(await call({ since: '2021-01-01' }).select('name,drivers!drivers_site_id_fkey(name)')), [
+    { name: 'Pohang', drivers: [{ name: 'Choi' }] },
+    { name: 'Empty', drivers: [] },
+  ])
 })
 
 test('a name of the catalog is not a listener, and a name that is neither is refused as before', async () => {

@@ -57,6 +57,8 @@ export interface Catalog {
   readonly relationships: ReadonlyMap<Relation, readonly Relationship[]>
   /** By name; of equal names the one of the first schema. */
   readonly functions: ReadonlyMap<string, ApiFunction>
+  /** Those too that stand behind another of their name. */
+  readonly everyFunction: readonly ApiFunction[]
 }
 
 export interface LiveCatalog {
@@ -93,7 +95,7 @@ export async function loadCatalog(pool: Pool): Promise<Catalog> {
 export function makeCatalog(
   exposed: readonly string[],
   rows: readonly RelationRow[],
-  functions: Catalog['functions'] = new Map(),
+  everyFunction: Catalog['everyFunction'] = [],
 ): Catalog {
   const schemas = new Map(exposed.map((name) => [name, new Map<string, Relation>()]))
   const relations = new Map<string, Relation>()
@@ -108,7 +110,8 @@ export function makeCatalog(
       [...(categories.get(relation.category) ?? []), relation].sort((a, b) => (b.major ?? 0) - (a.major ?? 0)),
     )
   }
-  return { schemas, relations, categories, functions, relationships: relationshipsOf(schemas, rows) }
+  const functions = new Map([...everyFunction].reverse().map((f) => [f.name, f]))
+  return { schemas, relations, categories, functions, everyFunction, relationships: relationshipsOf(schemas, rows) }
 }
 
 const verbs: Record<string, Verb> = { s: 'select', i: 'insert', u: 'update', d: 'delete' }

@@ -17,8 +17,8 @@ import { type Accepted, acceptedForm, contentType, pageWindow, preference, type 
 import { parseQuery } from './parse.ts'
 import { planCache, preparing } from './plans.ts'
 import { applied } from './prefer.ts'
-import { checkProfile, notThere, profileOf, type Route, relationOf, routeOf } from './route.ts'
-import { argumentError, callSql, functionPage, readCall, unknownFunction } from './rpc.ts'
+import { checkProfile, functionOf, notThere, profileOf, type Route, type RowsRoute, relationOf, routeOf } from './route.ts'
+import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
 import { type Answer, checkSize, type Page, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
@@ -32,8 +32,6 @@ export interface RestOptions {
 }
 
 export type RestHandler = (req: IncomingMessage, res: ServerResponse) => Promise<boolean>
-
-type RowsRoute = Route & { kind: 'rows' | 'newest' }
 
 interface Plan {
   window: Window
@@ -74,10 +72,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       if (route.kind === 'openapi') await sendOpenapi(req, res, identity, route.listener)
       else if (identity.kind === 'anonymous') throw new TmiError('TM100')
       else if (route.kind === 'call') {
-        const { functions } = catalog.current
-        const fn = functions.get(route.name)
-        if (!fn) throw unknownFunction(route.name, functions.keys())
-        await sendCall(req, res, identity.claims, fn, search)
+        await sendCall(req, res, identity.claims, functionOf(route, catalog.current, identity.claims.role), search)
       } else if (route.kind === 'rows' && isWrite(req.method)) {
         await sendWrite(req, res, identity.claims, route, req.method, search)
       } else if (route.kind === 'index') {
@@ -96,7 +91,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
   }
 
   async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, route: RowsRoute, search: string) {
-    const relation = relationOf(route, catalog.current)
+    const relation = relationOf(route, catalog.current, claims.role)
     const accepted = acceptedForm(req.headers)
     const prefer = preference(req.headers.prefer)
     const { plan, answer } = await read().catch(async (e) => {
@@ -135,7 +130,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     method: WriteMethod,
     search: string,
   ) {
-    const relation = relationOf(route, catalog.current)
+    const relation = relationOf(route, catalog.current, claims.role)
     const body = method === 'DELETE' ? null : await readBody(req)
     const path = (req.url ?? '').split('?', 1)[0] ?? ''
     const major = 'major' in route ? route.major : null

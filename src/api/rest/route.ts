@@ -2,8 +2,10 @@
 // Which relation or function an address under /api means. Names of users' relations and of categories are data: what is found
 // depends on the catalog, on the API major in the path and on the schema that the profile header asks for.
 import type { IncomingHttpHeaders } from 'node:http'
+import type { RequestRole } from '../../db/pool.ts'
 import type { Catalog, Relation } from './catalog.ts'
 import { RestError, unknownRelation } from './error.ts'
+import type { ApiFunction } from './rpc-catalog.ts'
 
 export type Route =
   | { kind: 'rows'; name: string; major: number | null; schema: string | null }
@@ -72,24 +74,34 @@ function plain(relation: Relation | undefined): Relation | undefined {
   return relation?.category === null ? relation : undefined
 }
 
+export type RowsRoute = Route & { kind: 'rows' | 'newest' }
+export type CallRoute = Route & { kind: 'call' }
+
 /** The category's view wins over a relation of the same name, unless the schema is said. */
-export function relationOf(route: Route & { kind: 'rows' | 'newest' }, catalog: Catalog): Relation {
-  if (route.kind === 'newest') {
-    const newest = catalog.categories.get(route.category)?.[0]
-    if (newest) return newest
-    throw unknownRelation(`api.${route.category}`, null)
-  }
-  const { name, major, schema } = route
+export function relationOf(route: RowsRoute, catalog: Catalog, role: RequestRole): Relation {
+  const { name, major, schema } = route.kind === 'rows' ? route : { name: route.category, major: null, schema: null }
   const versions = schema === null || schema === 'api' ? catalog.categories.get(name) : undefined
-  const found = versions?.find((r) => r.major === major) ?? usersRelation(catalog, name, schema)
+  const found =
+    route.kind === 'newest' ? versions?.[0] : (versions?.find((r) => r.major === major) ?? usersRelation(catalog, name, schema))
   if (found) return found
-  throw notThere(route)
+  throw notThere(route, role === 'tmidb_listener' ? undefined : versions?.[0])
 }
 
-/** What is hidden and what is not there are refused in the same words: the names of categories are not told. */
-export function notThere(route: Route & { kind: 'rows' | 'newest' }): RestError {
-  if (route.kind === 'newest') return unknownRelation(`api.${route.category}`, null)
-  return unknownRelation(`${route.schema ?? 'api'}.${route.name}${route.major === null ? '' : `_v${route.major}`}`, null)
+/** What is hidden and what is not there are refused in the same words: listeners are not told the names of categories. */
+export function notThere(route: RowsRoute, near?: Relation): RestError {
+  const hint = near ? `api.${near.name}` : null
+  if (route.kind === 'newest') return unknownRelation(`api.${route.category}`, hint)
+  return unknownRelation(`${route.schema ?? 'api'}.${route.name}${route.major === null ? '' : `_v${route.major}`}`, hint)
+}
+
+/** Of equal names the function of the first schema, unless the schema is said. */
+export function functionOf({ name, schema }: CallRoute, { functions, everyFunction }: Catalog, role: RequestRole): ApiFunction {
+  const found = schema === null ? functions.get(name) : everyFunction.find((f) => f.name === name && f.schema === schema)
+  if (found) return found
+  const near = everyFunction.find((f) => f.roles.has(role) && (f.name.startsWith(name) || name.startsWith(f.name)))
+  throw new RestError(404, 'PGRST202', `Could not find the function ${schema ?? 'api'}.${name} in the schema cache`, {
+    ...(near === undefined ? {} : { hint: `Perhaps you meant to call the function ${near.schema}.${near.name}` }),
+  })
 }
 
 function decoded(part: string): string {

@@ -27,6 +27,8 @@ export interface ApiFunction {
   readonly isVoid: boolean
   /** The type of its one argument without a name, which is the body as it comes. */
   readonly takesBody: 'json' | 'jsonb' | null
+  /** Schema and name of the relation whose rows it gives: what that embeds, the function's rows embed too. */
+  readonly rowsOf: readonly [string, string] | null
   readonly roles: ReadonlySet<RequestRole>
 }
 
@@ -63,6 +65,8 @@ select f.schema, f.proname as name, f.comment, f.proretset as "isSet", f.provola
   json_build_object('name', 'value', 'type', format_type(f.prorettype, null), 'comment', null, 'typeName', (
     select json_build_array(n.nspname, t.typname) from pg_type t join pg_namespace n on n.oid = t.typnamespace
     where t.oid = f.prorettype)) as value,
+  (select json_build_array(n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.oid = f.typrelid and c.relkind <> 'c') as "rowsOf",
   array(select r from unnest(array['tmidb_speaker', 'tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin']) r
     where has_schema_privilege(r, f.pronamespace, 'usage') and has_function_privilege(r, f.oid, 'execute')) as roles
 from f
@@ -81,14 +85,14 @@ interface FunctionRow {
   args: (ColumnRow & { isArray: boolean; isRequired: boolean })[]
   columns: ColumnRow[] | null
   value: ColumnRow
+  rowsOf: [string, string] | null
   roles: RequestRole[]
 }
 
-export async function loadFunctions(pool: Pool): Promise<ReadonlyMap<string, ApiFunction>> {
+/** In the order in which a name is looked up. */
+export async function loadFunctions(pool: Pool): Promise<ApiFunction[]> {
   const { rows } = await pool.query<FunctionRow>(functionsSql)
-  const functions = new Map<string, ApiFunction>()
-  for (const row of rows) if (row.roles.length > 0 && !functions.has(row.name)) functions.set(row.name, makeFunction(row))
-  return functions
+  return rows.filter((r) => r.roles.length > 0).map(makeFunction)
 }
 
 function makeFunction(row: FunctionRow): ApiFunction {
@@ -126,6 +130,7 @@ function makeFunction(row: FunctionRow): ApiFunction {
       rights: new Map(),
       takes: new Set(),
     },
+    rowsOf: row.rowsOf,
     roles: new Set(row.roles),
   }
 }

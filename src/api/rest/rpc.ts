@@ -4,6 +4,7 @@
 import { type SQL, type SQLRawValue, sql } from 'pg-sql2'
 import { TmiError } from '../../base/errors.ts'
 import { type Body, objectOf } from './body.ts'
+import type { Relation } from './catalog.ts'
 import { RestError } from './error.ts'
 import { jsonSql, row, textSql, typeSql } from './fields.ts'
 import { type LinkContext, link } from './link.ts'
@@ -116,7 +117,7 @@ export function callSql(
   if (fn.hasColumns) {
     // One row is asked for as it is: a function that finds nothing gives one of nulls.
     const paged = fn.isSet ? { ...window, ...page } : { limit: 1, offset: 0, ...page }
-    const linked = link(context, fn.relation, query)
+    const linked = link(context, rowsOf(context, fn), query)
     if (!fn.isVolatile) return selectSql(linked, paged, sql`${call} ${row}`)
     // Called once, whatever else is counted of it.
     const before = sql`with c as materialized (select * from ${call}) `
@@ -168,9 +169,9 @@ export function argumentError(fn: ApiFunction, statement: Statement, e: unknown)
   return new TmiError('TM305', `The argument "${name}": ${String(message)}.`, { hint: signature(fn) })
 }
 
-export function unknownFunction(name: string, known: Iterable<string>): RestError {
-  const near = [...known].find((k) => k.startsWith(name) || name.startsWith(k))
-  return new RestError(404, 'PGRST202', `Could not find the function api.${name} in the schema cache`, {
-    ...(near === undefined ? {} : { hint: `Perhaps you meant to call the function api.${near}` }),
-  })
+/** Rows of a table are that table's, with its relationships; those of readings stay what the function makes of them. */
+function rowsOf({ catalog }: LinkContext, fn: ApiFunction): Relation {
+  const [schema, name] = fn.rowsOf ?? []
+  const relation = catalog.schemas.get(schema ?? '')?.get(name ?? '')
+  return relation && relation.category === null ? relation : fn.relation
 }

@@ -64,7 +64,11 @@ export function selectSql(linked: Linked, page: Page, source?: SQL, change?: Cha
   const after = query.after === null ? [] : afterSql(read.scope, read.items, query.after)
   const from = source ?? sql`${relationSql(relation)} ${row}`
   const conditions = [...targetConditions(targets), ...read.conditions]
-  const rows = pageSql({ read, from, targets, others: [...read.conditions, ...after] }, page, wantedSql(read, query, page))
+  const rows = pageSql(
+    { read, from, targets, all: [...conditions, ...after], others: [...read.conditions, ...after] },
+    page,
+    wantedSql(read, query, page),
+  )
   const total = page.count === null ? sql`null::text` : countSql(read, from, conditions, page.count)
   const last = query.after === null ? sql.blank : sql`, (array_agg(x.last))[count(*)] as last`
   const body = bodySql(read.outputs, page.shape, query.after !== null)
@@ -110,11 +114,13 @@ interface Found {
   read: Read
   from: SQL
   targets: Targets
+  all: readonly SQL[]
   /** Conditions beside those of the targets. */
   others: readonly SQL[]
 }
 
-function pageSql({ read, from, targets, others }: Found, page: Page, wanted: SQL): SQL {
+function pageSql(found: Found, page: Page, wanted: SQL): SQL {
+  const { read, from, targets, all } = found
   const { relation } = read.scope
   // The planner has to know how few rows are wanted: a limit that is a parameter counts as a tenth of all rows.
   const limit = sql` limit ${sql.literal(page.limit)}`
@@ -122,14 +128,14 @@ function pageSql({ read, from, targets, others }: Found, page: Page, wanted: SQL
   const byTime = relation.category !== null && read.items[0]?.field.name === 'ts'
   const isMerged = targets.kind === 'each' || (targets.kind === 'any' && byTime)
   if (!isMerged || read.joins.some((j) => j.decides || j.orders)) {
-    return rowsSql(read, from, [...targetConditions(targets), ...others], wanted, window)
+    return rowsSql(read, from, all, wanted, window)
   }
-  if (read.joins.length === 0) return mergedSql({ read, from, targets, others }, page, wanted, window)
+  if (read.joins.length === 0) return mergedSql(found, page, wanted, window)
   const joins = sql.join(
     read.joins.map((j) => j.sql),
     '',
   )
-  const rows = mergedSql({ read, from, targets, others }, page, sql`${row}.*`, window)
+  const rows = mergedSql(found, page, sql`${row}.*`, window)
   return sql`select ${wanted} from (${rows}) ${row}${joins}${read.order}`
 }
 

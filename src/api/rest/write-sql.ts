@@ -59,7 +59,7 @@ function payloadColumns(relation: Relation, payload: Payload): { column: Column;
     const column = relation.columns.get(name)
     if (!column) {
       const message = `Could not find the '${name.slice(0, 80)}' column of '${relation.name}' in the schema cache`
-      throw new RestError(400, 'PGRST204', message, { hint: `It has ${[...relation.columns.keys()].join(', ')}.` })
+      throw new RestError(400, 'PGRST204', message)
     }
     return { column, given }
   })
