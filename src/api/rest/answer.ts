@@ -6,7 +6,7 @@ import { csv } from './csv.ts'
 import { RestError, toRestError } from './error.ts'
 import { type Accepted, contentType, type Form, pageResult, type Window } from './page.ts'
 import type { Answer } from './sql.ts'
-import type { WriteResponse } from './write.ts'
+import type { WriteResponse } from './write-answer.ts'
 
 export interface Sent {
   accepted: Accepted

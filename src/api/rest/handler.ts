@@ -22,7 +22,8 @@ import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
 import { type Answer, checkSize, type Page, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
-import { callOptions, isWrite, planWrite, type WriteMethod } from './write.ts'
+import { isWrite, planWrite } from './write.ts'
+import { callOptions, type WriteMethod } from './write-answer.ts'
 import type { Written } from './write-sql.ts'
 
 export interface RestOptions {

@@ -71,7 +71,9 @@ function payload(rows: readonly Row[], json: string | null, columns: readonly st
     if (!rows.every((r) => Object.keys(r).length === keys.length && keys.every((k) => Object.hasOwn(r, k)))) throw keysDiffer()
     for (const key of keys) counts.set(key, rows.length)
   } else {
-    for (const name of columns) counts.set(name, rows.filter((r) => Object.hasOwn(r, name)).length)
+    for (const name of columns) counts.set(name, 0)
+    for (const row of rows)
+      for (const name of Object.keys(row)) if (counts.has(name)) counts.set(name, (counts.get(name) ?? 0) + 1)
   }
   return { json: json ?? JSON.stringify(rows), rows: rows.length, columns: counts }
 }

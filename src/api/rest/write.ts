@@ -6,17 +6,15 @@ import type { Body } from './body.ts'
 import type { Column, Relation, Verb } from './catalog.ts'
 import { RestError } from './error.ts'
 import type { LinkContext } from './link.ts'
-import { type Accepted, acceptedForm, type Form } from './page.ts'
+import { acceptedForm } from './page.ts'
 import { parseQuery } from './parse.ts'
 import { type Payload, readPayload } from './payload.ts'
-import { applied, type Preference, type Preferences, preferences } from './prefer.ts'
+import { type Preferences, preferences } from './prefer.ts'
 import type { Condition, Query } from './query.ts'
 import { Reader } from './reader.ts'
-import type { ApiFunction } from './rpc-catalog.ts'
 import { checkSize, type Statement } from './sql.ts'
+import { checkOf, keysDisagree, mostReturned, respond, type WriteMethod, type WriteResponse } from './write-answer.ts'
 import { type Change, deleteSql, insertSql, type Upsert, updateSql, type Written, writeSql } from './write-sql.ts'
-
-export type WriteMethod = 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 const needs: Record<WriteMethod, readonly Verb[]> = {
   POST: ['insert'],
@@ -43,17 +41,6 @@ export interface Write {
   options: WriteOptions<Written>
   response(written: Written): WriteResponse
 }
-
-export interface WriteResponse {
-  status: number
-  headers: Record<string, string>
-  /** null: none may be sent; "": it is empty. */
-  body: string | null
-  accepted: Accepted
-}
-
-/** What is sent back of changed rows; who changes more asks for their number. */
-const mostReturned = 10_000
 
 /** Which methods the relation can take, whoever asks. */
 export function allowedMethods(relation: Relation): string {
@@ -85,7 +72,7 @@ export function planWrite(context: LinkContext, relation: Relation, request: Wri
   return {
     statement: writeSql(context, relation, change, query, shows),
     options: { rollback: prefer.tx === 'rollback', check: checkOf(method, form, prefer, change.rows ?? 0) },
-    response: (written) => ({ ...respond(method, relation, request, prefer, upsert, written), accepted }),
+    response: (written) => ({ ...respond(method, relation, request.path, prefer, upsert, written), accepted }),
   }
 }
 
@@ -138,10 +125,6 @@ function wrongFilters(): RestError {
   return new RestError(405, 'PGRST105', "Filters must include all and only primary key columns with 'eq' operators")
 }
 
-function keysDisagree(): RestError {
-  return new RestError(400, 'PGRST115', 'Payload values do not match URL in primary key column(s)')
-}
-
 /** columns=a,"b c" */
 function namesIn(search: string, parameter: 'columns' | 'on_conflict'): string[] | null {
   const text = new URLSearchParams(search).get(parameter)
@@ -155,85 +138,4 @@ function namesIn(search: string, parameter: 'columns' | 'on_conflict'): string[]
   } while (r.take(','))
   r.end()
   return names
-}
-
-/** How a function that writes is called: what the answer refuses must not stay. */
-export function callOptions(fn: ApiFunction, form: Form, prefer: Preferences): WriteOptions<{ n: number }> {
-  const most = prefer.handling === 'strict' ? prefer['max-affected'] : undefined
-  if (most !== undefined && !fn.isSet) {
-    const message = 'Function must return SETOF or TABLE when max-affected preference is used with handling=strict'
-    throw new RestError(400, 'PGRST128', message)
-  }
-  const one = form === 'object' && fn.isSet && fn.hasColumns
-  const check = (rows: { n: number }[]) => expectRows(rows[0]?.n ?? 0, one, most)
-  return { rollback: prefer.tx === 'rollback', check: one || most !== undefined ? check : undefined }
-}
-
-function expectRows(n: number, one: boolean, most: number | undefined): void {
-  if (one && n !== 1) {
-    throw new RestError(406, 'PGRST116', 'Cannot coerce the result to a single JSON object', {
-      details: `The result contains ${n} rows`,
-    })
-  }
-  if (most !== undefined && n > most) {
-    throw new RestError(400, 'PGRST124', 'Query result exceeds max-affected preference constraint', {
-      details: `The query affects ${n} rows`,
-    })
-  }
-}
-
-/** What only the answer can tell, and what must not stay then. */
-function checkOf(method: WriteMethod, form: Form, prefer: Preferences, rows: number): WriteOptions<Written>['check'] {
-  const most = prefer.handling === 'strict' && (method === 'PATCH' || method === 'DELETE') ? prefer['max-affected'] : undefined
-  const many = prefer.return === 'representation' && (method === 'PATCH' || method === 'DELETE' || rows > mostReturned)
-  if (method !== 'PUT' && form !== 'object' && most === undefined && !many) return undefined
-  return (rows) => {
-    const n = rows[0]?.n ?? 0
-    if (method === 'PUT' && n !== 1) throw keysDisagree()
-    expectRows(n, form === 'object', most)
-    if (many && n > mostReturned) {
-      throw new RestError(413, 'PGRST103', `The answer would hold more than ${mostReturned} rows; nothing was written.`, {
-        hint: 'Ask for Prefer: return=minimal, or change fewer rows at once.',
-      })
-    }
-  }
-}
-
-const follows: Record<WriteMethod, readonly Preference[]> = {
-  POST: ['resolution', 'missing', 'return', 'count', 'tx', 'handling'],
-  PUT: ['return', 'count', 'tx', 'handling'],
-  PATCH: ['missing', 'return', 'count', 'tx', 'handling', 'max-affected'],
-  DELETE: ['return', 'count', 'tx', 'handling', 'max-affected'],
-}
-
-function respond(
-  method: WriteMethod,
-  relation: Relation,
-  { path }: WriteRequest,
-  prefer: Preferences,
-  upsert: Upsert | null,
-  written: Written,
-): Omit<WriteResponse, 'accepted'> {
-  const { n, location } = written
-  const total = prefer.count === 'exact' || prefer.count === 'estimated' ? n : '*'
-  const range = method === 'PATCH' && n > 0 ? `0-${n - 1}` : '*'
-  const followed = follows[method].filter((p) => p !== 'resolution' || upsert !== null)
-  const headers: Record<string, string> = applied(prefer, followed)
-  if (method !== 'PUT') headers['content-range'] = `${range}/${total}`
-  if (location !== null && location !== undefined) headers.location = `${path}?${keyFilter(relation, location)}`
-  const isFull = prefer.return === 'representation'
-  const merged = upsert?.resolution === 'merge-duplicates'
-  if (method === 'POST') {
-    return { status: merged && written.inserted <= 0 ? 200 : 201, headers, body: isFull ? written.body : '' }
-  }
-  if (!isFull) return { status: 204, headers, body: null }
-  return { status: method === 'PUT' && written.inserted > 0 ? 201 : 200, headers, body: written.body }
-}
-
-function keyFilter(relation: Relation, location: string): string {
-  const values = JSON.parse(location) as (string | null)[]
-  return relation.key
-    .map((name, i) => [name, values[i] ?? null] as const)
-    .map(([name, v]) => `${encodeURIComponent(name)}=${v === null ? 'is.null' : `eq.${encodeURIComponent(v)}`}`)
-    .join('&')
 }
