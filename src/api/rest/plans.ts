@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is asked again and again is read once and prepared once.
+// What is asked again and again is read once.
 import type { Relation } from './catalog.ts'
 
 const plansPerRelation = 2000
@@ -18,24 +18,5 @@ export function planCache<Plan>(): (relation: Relation, key: string, make: () =>
       if (key.length <= longestKey) plans.set(key, plan)
     }
     return plan
-  }
-}
-
-const mostPrepared = 1000
-
-/** Statements are prepared from their second use on, and only so many: each connection keeps every one of them for its life. */
-export function preparing(): (name: string) => boolean {
-  const once = new Set<string>()
-  const prepared = new Set<string>()
-  return (name) => {
-    if (prepared.has(name)) return true
-    if (once.delete(name)) {
-      if (prepared.size >= mostPrepared) return false
-      prepared.add(name)
-      return true
-    }
-    if (once.size >= mostPrepared) once.clear()
-    once.add(name)
-    return false
   }
 }
