@@ -424,6 +424,17 @@ test('what the role may not read cannot be embedded: 42501', async () => {
   assert.deepEqual([status, error?.code], [403, '42501'])
 })
 
+test('of an embedded relation no more than a page comes, and an answer of more than 16 MB is refused with TM308', async () => {
+  await world.db.query(`set role admin;
+    create table app.logs (id int primary key, site_id int references app.sites, line text);
+    insert into app.logs select i, 4, repeat('x', 17000) from generate_series(1, 1100) i`)
+  await world.catalog.reload()
+  const some = (await from('sites').select('logs(id)').eq('id', 4).single()).data as { logs: { id: number }[] }
+  assert.deepEqual([some.logs.length, some.logs.at(-1)], [1000, { id: 1000 }])
+  const { status, error } = await from('sites').select('name,logs(line)')
+  assert.deepEqual([status, error?.code], [400, 'TM308'])
+})
+
 test('relationships go across schemas, and a schema is chosen by its profile', async () => {
   const fleet = new PostgrestClient(`${world.base}/api`, {
     headers: { Authorization: world.tokens.admin },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What came from PostgreSQL as a response: status, headers and body; and a refusal in PostgREST's shape.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { TmiError } from '../../base/errors.ts'
 import { observe } from '../../base/observe.ts'
 import { csv } from './csv.ts'
 import { RestError, toRestError } from './error.ts'
@@ -38,6 +39,9 @@ export function sendAnswer(
   if (head) {
     res.writeHead(status, headers).end()
     return
+  }
+  if (answer.body === null) {
+    throw new TmiError('TM308', 'The answer is longer than 16 MB.', { hint: 'Give what is embedded a limit: site.limit=10.' })
   }
   const body = Buffer.from(bodyOf(form, answer.body, header))
   headers['content-length'] = String(body.length)

@@ -30,9 +30,9 @@ export interface Statement {
   items: readonly OrderItem[]
 }
 
-/** body: JSON text of the page; n: its rows; total: rows in all if that was asked. */
+/** body: JSON text of the page, null if it is too long; n: its rows; total: rows in all if that was asked. */
 export interface Answer {
-  body: string
+  body: string | null
   n: number
   total: string | null
   /** The order's values of the last row, when a page after a cursor was asked for. */
@@ -45,6 +45,9 @@ export interface Answer {
  */
 const estimateUpTo = 10_000
 
+/** What is embedded multiplies: more than this is not sent, so that one question cannot fill the memory of the API. */
+const mostBytes = 16 * 2 ** 20
+
 /** Up to as many targets, their rows are merged whole. */
 const fewTargets = 8
 
@@ -54,6 +57,7 @@ export interface Changing {
   /** How many rows were written; null: as many as are shown. */
   n: SQL | null
   inserted: SQL | null
+  mayBeLong?: boolean
 }
 
 /** source: what to read instead of the relation, under the alias r: a call of a function, or what was written. */
@@ -73,9 +77,13 @@ export function selectSql(linked: Linked, page: Page, source?: SQL, change?: Cha
   const last = query.after === null ? sql.blank : sql`, (array_agg(x.last))[count(*)] as last`
   const body = bodySql(read.outputs, page.shape, query.after !== null)
   const inserted = change?.inserted ? sql`, ${change.inserted} as inserted` : sql.blank
-  const { text, values } = sql.compile(
-    sql`${change?.before ?? sql.blank}select ${body} as body, ${change?.n ?? sql`count(*)::int`} as n, ${total} as total${last}${inserted} from (${rows}) x`,
-  )
+  const n = change?.n ?? sql`count(*)::int`
+  const answer = sql`select ${body} as body, ${n} as n, ${total} as total${last}${inserted} from (${rows}) x`
+  const bounded = sql`select case when octet_length(a.body) <= ${sql.literal(mostBytes)} then a.body end as body, a.n, a.total${
+    query.after === null ? sql.blank : sql`, a.last`
+  }${change?.inserted ? sql`, a.inserted` : sql.blank} from (${answer}) a`
+  const isBounded = read.joins.length > 0 || change?.mayBeLong === true
+  const { text, values } = sql.compile(sql`${change?.before ?? sql.blank}${isBounded ? bounded : answer}`)
   const header = read.outputs.map((o) => o.name)
   return { text, values: values as unknown[], name: statementName(text), header, items: read.items }
 }

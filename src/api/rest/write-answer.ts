@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // What a write or a call that writes is answered with, and what of an answer makes it a refusal, so that nothing of it stays.
+import { TmiError } from '../../base/errors.ts'
 import type { WriteOptions } from '../../db/pool.ts'
 import type { Relation } from './catalog.ts'
 import { RestError } from './error.ts'
 import type { Accepted, Form } from './page.ts'
 import { applied, type Preference, type Preferences } from './prefer.ts'
+import { embedsOf, type Query } from './query.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
 import type { Upsert, Written } from './write-sql.ts'
 
@@ -50,17 +52,27 @@ function expectRows(n: number, one: boolean, most: number | undefined): void {
   }
 }
 
+/** Whether the rows that come back may be more than what was sent. */
+export function isLong(method: WriteMethod, prefer: Preferences, rows: number, query: Query): boolean {
+  const isSmall = (method === 'POST' || method === 'PUT') && rows <= mostReturned && embedsOf(query).length === 0
+  return prefer.return === 'representation' && !isSmall
+}
+
 /** What only the answer can tell, and what must not stay then. */
-export function checkOf(method: WriteMethod, form: Form, prefer: Preferences, rows: number): WriteOptions<Written>['check'] {
+export function checkOf(
+  method: WriteMethod,
+  form: Form,
+  prefer: Preferences,
+  mayBeLong: boolean,
+): WriteOptions<Written>['check'] {
   const most = prefer.handling === 'strict' && (method === 'PATCH' || method === 'DELETE') ? prefer['max-affected'] : undefined
-  const many = prefer.return === 'representation' && (method === 'PATCH' || method === 'DELETE' || rows > mostReturned)
-  if (method !== 'PUT' && form !== 'object' && most === undefined && !many) return undefined
+  if (method !== 'PUT' && form !== 'object' && most === undefined && !mayBeLong) return undefined
   return (rows) => {
     const n = rows[0]?.n ?? 0
     if (method === 'PUT' && n !== 1) throw keysDisagree()
     expectRows(n, form === 'object', most)
-    if (many && n > mostReturned) {
-      throw new RestError(413, 'PGRST103', `The answer would hold more than ${mostReturned} rows; nothing was written.`, {
+    if (mayBeLong && (n > mostReturned || rows[0]?.body === null)) {
+      throw new TmiError('TM308', `The answer would be more than ${mostReturned} rows or 16 MB; nothing was written.`, {
         hint: 'Ask for Prefer: return=minimal, or change fewer rows at once.',
       })
     }

@@ -13,7 +13,8 @@ import { conditionSql } from './where.ts'
 
 /** The answer of a write. location: the key's values as texts, when one row was written. inserted: of an upsert, how many were new. */
 export interface Written {
-  body: string
+  /** null when it is too long. */
+  body: string | null
   n: number
   location: string | null
   inserted: number
@@ -180,7 +181,7 @@ export function writeSql(
   relation: Relation,
   change: Change,
   query: Query,
-  show: { kind: 'rows'; shape: Page['shape']; limit: number } | { kind: 'key' } | { kind: 'number' },
+  show: { kind: 'rows'; shape: Page['shape']; limit: number; mayBeLong: boolean } | { kind: 'key' } | { kind: 'number' },
 ): Statement {
   const at = { relation, row }
   const inserted = change.isUpsert ? insertedSql : sql.literal(0)
@@ -202,7 +203,7 @@ export function writeSql(
     const n = sql`(select count(*)::int from ${written})`
     // Neither merged by target nor ordered unless asked: they are few, and come as they were written.
     const plain = { ...linked, relation: { ...relation, category: null, key: [] } }
-    return selectSql(plain, page, sql`${written} ${row}`, { before, n, inserted })
+    return selectSql(plain, page, sql`${written} ${row}`, { before, n, inserted, mayBeLong: show.mayBeLong })
   }
   const location =
     key.length > 0

@@ -13,7 +13,7 @@ import { type Preferences, preferences } from './prefer.ts'
 import type { Condition, Query } from './query.ts'
 import { Reader } from './reader.ts'
 import { checkSize, type Statement } from './sql.ts'
-import { checkOf, keysDisagree, mostReturned, respond, type WriteMethod, type WriteResponse } from './write-answer.ts'
+import { checkOf, isLong, keysDisagree, mostReturned, respond, type WriteMethod, type WriteResponse } from './write-answer.ts'
 import { type Change, deleteSql, insertSql, type Upsert, updateSql, type Written, writeSql } from './write-sql.ts'
 
 const needs: Record<WriteMethod, readonly Verb[]> = {
@@ -63,15 +63,21 @@ export function planWrite(context: LinkContext, relation: Relation, request: Wri
   checkSize(query)
   const upsert = method === 'POST' ? upsertOf(relation, prefer, request.search) : null
   const change = changeOf(relation, request, query, prefer, upsert)
+  const mayBeLong = isLong(method, prefer, change.rows ?? 0, query)
   const shows =
     prefer.return === 'representation'
-      ? ({ kind: 'rows', shape: form === 'csv' ? 'texts' : stripped ? 'stripped' : 'objects', limit: mostReturned + 1 } as const)
+      ? ({
+          kind: 'rows',
+          shape: form === 'csv' ? 'texts' : stripped ? 'stripped' : 'objects',
+          limit: mostReturned + 1,
+          mayBeLong,
+        } as const)
       : prefer.return === 'headers-only' && method === 'POST'
         ? ({ kind: 'key' } as const)
         : ({ kind: 'number' } as const)
   return {
     statement: writeSql(context, relation, change, query, shows),
-    options: { rollback: prefer.tx === 'rollback', check: checkOf(method, form, prefer, change.rows ?? 0) },
+    options: { rollback: prefer.tx === 'rollback', check: checkOf(method, form, prefer, mayBeLong) },
     response: (written) => ({ ...respond(method, relation, request.path, prefer, upsert, written), accepted }),
   }
 }
