@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { printSchema } from 'graphql'
+import { lexicographicSortSchema, buildSchema as parseSdl, printSchema } from 'graphql'
+import { makeSchema } from 'postgraphile'
 import { buildSchema } from '../../src/api/graphql/build.ts'
+import { onlyOurs } from '../../src/api/graphql/only-ours.ts'
+import { makePreset } from '../../src/api/graphql/preset.ts'
 import { openPool } from '../../src/db/pool.ts'
 import { testDatabase } from '../lib/postgres.ts'
 import { admin, serve, TestHub } from './graphql-served.ts'
@@ -13,8 +16,19 @@ const nobody = {
   },
 }
 
+const sorted = (sdl: string) => printSchema(lexicographicSortSchema(parseSdl(sdl)))
+
+/** Lines that only one of two texts has. */
+function differences(a: string, b: string): string[] {
+  const [inA, inB] = [new Set(a.split('\n')), new Set(b.split('\n'))]
+  return [
+    ...[...inA].filter((l) => !inB.has(l)).map((l) => `+ ${l}`),
+    ...[...inB].filter((l) => !inA.has(l)).map((l) => `- ${l}`),
+  ]
+}
+
 // First in this file: once made, the memo stays for the process.
-test('the behaviour memo changes nothing in the schema', async () => {
+test('neither the behaviour memo nor the build in slices changes anything in the schema', async () => {
   await using db = await testDatabase()
   await admin(
     db,
@@ -24,6 +38,12 @@ test('the behaviour memo changes nothing in the schema', async () => {
         `select tmidb.ingest('c${i}', 't', '{"a": 1, "b": "x", "c": true, "d": {"e": 1}, "f": 12345678901234567890123, "id": 1, "and": 2}')`,
     ),
     'select tmidb.publish_views()',
+    `create type app.mood as enum ('good', 'bad')`,
+    'create domain app.small as int check (value < 10)',
+    `create table app.truck (id int primary key, target_id uuid references tmidb.target (target_id), mood app.mood, small app.small,
+       tags text[], span tstzrange, sizes int4range, fleet int, grows jsonb)`,
+    `create table app.trip (truck int references app.truck, n int, primary key (truck, n))`,
+    `create function app.longest(a int, b app.mood default 'good') returns app.truck language sql stable return (select t from app.truck t limit 1)`,
   )
   const pool = openPool(db.url('tmidb_api'), { max: 2, application: 'test' })
   try {
@@ -32,6 +52,22 @@ test('the behaviour memo changes nothing in the schema', async () => {
     const withMemo = printSchema((await buildSchema(options)).schema)
     assert.equal(withMemo, without)
     assert.match(without, /c11V1\(/)
+    // PostGraphile's own way: its query over the whole catalog, and everything in one go. It reads relations in no particular order.
+    const schemas = (await db.query<{ s: string }>('select tmidb.exposed_schemas()::text as s')).map((r) => r.s)
+    const preset = makePreset({
+      ...options,
+      plugins: [
+        onlyOurs(
+          schemas,
+          () => {},
+          () => false,
+        ),
+      ],
+    })
+    const stock = await makeSchema({ ...preset, pgServices: preset.pgServices?.map((s) => ({ ...s, schemas }) as never) ?? [] })
+    const [ours, theirs] = [sorted(withMemo), sorted(printSchema(stock.schema))]
+    assert.deepEqual(differences(ours, theirs), [])
+    assert.ok(ours === theirs)
   } finally {
     await pool.end()
   }
@@ -40,7 +76,7 @@ test('the behaviour memo changes nothing in the schema', async () => {
 test('an empty database has a schema, without subscriptions', async () => {
   await using api = await serve(async (db) => await admin(db, `select tmidb.create_listener('a')`))
   const { data } = await api.ask('{ targets { totalCount } __schema { subscriptionType { name } mutationType { name } } }')
-  assert.deepEqual(data, { targets: { totalCount: 0 }, __schema: { subscriptionType: null, mutationType: null } })
+  assert.deepEqual(data, { targets: { totalCount: 0 }, __schema: { subscriptionType: null, mutationType: { name: 'Mutation' } } })
 })
 
 test('fields of any name are there, and each can be read, filtered and sorted by', async () => {
@@ -101,12 +137,13 @@ test('fields of any name are there, and each can be read, filtered and sorted by
     '{ row: __type(name: "OddV1") { fields { name } } order: __type(name: "OddV1OrderBy") { enumValues { name } } event: __type(name: "OddV1Event") { fields { name } } }',
   )
   const fields: string[] = type.data.row.fields.map((f: { name: string }) => f.name)
-  assert.equal(fields.length, names.length + 3)
+  // Beside the payload's: target, targetId, ts and the relation ofTarget.
+  assert.equal(fields.length, names.length + 4)
   assert.equal(new Set(fields).size, fields.length)
-  assert.equal(type.data.order.enumValues.length, 2 * fields.length + 3)
+  assert.equal(type.data.order.enumValues.length, 2 * (fields.length - 1) + 3)
   assert.equal(type.data.event.fields.length, names.length + 5)
   const { data, errors } = await api.ask(
-    `{ oddV1 { nodes { ${fields.filter((f) => !['target', 'targetId', 'ts'].includes(f)).join(' ')} } } }`,
+    `{ oddV1 { nodes { ${fields.filter((f) => !['target', 'targetId', 'ts', 'ofTarget'].includes(f)).join(' ')} } } }`,
   )
   assert.equal(errors, undefined)
   assert.deepEqual(

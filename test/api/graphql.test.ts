@@ -202,11 +202,11 @@ test('a value that PostgreSQL does not take is told with its code', async () => 
   assert.equal(errors?.[0]?.extensions?.code, '22007')
 })
 
-test('the introspection that tools send is answered, and shows no reading_id, no node id and no mutation', async () => {
+test('the introspection that tools send is answered, and shows no reading_id and no node id', async () => {
   const { getIntrospectionQuery } = await import('graphql')
   const { status, data } = await api.ask(getIntrospectionQuery())
   assert.equal(status, 200)
-  assert.equal(data.__schema.mutationType, null)
+  assert.ok(data.__schema.types.length > 50)
   const sdl = api.graphql.sdl()
   assert.doesNotMatch(sdl, /reading_id|nodeId|interface Node/i)
   assert.match(sdl, /ts: Datetime!/)

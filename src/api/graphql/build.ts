@@ -2,10 +2,12 @@
 // One build of the schema. A view that cannot be built is left out, with a warning: what one device sends never takes the API away
 // from the others.
 import './environment.ts'
-import { makeSchema } from 'postgraphile'
-import { assertValidSchema, type GraphQLSchema } from 'postgraphile/graphql'
+import type { GraphQLSchema } from 'postgraphile/graphql'
 import { observe } from '../../base/observe.ts'
+import { introspect, readFrom } from './introspect.ts'
+import { onlyOurs } from './only-ours.ts'
 import { makePreset, type PresetOptions } from './preset.ts'
+import { schemaInSlices } from './slices.ts'
 
 export interface Built {
   schema: GraphQLSchema
@@ -66,64 +68,21 @@ export async function buildSchema(options: PresetOptions, before: ReadonlyMap<st
 
 type Attempt = { schema: GraphQLSchema } | { error: Error; views: string[] }
 
-async function attempt(options: PresetOptions, isLeftOut: (view: string) => boolean): Promise<Attempt> {
-  let views: string[] | null = null
-  try {
-    const { schema } = await makeSchema(
-      makePreset({
-        ...options,
-        plugins: [
-          ...(options.plugins ?? []),
-          onlyOurs((found) => {
-            views = found
-          }, isLeftOut),
-        ],
-      }),
-    )
-    assertValidSchema(schema)
-    return { schema }
-  } catch (e) {
-    // The catalog was never read: it is the database that is away, not a view that is odd.
-    if (views === null) throw e
-    return { views, error: e instanceof Error ? e : new Error(String(e)) }
-  }
-}
-
-/**
- * PostGraphile introspects the whole catalog, with every partition; only the API's views are of use, and those of its functions that
- * REST calls too: they only read, and have a name for themselves and for each argument.
- */
-function onlyOurs(tell: (views: string[]) => void, isLeftOut: (view: string) => boolean): GraphileConfig.Plugin {
-  return {
-    name: 'TmidbOnlyOursPlugin',
-    version: '0.0.0',
-    gather: {
-      hooks: {
-        pgIntrospection_introspection(_info, { introspection }) {
-          const ours = introspection.namespaces.find((n) => n.nspname === 'api')?._id
-          const found = introspection.classes.filter((c) => c.relnamespace === ours)
-          tell(
-            found
-              .filter((c) => c.getTags().tmidbCategory !== undefined)
-              .sort((a, b) => Number(a._id) - Number(b._id))
-              .map((c) => c.relname),
-          )
-          const kept = found.filter((c) => !isLeftOut(c.relname) || c.getTags().tmidbCategory === undefined)
-          introspection.classes.splice(0, Infinity, ...kept)
-          const ids = new Set(kept.map((c) => c._id))
-          introspection.attributes.splice(0, Infinity, ...introspection.attributes.filter((a) => ids.has(a.attrelid)))
-          const procs = introspection.procs.filter((p) => p.pronamespace === ours && p.prokind === 'f')
-          const named = new Map<string, number>()
-          for (const { proname } of procs) named.set(proname, (named.get(proname) ?? 0) + 1)
-          const callable = procs.filter(
-            (p) =>
-              p.provolatile !== 'v' &&
-              named.get(p.proname) === 1 &&
-              ((p.proargtypes ?? []).length === 0 || (p.proargnames ?? []).slice(0, p.pronargs ?? 0).every((n) => n !== '')),
-          )
-          introspection.procs.splice(0, Infinity, ...callable)
-        },
-      },
+async function attempt(options: PresetOptions, isLeftOut: (name: string) => boolean): Promise<Attempt> {
+  // The catalog cannot be read: it is the database that is away, not a view that is odd.
+  const read = await introspect(options.pool)
+  let views: string[] = []
+  const only = onlyOurs(
+    read.schemas,
+    (found) => {
+      views = found
     },
+    isLeftOut,
+  )
+  try {
+    const preset = makePreset({ ...options, plugins: [...(options.plugins ?? []), only] })
+    return { schema: await schemaInSlices(readFrom(read, preset)) }
+  } catch (e) {
+    return { views, error: e instanceof Error ? e : new Error(String(e)) }
   }
 }

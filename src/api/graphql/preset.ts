@@ -2,6 +2,7 @@
 // The GraphQL API: PostGraphile over the schema "api", whose views already say who may see what.
 
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection'
+import { PgManyToManyRelationInflectionPlugin, PgManyToManyRelationPlugin } from '@graphile-contrib/pg-many-to-many'
 import type {} from 'postgraphile'
 import type {} from 'postgraphile/grafserv/node'
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
@@ -15,6 +16,8 @@ import { FunctionsPlugin } from './functions.ts'
 import { httpPlugin, identifyReader } from './http.ts'
 import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
 import { pgService, settingsOf } from './pg-client.ts'
+import { RelationTagsPlugin } from './relation-tags.ts'
+import { RelationsPlugin } from './relations.ts'
 import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
 
 export interface PresetOptions {
@@ -33,9 +36,13 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
       NamingPlugin,
+      PgManyToManyRelationInflectionPlugin,
+      PgManyToManyRelationPlugin,
+      RelationsPlugin,
       ConnectionArgumentsPlugin,
       FunctionsPlugin,
       SubscriptionsPlugin,
+      RelationTagsPlugin,
       httpPlugin(access, graphqlPath),
       ...(memo ? [BehaviourMemoPlugin] : []),
       ...plugins,
@@ -59,6 +66,16 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
           hub,
           pgSettings: settingsOf({ role: claims.role, claims: JSON.stringify(claims), timeoutMs: 3000 }),
         }
+      },
+    },
+    ruru: {
+      htmlParts: {
+        styleTags: (tags) => `${tags}<link rel="stylesheet" href="/docs/bar.css">`,
+        bodyContent: (content) => `${content}<script src="/docs/bar.js"></script>`,
+        // Whoever signed in on the bar asks with that token, over sockets too.
+        bodyScripts: (scripts) => `<script>
+          { const known = sessionStorage.getItem(tmidbKey); if (known) RURU_CONFIG.initialHeaders = JSON.stringify({ authorization: known }, null, 2) }
+          </script>${scripts}`,
       },
     },
     grafserv: {

@@ -4,7 +4,7 @@ import './environment.ts'
 import type { Server } from 'node:http'
 import type { Express, NextFunction, Request, Response } from 'express'
 import { type ExpressGrafserv, grafserv } from 'postgraphile/grafserv/express/v4'
-import { printSchema } from 'postgraphile/graphql'
+import { type GraphQLSchema, printSchema } from 'postgraphile/graphql'
 import { observe } from '../../base/observe.ts'
 import { sleep } from '../../base/retry.ts'
 import type { Access } from '../../db/access.ts'
@@ -40,6 +40,7 @@ export interface Graphql extends AsyncDisposable {
   handleUpgrade: GraphqlSockets['handleUpgrade']
   /** Soon and once, however often it is asked for; resolved when a build that began after the call has ended. */
   rebuild(): Promise<void>
+  schema(): GraphQLSchema
   sdl(): string
   status(): GraphqlStatus
 }
@@ -102,6 +103,7 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
     },
     handleUpgrade: sockets.handleUpgrade,
     rebuild: () => (wanted ??= soon()),
+    schema: () => built.schema,
     sdl: () => (text ??= printSchema(built.schema)),
     status: () => ({
       builtAt: builtAt.toISOString(),

@@ -13,6 +13,8 @@ export interface Column {
   /** Schema and name of the type, to cast to. */
   readonly typeName: readonly [string, string]
   readonly description: string | null
+  /** Its name in GraphQL, where SQL chose one. */
+  readonly graphql: string | null
   readonly notNull: boolean
   readonly hasDefault: boolean
   /** As PostgreSQL writes it; of an identity, its next value. */
@@ -146,11 +148,13 @@ function makeRelation(row: RelationRow): Relation {
 }
 
 export function makeColumn(c: ColumnRow, words?: string): Column {
+  const { tags, text } = smartTags(c.comment)
   return {
     name: c.name,
     type: c.type,
     typeName: c.typeName,
-    description: words ?? (smartTags(c.comment).text || null),
+    description: words ?? (text || null),
+    graphql: tags.get('name') ?? null,
     notNull: c.notNull ?? false,
     hasDefault: c.hasDefault ?? false,
     defaultSql: c.defaultSql ?? null,

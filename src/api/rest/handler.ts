@@ -3,11 +3,10 @@
 // rows spends more time in PostgreSQL than in all of this.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TmiError } from '../../base/errors.ts'
-import type { Access, Identity } from '../../db/access.ts'
+import type { Access } from '../../db/access.ts'
 import { type Claims, type Pool, readAs, writeAs } from '../../db/pool.ts'
 import { preparing } from '../../db/preparing.ts'
 import { listenerIndex } from '../listener.ts'
-import { openapi } from '../openapi.ts'
 import { sendAnswer, sendError, sendJson, sendWritten } from './answer.ts'
 import { readBody } from './body.ts'
 import type { LiveCatalog, Relation } from './catalog.ts'
@@ -71,9 +70,8 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       }
       const identity = await access.identify(req.headers.authorization)
       checkProfile(catalog.current, profile)
-      if (route.kind === 'openapi') await sendOpenapi(req, res, identity, route.listener)
-      else if (identity.kind === 'anonymous') throw new TmiError('TM100')
-      else if (route.kind === 'call') {
+      if (identity.kind === 'anonymous') throw new TmiError('TM100')
+      if (route.kind === 'call') {
         await sendCall(req, res, identity.claims, functionOf(route, catalog.current, identity.claims.role), search)
       } else if (route.kind === 'rows' && isWrite(req.method)) {
         await sendWrite(req, res, identity.claims, route, req.method, search)
@@ -93,9 +91,10 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
   }
 
   async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, route: RowsRoute, search: string) {
-    const relation = relationOf(route, catalog.current, claims.role)
+    // What is wrong with the headers is wrong with them for any relation, there or not.
     const accepted = acceptedForm(req.headers)
     const prefer = preference(req.headers.prefer)
+    const relation = relationOf(route, catalog.current, claims.role)
     const { plan, answer } = await read().catch(async (e) => {
       if (await isHidden(claims, relation)) throw notThere(route)
       throw e
@@ -227,15 +226,6 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     if (last && cursor && n === plan.window.limit) links.push(`<${withCursor(url, cursor)}>; rel="next"`)
     if (links.length > 0) headers.link = links.join(', ')
     return headers
-  }
-
-  async function sendOpenapi(req: IncomingMessage, res: ServerResponse, identity: Identity, listener: string | null) {
-    if (listener !== null && identity.kind === 'anonymous') throw new TmiError('TM100')
-    const claims = listener === null ? identity.claims : await listenerClaims(pool, identity, listener)
-    const visible = await visibleCategories(pool, claims)
-    const name = listener ?? (identity.kind === 'listener' ? identity.name : null)
-    const writes = listener === null && identity.kind !== 'listener'
-    sendJson(req, res, 200, openapi(catalog.current, { visible, baseUrl: '/', listener: name, role: claims.role, writes }))
   }
 }
 

@@ -11,7 +11,6 @@ export type Route =
   | { kind: 'rows'; name: string; major: number | null; schema: string | null }
   | { kind: 'newest'; listener: string; category: string }
   | { kind: 'index'; listener: string }
-  | { kind: 'openapi'; listener: string | null }
   | { kind: 'call'; name: string; schema: string | null }
 
 /** First path segments that belong to others. */
@@ -28,7 +27,6 @@ export function routeOf(path: string, catalog: Catalog, profile: Profile): Route
   if (reserved.has(first) || more.length > 0) return null
   if (first === 'rpc') return second === undefined ? null : { kind: 'call', name: second, schema }
   if (second === undefined) {
-    if (first === 'openapi.json') return { kind: 'openapi', listener: null }
     if (/^v\d+$/.test(first)) return null
     const asked = schema !== null || profile.major !== null
     if (asked || usersRelation(catalog, first, null)) return { kind: 'rows', name: first, ...profile }
@@ -36,7 +34,6 @@ export function routeOf(path: string, catalog: Catalog, profile: Profile): Route
   }
   const major = /^v(\d{1,5})$/.exec(first)
   if (major) return { kind: 'rows', name: second, schema, major: profile.major ?? Number(major[1]) }
-  if (second === 'openapi.json') return { kind: 'openapi', listener: first }
   return { kind: 'newest', listener: first, category: second }
 }
 
