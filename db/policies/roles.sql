@@ -64,6 +64,9 @@ grant usage on schema app to tmidb_api, tmidb_speaker, tmidb_listener, tmidb_vie
 alter default privileges for role admin in schema app grant select on tables to tmidb_viewer;
 alter default privileges for role admin in schema app grant select, insert, update, delete on tables to tmidb_editor, tmidb_admin;
 alter default privileges for role admin in schema app grant usage on sequences to tmidb_editor, tmidb_admin;
+-- PostgreSQL lets everybody call a new function, and the API would show it to every listener.
+alter default privileges for role admin revoke execute on functions from public;
+alter default privileges for role admin in schema app grant execute on functions to tmidb_viewer, tmidb_editor, tmidb_admin;
 
 -- Geography stands on two of PostgreSQL's own extensions. They have a schema of their own, which no function has in its search_path.
 create schema if not exists ext authorization tmidb_owner;

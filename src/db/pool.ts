@@ -75,6 +75,50 @@ export async function readAs<T extends pg.QueryResultRow>(
   return await runAs<T>(pool, { role: claims.role, claims: JSON.stringify(claims), timeoutMs, readOnly: true }, statement)
 }
 
+export interface WriteOptions<T extends pg.QueryResultRow> {
+  /** Tries it: everything happens, deferred constraints too, and nothing stays. */
+  rollback?: boolean
+  /** Looks at the answer before it is committed and refuses by throwing. */
+  check?: ((rows: T[]) => void) | undefined
+  timeoutMs?: number
+}
+
+/**
+ * The same for a statement that writes: it happens as a whole, or not at all. What is only tried, or looked at first, takes three round
+ * trips.
+ */
+export async function writeAs<T extends pg.QueryResultRow>(
+  pool: Pool,
+  claims: Claims,
+  statement: Statement,
+  { rollback = false, check, timeoutMs = 3000 }: WriteOptions<T> = {},
+): Promise<pg.QueryResult<T>> {
+  const as = { role: claims.role, claims: JSON.stringify(claims), timeoutMs, readOnly: false }
+  if (!rollback && !check) return await runAs<T>(pool, as, statement)
+  const client = await pool.connect()
+  let broken: Error | undefined
+  let answer: pg.QueryResult<T> | undefined
+  let refusal: unknown
+  try {
+    try {
+      await client.query('begin')
+      answer = await oneTrip<T>(client, asSomebody(as), statement)
+      if (rollback) await client.query('set constraints all immediate')
+      check?.(answer.rows)
+    } catch (e) {
+      refusal = e
+    }
+    await client.query(rollback || refusal !== undefined ? 'rollback' : 'commit')
+  } catch (e) {
+    if (!isServerError(e)) broken = e as Error
+    throw e
+  } finally {
+    client.release(broken)
+  }
+  if (answer === undefined || refusal !== undefined) throw refusal
+  return answer
+}
+
 export interface As {
   role: string
   /** JSON for tmidb.identity(). */
@@ -86,15 +130,14 @@ export interface As {
 /** Runs one statement as a transaction of its own under a role and claims. */
 export async function runAs<T extends pg.QueryResultRow>(
   pool: Pool,
-  { role, claims, timeoutMs, readOnly }: As,
+  as: As,
   statement: Statement,
   rowMode?: 'array',
 ): Promise<pg.QueryResult<T>> {
   const client = await pool.connect()
   let broken: Error | undefined
   try {
-    const before = { ...beforehand, values: [role, claims, String(timeoutMs), readOnly ? 'on' : 'off'] }
-    return await oneTrip<T>(client, before, statement, rowMode)
+    return await oneTrip<T>(client, asSomebody(as), statement, rowMode)
   } catch (e) {
     // A connection that broke midway must not go back into the pool; one that only refused the statement may.
     if (!isServerError(e)) broken = e as Error
@@ -102,6 +145,10 @@ export async function runAs<T extends pg.QueryResultRow>(
   } finally {
     client.release(broken)
   }
+}
+
+function asSomebody({ role, claims, timeoutMs, readOnly }: As) {
+  return { ...beforehand, values: [role, claims, String(timeoutMs), readOnly ? 'on' : 'off'] }
 }
 
 function isServerError(e: unknown): boolean {

@@ -3,9 +3,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TmiError } from '../../base/errors.ts'
 import { observe } from '../../base/observe.ts'
+import { csv } from './csv.ts'
 import { RestError, toRestError } from './error.ts'
-import { type Accepted, contentType, csv, type Form, pageResult, type Window } from './page.ts'
+import { type Accepted, contentType, type Form, pageResult, type Window } from './page.ts'
 import type { Answer } from './sql.ts'
+import type { WriteResponse } from './write-answer.ts'
 
 export interface Sent {
   accepted: Accepted
@@ -44,6 +46,20 @@ export function sendAnswer(
   const body = Buffer.from(bodyOf(form, answer.body, header))
   headers['content-length'] = String(body.length)
   res.writeHead(status, headers).end(body)
+}
+
+export function sendWritten(
+  res: ServerResponse,
+  { status, headers, body, accepted }: WriteResponse,
+  header: readonly string[],
+): void {
+  if (body === null) {
+    res.writeHead(status, headers).end()
+    return
+  }
+  const bytes = Buffer.from(body === '' ? '' : bodyOf(accepted.form, body, header))
+  const type = body === '' ? {} : { 'content-type': contentType(accepted) }
+  res.writeHead(status, { ...headers, ...type, 'content-length': String(bytes.length) }).end(bytes)
 }
 
 function bodyOf(form: Form, json: string, header: readonly string[]): string {

@@ -10,6 +10,8 @@ export interface ColumnRow {
   comment: string | null
   notNull?: boolean
   hasDefault?: boolean
+  /** As PostgreSQL writes it; of an identity, its next value. */
+  defaultSql?: string | null
   /** Written by PostgreSQL alone: a generated column or "generated always as identity". */
   generated?: boolean
   enumValues?: string[] | null
@@ -68,7 +70,11 @@ select r.nspname as schema, r.relname as name, case when r.relkind in ('v', 'm')
    from pg_relation_is_updatable(r.oid, true) u) as takes,
   (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
       'typeName', json_build_array(n.nspname, t.typname), 'comment', col_description(r.oid, a.attnum), 'notNull', a.attnotnull,
-      'hasDefault', a.atthasdef or a.attidentity <> '', 'generated', a.attgenerated <> '' or a.attidentity = 'a',
+      'hasDefault', a.atthasdef or a.attidentity <> '', 'defaultSql', case when a.attidentity = 'd'
+        then format('nextval(%L::regclass)', pg_get_serial_sequence(format('%I.%I', r.nspname, r.relname), a.attname))
+        when a.attgenerated = '' then (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d
+          where d.adrelid = r.oid and d.adnum = a.attnum) end,
+      'generated', a.attgenerated <> '' or a.attidentity = 'a',
       'enumValues', (select json_agg(e.enumlabel order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid))
       order by a.attnum)
     from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_namespace n on n.oid = t.typnamespace

@@ -17,6 +17,8 @@ export interface Column {
   readonly graphql: string | null
   readonly notNull: boolean
   readonly hasDefault: boolean
+  /** As PostgreSQL writes it; of an identity, its next value. */
+  readonly defaultSql: string | null
   /** Written by PostgreSQL alone: a generated column or "generated always as identity". */
   readonly generated: boolean
   readonly enumValues: readonly string[] | null
@@ -155,6 +157,7 @@ export function makeColumn(c: ColumnRow, words?: string): Column {
     graphql: tags.get('name') ?? null,
     notNull: c.notNull ?? false,
     hasDefault: c.hasDefault ?? false,
+    defaultSql: c.defaultSql ?? null,
     generated: c.generated ?? false,
     enumValues: c.enumValues ?? null,
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Everything REST can refuse with, in PostgREST's shape and codes, so that its clients understand us.
+import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { errorTable, fromPg, isErrorCode, TmiError } from '../../base/errors.ts'
 
 export interface RestErrorBody {
@@ -67,21 +68,35 @@ export function notEmbedded(name: string, aliased: { name: string; alias: string
       })
 }
 
-/** SQLSTATE (or its class) to HTTP, as PostgREST has it. A timeout is 504 there too when a proxy says it: the request is at fault. */
+/**
+ * SQLSTATE (or its class) to HTTP, as PostgREST has it; what is not listed is 400. 500 says that the caller cannot help it. A timeout
+ * is 504 there too when a proxy says it: the request is at fault.
+ */
 const statusOf: [string, number][] = [
   ['42501', 403],
   ['42883', 404],
   ['42P01', 404],
   ['42P17', 500],
-  ['42', 400],
-  ['57014', 504],
-  ['54', 413],
-  ['22', 400],
-  ['21', 400],
-  ['0A', 400],
+  ['23503', 409],
+  ['23505', 409],
   ['25006', 405],
+  ['57014', 504],
   ['P0001', 400],
+  ['54', 413],
+  ['0L', 403],
+  ['0P', 403],
+  ['28', 403],
+  ...['08', '09', '25', '26', '2D', '38', '39', '3B', '40', '53', '55', '57', '58', 'F0', 'HV', 'P0', 'XX'].map(
+    (c): [string, number] => [c, 500],
+  ),
 ]
+
+/** raise sqlstate 'PT402' is an answer with the status 402. */
+function sqlStatus(code: string): number {
+  const asked = /^PT([45]\d\d)$/.exec(code)?.[1]
+  if (asked) return Number(asked)
+  return statusOf.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 400
+}
 
 /** Whatever went wrong, as something that can be sent. What the caller cannot help is not described to it, only logged. */
 export function toRestError(e: unknown): RestError {
@@ -89,14 +104,36 @@ export function toRestError(e: unknown): RestError {
   const pg = (e instanceof TmiError && isSqlError(e.cause) ? e.cause : e) as SqlError
   const code = typeof pg?.code === 'string' ? pg.code : ''
   if (e instanceof TmiError && (!isSqlError(pg) || isErrorCode(code))) return fromTmi(e)
-  const status = isErrorCode(code) ? undefined : statusOf.find(([prefix]) => code.startsWith(prefix))?.[1]
-  if (status === undefined || status === 500) return fromTmi(fromPg(e))
+  const status = isErrorCode(code) || !isSqlError(pg) ? 500 : sqlStatus(code)
+  if (code === 'PGRST' && isSqlError(pg)) return raised(pg)
+  if (status === 500) return fromTmi(fromPg(e))
   const hint = code === '57014' ? 'Ask for less: a narrower time, a target, a smaller page.' : pg.hint
   return new RestError(status, code, String(pg.message), {
     cause: e,
     ...(typeof pg.detail === 'string' ? { details: pg.detail } : {}),
     ...(typeof hint === 'string' ? { hint } : {}),
   })
+}
+
+/** raise sqlstate 'PGRST': a function says the whole answer, its message the body and its detail the status and headers, as JSON. */
+function raised(e: SqlError): RestError {
+  try {
+    const said = JSON.parse(e.message ?? '') as Record<string, unknown>
+    const { status, headers = {} } = JSON.parse(e.detail ?? '') as { status: unknown; headers?: Record<string, string> }
+    if (typeof said.code !== 'string' || typeof said.message !== 'string') throw new Error('code and message are needed')
+    if (!Number.isInteger(status) || Number(status) < 200 || Number(status) > 599) throw new Error('status is no status')
+    for (const [name, value] of Object.entries(headers)) {
+      validateHeaderName(name)
+      validateHeaderValue(name, value)
+    }
+    const text = (key: string) => (typeof said[key] === 'string' ? { [key]: said[key] as string } : {})
+    return new RestError(Number(status), said.code, said.message, { ...text('details'), ...text('hint'), headers, cause: e })
+  } catch (cause) {
+    return new RestError(500, 'PGRST121', `Could not parse JSON in the "RAISE SQLSTATE 'PGRST'" error`, {
+      cause,
+      hint: `MESSAGE is {"code", "message", "details", "hint"}, DETAIL is {"status", "headers"}.`,
+    })
+  }
 }
 
 interface SqlError {
@@ -106,9 +143,10 @@ interface SqlError {
   hint?: string
 }
 
-/** SQLSTATEs are five characters; those of sockets (ECONNRESET) are not. */
+/** PostgreSQL says how severe it is; errors of sockets, of which EPIPE looks like a SQLSTATE, do not. */
 function isSqlError(e: unknown): e is SqlError {
-  return typeof (e as SqlError | undefined)?.code === 'string' && /^[0-9A-Z]{5}$/.test((e as { code: string }).code)
+  const { code, severity } = (e ?? {}) as { code?: unknown; severity?: unknown }
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && typeof severity === 'string'
 }
 
 function fromTmi(e: TmiError): RestError {

@@ -4,23 +4,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TmiError } from '../../base/errors.ts'
 import type { Access } from '../../db/access.ts'
-import { type Claims, type Pool, readAs } from '../../db/pool.ts'
+import { type Claims, type Pool, readAs, writeAs } from '../../db/pool.ts'
 import { preparing } from '../../db/preparing.ts'
 import { listenerIndex } from '../listener.ts'
-import { sendAnswer, sendError, sendJson } from './answer.ts'
-import { readObject } from './body.ts'
+import { sendAnswer, sendError, sendJson, sendWritten } from './answer.ts'
+import { readBody } from './body.ts'
 import type { LiveCatalog, Relation } from './catalog.ts'
-import { RestError } from './error.ts'
+import { RestError, unknownRelation } from './error.ts'
 import { nextCursor } from './keyset.ts'
 import { embeddedCategories, type LinkContext, link } from './link.ts'
 import { type Accepted, acceptedForm, contentType, pageWindow, preference, type Window } from './page.ts'
 import { parseQuery } from './parse.ts'
 import { planCache } from './plans.ts'
+import { applied } from './prefer.ts'
 import { checkProfile, functionOf, notThere, profileOf, type Route, type RowsRoute, relationOf, routeOf } from './route.ts'
 import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
 import { type Answer, checkSize, type Page, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
+import { isWrite, planWrite } from './write.ts'
+import { callOptions, type WriteMethod } from './write-answer.ts'
+import type { Written } from './write-sql.ts'
 
 export interface RestOptions {
   pool: Pool
@@ -60,14 +64,20 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
           .split(', ')
           .includes(req.method ?? '')
       ) {
-        throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers: { allow: allowed(route) } })
+        const headers = { allow: allowed(route) }
+        if (route.kind === 'call') throw new RestError(405, 'PGRST101', `Cannot use the ${req.method} method on RPC`, { headers })
+        throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers })
       }
       const identity = await access.identify(req.headers.authorization)
       checkProfile(catalog.current, profile)
       if (identity.kind === 'anonymous') throw new TmiError('TM100')
       if (route.kind === 'call') {
         await sendCall(req, res, identity.claims, functionOf(route, catalog.current, identity.claims.role), search)
+      } else if (route.kind === 'rows' && isWrite(req.method)) {
+        await sendWrite(req, res, identity.claims, route, req.method, search)
       } else if (route.kind === 'index') {
+        // What is no relation may be a listener, which can only be read.
+        if (isWrite(req.method)) throw unknownRelation(`api.${route.listener}`, null)
         const claims = await listenerClaims(pool, identity, route.listener)
         sendJson(req, res, 200, await listenerIndex(pool, catalog.current, claims, route.listener))
       } else {
@@ -113,6 +123,32 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     }
   }
 
+  async function sendWrite(
+    req: IncomingMessage,
+    res: ServerResponse,
+    claims: Claims,
+    route: RowsRoute,
+    method: WriteMethod,
+    search: string,
+  ) {
+    const relation = relationOf(route, catalog.current, claims.role)
+    const body = method === 'DELETE' ? null : await readBody(req)
+    const path = (req.url ?? '').split('?', 1)[0] ?? ''
+    const major = 'major' in route ? route.major : null
+    try {
+      const visible = claims.role === 'tmidb_listener' && search.includes('(') ? await visibleCategories(pool, claims) : null
+      const isKnown = (category: string) => visible?.has(category) ?? true
+      const context = { catalog: catalog.current, major, role: claims.role, isKnown }
+      const write = planWrite(context, relation, { method, path, search, headers: req.headers, body })
+      const { text, values, name, header } = write.statement
+      const { rows } = await writeAs<Written>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) }, write.options)
+      sendWritten(res, write.response(rows[0] as Written), header)
+    } catch (e) {
+      if (await isHidden(claims, relation)) throw notThere(route)
+      throw e
+    }
+  }
+
   /** What a listener embeds, or fails to, is looked at again knowing only the categories that it may see. */
   async function planFor(claims: Claims, open: () => Plan, make: (isKnown: LinkContext['isKnown']) => Plan): Promise<Plan> {
     if (claims.role !== 'tmidb_listener') return open()
@@ -141,15 +177,24 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const { form } = accepted
     const prefer = preference(req.headers.prefer)
     if (!fn.roles.has(claims.role)) throw new TmiError('TM102', `This token may not call ${fn.name}.`)
-    const call = readCall(fn, search, req.method === 'POST' ? await readObject(req) : undefined)
+    const call = readCall(fn, search, req.method === 'POST' ? await readBody(req) : null)
     const window = pageWindow(call.query, req.headers.range, functionPage)
     const count = fn.isSet && fn.hasColumns ? prefer.count : null
     const context = { catalog: catalog.current, major: null, role: claims.role, isKnown: () => true }
     const statement = callSql(context, fn, call, window, { count, shape: shapeOf(req, accepted) })
     const { text, values, name } = statement
-    const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) }).catch((e) => {
+    const named = { text, values, ...(prepare(name) ? { name } : {}) }
+    const writes = fn.isVolatile && req.method === 'POST'
+    const called = writes
+      ? writeAs<Answer>(pool, claims, named, callOptions(fn, form, prefer.all))
+      : readAs<Answer>(pool, claims, named)
+    const { rows } = await called.catch((e) => {
       throw argumentError(fn, statement, e)
     })
+    if (fn.isVoid) {
+      res.writeHead(204, applied(prefer.all, writes ? ['tx', 'handling'] : ['handling'])).end()
+      return
+    }
     // One row is an object, as PostgREST has it; one value is itself, however it is asked for.
     const sent = form === 'array' && !fn.isSet && fn.hasColumns ? 'object' : form === 'object' && !fn.hasColumns ? 'array' : form
     sendAnswer(req, res, {
@@ -157,7 +202,12 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       answer: rows[0] as Answer,
       window: fn.isSet ? window : { limit: 1, offset: 0 },
       header: statement.header,
-      applied: count === null ? null : prefer.applied,
+      applied:
+        applied(prefer.all, [
+          ...(count === null ? [] : ['count' as const]),
+          ...(writes ? ['tx' as const, 'max-affected' as const] : []),
+          'handling',
+        ])['preference-applied'] ?? null,
       ...(form === 'array' ? { type: contentType(accepted) } : {}),
     })
   }
@@ -180,7 +230,15 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
 }
 
 function allowed(route: Route): string {
-  return route.kind === 'call' ? 'GET, HEAD, POST, OPTIONS' : 'GET, HEAD, OPTIONS'
+  switch (route.kind) {
+    case 'call':
+      return 'GET, HEAD, POST, OPTIONS'
+    case 'rows':
+    case 'index':
+      return 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+    default:
+      return 'GET, HEAD, OPTIONS'
+  }
 }
 
 function shapeOf(req: IncomingMessage, { form, stripped }: Accepted): Page['shape'] {

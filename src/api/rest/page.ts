@@ -2,6 +2,7 @@
 // What the request says beside its query: how many rows from where, whether to count them, in which form to send them.
 import type { IncomingHttpHeaders } from 'node:http'
 import { parseError, RestError } from './error.ts'
+import { applied, type Preferences, preferences } from './prefer.ts'
 import type { Query } from './query.ts'
 import type { CountKind } from './sql.ts'
 
@@ -50,30 +51,15 @@ export function pageWindow(
 
 export interface Preference {
   count: CountKind | null
+  all: Preferences
   /** What of it was followed, for Preference-Applied. */
   applied: string | null
 }
 
-const counts: Record<string, CountKind> = { 'count=exact': 'exact', 'count=planned': 'planned', 'count=estimated': 'estimated' }
-
-/** Preferences of PostgREST that say nothing to a read. */
-const known = /^(handling|return|missing|resolution|tx|max-affected|timezone)=/
-
+/** What a read heeds of the header. */
 export function preference(prefer: string | string[] | undefined): Preference {
-  if (prefer === undefined) return { count: null, applied: null }
-  const said = String(prefer)
-    .split(',')
-    .map((p) => p.trim())
-  const applied = said.find((p) => Object.hasOwn(counts, p))
-  if (said.includes('handling=strict')) {
-    const unknown = said.filter((p) => !Object.hasOwn(counts, p) && !known.test(p))
-    if (unknown.length > 0) {
-      throw new RestError(400, 'PGRST122', 'Invalid preferences given with handling=strict', {
-        details: `Invalid preferences: ${unknown.join(', ')}`,
-      })
-    }
-  }
-  return applied === undefined ? { count: null, applied: null } : { count: counts[applied] ?? null, applied }
+  const said = preferences(prefer)
+  return { count: said.count ?? null, all: said, applied: applied(said, ['count', 'handling'])['preference-applied'] ?? null }
 }
 
 export function contentType({ form, stripped }: Accepted): string {
@@ -130,13 +116,4 @@ export function pageResult(window: Window, rows: number, total: number | null): 
     status: total !== null && rows < total ? 206 : 200,
     range: `${rows > 0 ? `${offset}-${offset + rows - 1}` : '*'}/${total ?? '*'}`,
   }
-}
-
-/** Rows of texts as RFC 4180; null is nothing, an empty text is "". */
-export function csv(header: readonly string[], rows: readonly (readonly (string | null)[])[]): string {
-  const cell = (value: string | null): string => {
-    if (value === null) return ''
-    return value === '' || /[",\r\n]|^\s|\s$/.test(value) ? `"${value.replaceAll('"', '""')}"` : value
-  }
-  return [header, ...rows].map((r) => r.map(cell).join(',')).join('\n')
 }

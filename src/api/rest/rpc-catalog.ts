@@ -22,6 +22,11 @@ export interface ApiFunction {
   readonly hasColumns: boolean
   /** What it gives, as if it were a view. */
   readonly relation: Relation
+  /** May write; then it is called by POST alone. */
+  readonly isVolatile: boolean
+  readonly isVoid: boolean
+  /** The type of its one argument without a name, which is the body as it comes. */
+  readonly takesBody: 'json' | 'jsonb' | null
   /** Schema and name of the relation whose rows it gives: what that embeds, the function's rows embed too. */
   readonly rowsOf: readonly [string, string] | null
   readonly roles: ReadonlySet<RequestRole>
@@ -32,7 +37,7 @@ with f as (
   select p.*, s.name as schema, s.o as schema_o, t.typtype, t.typrelid, obj_description(p.oid, 'pg_proc') as comment
   from tmidb.exposed_schemas() with ordinality s(name, o) join pg_namespace ns on ns.nspname = s.name
   join pg_proc p on p.pronamespace = ns.oid join pg_type t on t.oid = p.prorettype
-  where p.prokind = 'f' and p.provolatile <> 'v' and p.prorettype <> 'void'::regtype
+  where p.prokind = 'f' and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype, 'internal'::regtype)
     and not exists (select from pg_proc o where o.pronamespace = p.pronamespace and o.proname = p.proname and o.oid <> p.oid)
 ), a as (
   select f.oid, u.name, coalesce(u.mode, 'i') as mode, u.o, t.typname, t.typcategory = 'A' as "isArray", n.nspname,
@@ -41,10 +46,13 @@ with f as (
     with ordinality u(type, mode, name, o)
   join pg_type t on t.oid = u.type join pg_namespace n on n.oid = t.typnamespace
 )
-select f.schema, f.proname as name, f.comment, f.proretset as "isSet",
+select f.schema, f.proname as name, f.comment, f.proretset as "isSet", f.provolatile = 'v' as "isVolatile",
+  f.prorettype = 'void'::regtype as "isVoid",
+  case when f.pronargs = 1 and coalesce(f.proargnames[1], '') = '' and f.proargtypes[0] in ('json'::regtype, 'jsonb'::regtype)
+    then f.proargtypes[0]::regtype::text end as "takesBody",
   coalesce((select json_agg(json_build_object('name', a.name, 'type', a.type, 'typeName', json_build_array(a.nspname, a.typname),
       'comment', null, 'isArray', a."isArray", 'isRequired', a.nth <= f.pronargs - f.pronargdefaults) order by a.o)
-    from a where a.oid = f.oid and a.mode in ('i', 'b', 'v')), '[]') as args,
+    from a where a.oid = f.oid and a.mode in ('i', 'b', 'v') and a.name <> ''), '[]') as args,
   case when f.typtype = 'c' then (
     select json_agg(json_build_object('name', c.attname, 'type', format_type(c.atttypid, c.atttypmod),
       'typeName', json_build_array(n.nspname, t.typname), 'comment', col_description(f.typrelid, c.attnum)) order by c.attnum)
@@ -59,10 +67,11 @@ select f.schema, f.proname as name, f.comment, f.proretset as "isSet",
     where t.oid = f.prorettype)) as value,
   (select json_build_array(n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.oid = f.typrelid and c.relkind <> 'c') as "rowsOf",
-  array(select r from unnest(array['tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin']) r
+  array(select r from unnest(array['tmidb_speaker', 'tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin']) r
     where has_schema_privilege(r, f.pronamespace, 'usage') and has_function_privilege(r, f.oid, 'execute')) as roles
 from f
-where not exists (select from a where a.oid = f.oid and coalesce(a.name, '') = '')
+where not exists (select from a where a.oid = f.oid and coalesce(a.name, '') = '' and a.mode in ('i', 'b', 'v'))
+  or (f.pronargs = 1 and f.proargtypes[0] in ('json'::regtype, 'jsonb'::regtype))
 order by f.schema_o, f.proname`
 
 interface FunctionRow {
@@ -70,6 +79,9 @@ interface FunctionRow {
   name: string
   comment: string | null
   isSet: boolean
+  isVolatile: boolean
+  isVoid: boolean
+  takesBody: 'json' | 'jsonb' | null
   args: (ColumnRow & { isArray: boolean; isRequired: boolean })[]
   columns: ColumnRow[] | null
   value: ColumnRow
@@ -99,6 +111,9 @@ function makeFunction(row: FunctionRow): ApiFunction {
       ]),
     ),
     isSet: row.isSet,
+    isVolatile: row.isVolatile,
+    isVoid: row.isVoid,
+    takesBody: row.takesBody,
     hasColumns: row.columns !== null,
     relation: {
       schema: row.schema,

@@ -51,8 +51,17 @@ const mostBytes = 16 * 2 ** 20
 /** Up to as many targets, their rows are merged whole. */
 const fewTargets = 8
 
+/** A CTE that goes before, from which `source` reads; and of it what the answer says beside the rows. */
+export interface Changing {
+  before: SQL
+  /** How many rows were written; null: as many as are shown. */
+  n: SQL | null
+  inserted: SQL | null
+  mayBeLong?: boolean
+}
+
 /** source: what to read instead of the relation, under the alias r: a call of a function, or what was written. */
-export function selectSql(linked: Linked, page: Page, source?: SQL): Statement {
+export function selectSql(linked: Linked, page: Page, source?: SQL, change?: Changing): Statement {
   const { relation, query } = linked
   const { targets, where } = splitTargets(relation, query.where)
   const read = readOf(numbered(), linked, row, where, source !== undefined)
@@ -67,11 +76,14 @@ export function selectSql(linked: Linked, page: Page, source?: SQL): Statement {
   const total = page.count === null ? sql`null::text` : countSql(read, from, conditions, page.count)
   const last = query.after === null ? sql.blank : sql`, (array_agg(x.last))[count(*)] as last`
   const body = bodySql(read.outputs, page.shape, query.after !== null)
-  const answer = sql`select ${body} as body, count(*)::int as n, ${total} as total${last} from (${rows}) x`
+  const inserted = change?.inserted ? sql`, ${change.inserted} as inserted` : sql.blank
+  const n = change?.n ?? sql`count(*)::int`
+  const answer = sql`select ${body} as body, ${n} as n, ${total} as total${last}${inserted} from (${rows}) x`
   const bounded = sql`select case when octet_length(a.body) <= ${sql.literal(mostBytes)} then a.body end as body, a.n, a.total${
     query.after === null ? sql.blank : sql`, a.last`
-  } from (${answer}) a`
-  const { text, values } = sql.compile(read.joins.length === 0 ? answer : bounded)
+  }${change?.inserted ? sql`, a.inserted` : sql.blank} from (${answer}) a`
+  const isBounded = read.joins.length > 0 || change?.mayBeLong === true
+  const { text, values } = sql.compile(sql`${change?.before ?? sql.blank}${isBounded ? bounded : answer}`)
   const header = read.outputs.map((o) => o.name)
   return { text, values: values as unknown[], name: statementName(text), header, items: read.items }
 }
