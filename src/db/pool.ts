@@ -15,6 +15,20 @@ export interface Claims {
   listener_id?: string
   speaker_id?: string
   name?: string
+  /** How long a statement of this request may take (tmidb.request_limit). */
+  timeout_ms?: number
+}
+
+/** For who is not in the database: anonymous, and tests. */
+const defaultTimeoutMs = 3000
+
+/** What the session is told before a statement of a request. */
+export function requestSettings(claims: Claims): { role: string; 'tmidb.claims': string; statement_timeout: string } {
+  return {
+    role: claims.role,
+    'tmidb.claims': JSON.stringify(claims),
+    statement_timeout: String(claims.timeout_ms ?? defaultTimeoutMs),
+  }
 }
 
 export interface Statement {
@@ -70,14 +84,13 @@ export async function readAs<T extends pg.QueryResultRow>(
   pool: Pool,
   claims: Claims,
   statement: Statement,
-  timeoutMs = 3000,
 ): Promise<pg.QueryResult<T>> {
   const client = await pool.connect()
   let broken: Error | undefined
   try {
     const parts = [
       client.query('begin read only'),
-      client.query({ ...claimsStatement, values: [claims.role, JSON.stringify(claims), String(timeoutMs)] }),
+      client.query({ ...claimsStatement, values: Object.values(requestSettings(claims)) }),
       client.query<T>(statement),
       client.query('commit'),
     ] as const

@@ -24,6 +24,10 @@ export function shownError(error: GraphQLError): GraphQLError {
 export function errorBody(e: unknown): { status: number; body: { errors: GraphQLFormattedError[] } } {
   if (e instanceof Error && isSafeError(e)) {
     const status = Number((e as { extensions?: { statusCode?: unknown } }).extensions?.statusCode ?? 400)
+    if (status === 413) {
+      const { message } = new TmiError('TM212')
+      return { status, body: { errors: [{ message, extensions: { code: 'TM212', hint: 'At most 100 kB a request.' } }] } }
+    }
     return { status, body: { errors: [{ message: e.message, extensions: { code: 'TM303' } }] } }
   }
   const { status, message, extensions } = told(e)
@@ -37,8 +41,8 @@ function told(cause: unknown): { status: number; message: string; extensions: Re
     if (sqlState.startsWith('22')) return { status: 400, message, extensions: { code: sqlState } }
     if (sqlState === '57014') {
       return {
-        status: 503,
-        message: 'This took longer than 3 s and was stopped.',
+        status: 504,
+        message: 'This took longer than this role has for a request, and was stopped.',
         extensions: { code: sqlState, hint: 'Ask for less: a target, a time range, fewer rows.' },
       }
     }

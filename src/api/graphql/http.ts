@@ -3,12 +3,14 @@
 // answer is a GraphQL answer.
 import type {} from 'postgraphile'
 import { execute, subscribe } from 'postgraphile/grafast'
-import type { GrafservBase, NormalizedRequestDigest, RequestDigest, Result } from 'postgraphile/grafserv'
-import { type DocumentNode, type ExecutionArgs, type GraphQLSchema, Kind } from 'postgraphile/graphql'
+import type { GrafservBase, RequestDigest, Result } from 'postgraphile/grafserv'
+import { type DocumentNode, type ExecutionArgs, GraphQLError, type GraphQLSchema, Kind } from 'postgraphile/graphql'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
+import { costProblems } from './cost.ts'
+import { type LookUp, openDocuments } from './documents.ts'
 import { errorBody } from './errors.ts'
-import { documentChecker, pageProblems, refusal } from './limits.ts'
+import { type Checked, documentChecker, refusal } from './limits.ts'
 
 declare global {
   namespace Grafast {
@@ -25,8 +27,25 @@ export async function identifyReader(access: Pick<Access, 'identify'>, authoriza
   return identity
 }
 
-export function httpPlugin(access: Pick<Access, 'identify'>, graphqlPath: string): GraphileConfig.Plugin {
-  const refused = new WeakSet<object>()
+/** A browser cannot set a header on a socket, so the token travels in the first message; others may use the header. */
+export function socketAuthorization(ws: Grafast.RequestContext['ws'] | undefined): string | undefined {
+  const said = ws?.normalizedConnectionParams?.authorization
+  return typeof said === 'string' ? said : ws?.request?.headers.authorization
+}
+
+export interface HttpOptions {
+  access: Pick<Access, 'identify'> & Partial<Pick<Access, 'onChange'>>
+  graphqlPath: string
+  documentText: LookUp
+}
+
+/** The status of requests that were refused, by their digests. */
+type Refused = WeakMap<object, number>
+
+export function httpPlugin({ access, graphqlPath, documentText }: HttpOptions): GraphileConfig.Plugin {
+  const refused: Refused = new WeakMap()
+  const documents = openDocuments(documentText)
+  access.onChange?.(documents.forget)
 
   async function answer(next: () => PromiseLike<Result | null> | Result | null, digest: RequestDigest): Promise<Result | null> {
     try {
@@ -35,7 +54,8 @@ export function httpPlugin(access: Pick<Access, 'identify'>, graphqlPath: string
       }
       const result = await next()
       if (result?.type === 'error') return json(errorBody(result.error))
-      if (result?.type === 'buffer' && refused.has(digest) && result.statusCode < 400) result.statusCode = 400
+      const status = refused.get(digest)
+      if (result?.type === 'buffer' && status !== undefined && result.statusCode < 400) result.statusCode = status
       return result
     } catch (e) {
       return json(errorBody(e))
@@ -50,8 +70,15 @@ export function httpPlugin(access: Pick<Access, 'identify'>, graphqlPath: string
         processRequest(next, { requestDigest }) {
           return requestDigest.path === graphqlPath ? (answer(next, requestDigest) as never) : next()
         },
+        async processGraphQLRequestBody(next, event) {
+          const { body, request, graphqlWsContext } = event
+          const identity =
+            request?.requestContext.tmidbIdentity ?? (await identifyReader(access, authorizationOf(graphqlWsContext as never)))
+          await documents.resolve(body, identity)
+          return next()
+        },
         setPreset(next, event) {
-          event.getExecutionConfig = executionConfig(refused) as typeof event.getExecutionConfig
+          event.getExecutionConfig = executionConfig(access, refused) as typeof event.getExecutionConfig
           return next()
         },
       },
@@ -59,32 +86,51 @@ export function httpPlugin(access: Pick<Access, 'identify'>, graphqlPath: string
   }
 }
 
+interface WsContext {
+  connectionParams?: Readonly<Record<string, unknown>>
+  extra: { request: { headers: { authorization?: string } } }
+}
+
+function authorizationOf({ connectionParams, extra }: WsContext): string | undefined {
+  return socketAuthorization({
+    request: extra.request,
+    normalizedConnectionParams: Object.fromEntries(Object.entries(connectionParams ?? {}).map(([k, v]) => [k.toLowerCase(), v])),
+  } as never)
+}
+
 /** How grafserv gets from a text to an answer; ours for the limits, which its own parser call has no option for. */
-function executionConfig(refused: WeakSet<object>) {
+function executionConfig(access: Pick<Access, 'identify'>, refused: Refused) {
   const checkers = new WeakMap<GraphQLSchema, ReturnType<typeof documentChecker>>()
-  return function getExecutionConfig(this: GrafservBase, context: { http?: NormalizedRequestDigest }) {
+  return async function getExecutionConfig(this: GrafservBase, context: Grafast.RequestContext) {
     const schema = this.getSchema() as GraphQLSchema
+    const resolvedPreset = this.getPreset()
+    context.tmidbIdentity ??= await identifyReader(access, socketAuthorization(context.ws))
+    const mayIntrospect = context.tmidbIdentity.mayIntrospect === true
     let check = checkers.get(schema)
     if (!check) checkers.set(schema, (check = documentChecker(schema)))
-    const parseAndValidate = (query: string) => {
-      const checked = check(query)
-      const problem = checked.document && operationProblem(checked.document, schema, context.http !== undefined)
-      const answer = problem ? { errors: [refusal(problem)] } : checked
-      if (answer.errors && context.http) refused.add(context.http)
+    const refuse = <A extends { errors: readonly GraphQLError[] }>(answer: A, status = 400): A => {
+      if (context.http) refused.set(context.http, status)
       return answer
+    }
+    const parseAndValidate = (query: string) => {
+      const checked = check(query, !mayIntrospect)
+      const problem = problemOf(checked, schema, mayIntrospect, context.http !== undefined)
+      if (problem) return refuse({ errors: [problem] }, Number(problem.extensions.statusCode))
+      return checked.errors ? refuse({ errors: checked.errors }) : checked
     }
     const guarded =
       <R>(run: (args: ExecutionArgs) => R) =>
-      (args: ExecutionArgs) => {
-        const errors = pageProblems(args.document, args.variableValues as Record<string, unknown> | undefined)
-        if (errors.length === 0) return run(args)
-        if (context.http) refused.add(context.http)
-        return { errors }
+      async (args: ExecutionArgs) => {
+        const { document, operationName, variableValues } = args
+        const errors = costProblems(schema, document, operationName, variableValues)
+        if (errors.length > 0) return refuse({ errors })
+        const result = await run(args)
+        return mayIntrospect ? result : withoutSuggestions(result)
       }
     return {
       schema,
       parseAndValidate,
-      resolvedPreset: this.getPreset(),
+      resolvedPreset,
       execute: guarded(execute),
       subscribe: guarded(subscribe),
       contextValue: Object.create(null) as Record<string, unknown>,
@@ -92,7 +138,13 @@ function executionConfig(refused: WeakSet<object>) {
   }
 }
 
-/** What the standard rules let through and nobody here could answer. */
+/** What the standard rules let through and is not for this caller, or nobody here could answer. */
+function problemOf(checked: Checked, schema: GraphQLSchema, mayIntrospect: boolean, overHttp: boolean): GraphQLError | null {
+  if (checked.introspects && !mayIntrospect) return refusal('This token may not look at the schema.', 'TM102', 403)
+  const words = checked.document && operationProblem(checked.document, schema, overHttp)
+  return words ? refusal(words, 'TM303') : null
+}
+
 function operationProblem(document: DocumentNode, schema: GraphQLSchema, overHttp: boolean): string | null {
   const kinds = document.definitions.flatMap((d) => (d.kind === Kind.OPERATION_DEFINITION ? [d.operation] : []))
   if (kinds.some((k) => k === 'mutation') && !schema.getMutationType())
@@ -103,6 +155,20 @@ function operationProblem(document: DocumentNode, schema: GraphQLSchema, overHtt
   return null
 }
 
+/** Values of variables are only looked at when they run, and graphql-js suggests names there too. */
+function withoutSuggestions<R>(result: R): R {
+  const { errors } = (result ?? {}) as { errors?: readonly GraphQLError[] }
+  if (!errors?.some((e) => e.message.includes('Did you mean'))) return result
+  return {
+    ...result,
+    errors: errors.map((e) => {
+      const { nodes, source, positions, path, extensions } = e
+      const message = e.message.replace(/ Did you mean [^?]*\?/g, '')
+      return new GraphQLError(message, { nodes, source, positions, path, extensions, originalError: e.originalError ?? null })
+    }),
+  }
+}
+
 function json({ status, body }: { status: number; body: object }): Result {
   const buffer = Buffer.from(JSON.stringify(body))
   const headers: Record<string, string> = {
@@ -110,5 +176,7 @@ function json({ status, body }: { status: number; body: object }): Result {
     'content-length': String(buffer.length),
   }
   if (status === 401) headers['www-authenticate'] = 'Bearer realm="tmiDB"'
+  // What is left of a body that is too large is not read.
+  if (status === 413) headers.connection = 'close'
   return { type: 'buffer', statusCode: status, headers, buffer }
 }

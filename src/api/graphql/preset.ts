@@ -8,17 +8,19 @@ import type {} from 'postgraphile/grafserv/node'
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter'
 import type { Access, Identity } from '../../db/access.ts'
+import { requestSettings } from '../../db/pool.ts'
 import { BehaviourMemoPlugin } from './behaviour-memo.ts'
 import { ConnectionArgumentsPlugin } from './connection-arguments.ts'
 import { shownError } from './errors.ts'
 import { FunctionsPlugin } from './functions.ts'
-import { httpPlugin, identifyReader } from './http.ts'
+import { httpPlugin, identifyReader, socketAuthorization } from './http.ts'
+import { limits } from './limits.ts'
 import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
 import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
 
 export interface PresetOptions {
   pool: Pool
-  access: Pick<Access, 'identify'>
+  access: Pick<Access, 'identify'> & Partial<Pick<Access, 'onChange'>>
   hub: LiveSource
   /** Off only to compare the schema with and without it. */
   memo?: boolean
@@ -36,7 +38,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       ConnectionArgumentsPlugin,
       FunctionsPlugin,
       SubscriptionsPlugin,
-      httpPlugin(access, graphqlPath),
+      httpPlugin({ access, graphqlPath, documentText: documentText(pool) }),
       ...(memo ? [BehaviourMemoPlugin] : []),
       ...plugins,
     ],
@@ -60,6 +62,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       graphiqlPath: '/ruru',
       graphiqlOnGraphQLGET: false,
       websockets: true,
+      maxRequestLength: limits.request,
       outputDataAsString: true,
       maskError: shownError,
     },
@@ -67,11 +70,17 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
 }
 
 function settingsOf({ claims }: Identity): Record<string, string> {
-  return { role: claims.role, 'tmidb.claims': JSON.stringify(claims), statement_timeout: '3000', TimeZone: 'UTC' }
+  return { ...requestSettings(claims), TimeZone: 'UTC' }
 }
 
-/** A browser cannot set a header on a socket, so the token travels in the first message; others may use the header. */
-export function socketAuthorization(ws: Grafast.RequestContext['ws'] | undefined): string | undefined {
-  const said = ws?.normalizedConnectionParams?.authorization
-  return typeof said === 'string' ? said : ws?.request?.headers.authorization
+/** Of a registered document, by its hash. */
+function documentText(pool: Pool) {
+  return async (hash: Buffer): Promise<string | null> => {
+    const { rows } = await pool.query<{ text: string | null }>({
+      name: 'document_text',
+      text: 'select tmidb.document_text($1) as text',
+      values: [hash],
+    })
+    return rows[0]?.text ?? null
+  }
 }

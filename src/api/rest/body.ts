@@ -4,6 +4,8 @@ import type { IncomingMessage } from 'node:http'
 import { RestError } from './error.ts'
 
 const mostBytes = 1_000_000
+/** What is deeper would end the recursion of whoever writes it again. */
+const mostLevels = 100
 
 export async function readObject(req: IncomingMessage): Promise<Record<string, unknown>> {
   const parts: Buffer[] = []
@@ -22,9 +24,11 @@ export async function readObject(req: IncomingMessage): Promise<Record<string, u
       hint: 'Send the arguments as application/json.',
     })
   }
+  const text = Buffer.concat(parts).toString('utf8')
+  if (isDeep(text)) throw new RestError(400, 'PGRST102', `The body is nested deeper than ${mostLevels} levels.`)
   let value: unknown
   try {
-    value = JSON.parse(Buffer.concat(parts).toString('utf8'))
+    value = JSON.parse(text)
   } catch (e) {
     throw new RestError(400, 'PGRST102', 'Empty or invalid json', { cause: e })
   }
@@ -32,4 +36,20 @@ export async function readObject(req: IncomingMessage): Promise<Record<string, u
     throw new RestError(400, 'PGRST102', 'The body is not an object.', { hint: 'Name the arguments: {"target": "truck-17"}.' })
   }
   return value as Record<string, unknown>
+}
+
+function isDeep(text: string): boolean {
+  let depth = 0
+  let inText = false
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]
+    if (inText) {
+      if (c === '\\') i++
+      else if (c === '"') inText = false
+    } else if (c === '"') inText = true
+    else if (c === '[' || c === '{') {
+      if (++depth > mostLevels) return true
+    } else if (c === ']' || c === '}') depth--
+  }
+  return false
 }

@@ -62,6 +62,7 @@ const statusOf: [string, number][] = [
   ['42P17', 500],
   ['42', 400],
   ['57014', 504],
+  ['55P03', 504],
   ['54', 413],
   ['22', 400],
   ['21', 400],
@@ -70,15 +71,30 @@ const statusOf: [string, number][] = [
   ['P0001', 400],
 ]
 
-/** Whatever went wrong, as something that can be sent. What the caller cannot help is not described to it, only logged. */
-export function toRestError(e: unknown): RestError {
-  if (e instanceof RestError) return e
+/**
+ * Whatever went wrong, as something that can be sent. What the caller cannot help is not described to it, only logged; similar names are
+ * for those who may see what there is.
+ */
+export function toRestError(e: unknown, mayIntrospect = true): RestError {
+  if (e instanceof RestError) {
+    if (mayIntrospect || !e.hint?.startsWith('Perhaps you meant')) return e
+    return new RestError(e.status, e.code, e.message, {
+      ...(e.details ? { details: e.details } : {}),
+      headers: e.headers,
+      cause: e,
+    })
+  }
   const pg = (e instanceof TmiError && isSqlError(e.cause) ? e.cause : e) as SqlError
   const code = typeof pg?.code === 'string' ? pg.code : ''
   if (e instanceof TmiError && (!isSqlError(pg) || isErrorCode(code))) return fromTmi(e)
   const status = isErrorCode(code) ? undefined : statusOf.find(([prefix]) => code.startsWith(prefix))?.[1]
   if (status === undefined || status === 500) return fromTmi(fromPg(e))
-  const hint = code === '57014' ? 'Ask for less: a narrower time, a target, a smaller page.' : pg.hint
+  const hint =
+    code === '57014'
+      ? 'Ask for less: a narrower time, a target, a smaller page.'
+      : !mayIntrospect && pg.hint?.startsWith('Perhaps you meant')
+        ? undefined
+        : pg.hint
   return new RestError(status, code, String(pg.message), {
     cause: e,
     ...(typeof pg.detail === 'string' ? { details: pg.detail } : {}),

@@ -11,11 +11,12 @@ import { openapi } from '../openapi.ts'
 import { readObject } from './body.ts'
 import { categoryView, type LiveCatalog, type Relation } from './catalog.ts'
 import { RestError, toRestError, unknownRelation } from './error.ts'
+import { checkQuery } from './limits.ts'
 import { acceptedForm, csv, type Form, formTypes, pageResult, pageWindow, preference, type Window } from './page.ts'
 import { parseQuery } from './parse.ts'
 import { argumentError, callSql, functionPage, readCall, unknownFunction } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
-import { type Answer, checkSize, type Statement, selectSql } from './sql.ts'
+import { type Answer, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
 
 export interface RestOptions {
@@ -45,6 +46,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const route = routeOf(mark < 0 ? url : url.slice(0, mark), catalog)
     if (route === null) return false
     const search = mark < 0 ? '' : url.slice(mark + 1)
+    let identity: Identity | null = null
     try {
       if (req.method === 'OPTIONS') {
         res.writeHead(200, { allow: allowed(route), 'content-length': 0 }).end()
@@ -57,7 +59,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       ) {
         throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers: { allow: allowed(route) } })
       }
-      const identity = await access.identify(req.headers.authorization)
+      identity = await access.identify(req.headers.authorization)
       if (route.kind === 'openapi') await sendOpenapi(req, res, identity, route.listener)
       else if (identity.kind === 'anonymous') throw new TmiError('TM100')
       else if (route.kind === 'call') {
@@ -73,7 +75,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
         await sendRows(req, res, claims, relationOf(route, catalog), search)
       }
     } catch (e) {
-      sendError(req, res, e)
+      sendError(req, res, e, identity?.mayIntrospect === true)
     }
     return true
   }
@@ -85,7 +87,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const key = `${head ? 'head' : form} ${prefer.count} ${req.headers.range ?? ''} ${search}`
     const plan = plans(relation, key, () => {
       const query = parseQuery(search)
-      checkSize(query.where)
+      checkQuery(query)
       const window = pageWindow(query, req.headers.range)
       const shape = head ? 'none' : form === 'csv' ? 'texts' : 'objects'
       return { window, statement: selectSql(relation, query, { ...window, count: prefer.count, shape }) }
@@ -277,8 +279,8 @@ function sendJson(req: IncomingMessage, res: ServerResponse, status: number, val
   res.end(req.method === 'HEAD' ? undefined : body)
 }
 
-function sendError(req: IncomingMessage, res: ServerResponse, e: unknown): void {
-  const error = toRestError(e)
+function sendError(req: IncomingMessage, res: ServerResponse, e: unknown, mayIntrospect: boolean): void {
+  const error = toRestError(e, mayIntrospect)
   if (error.status >= 500) {
     const cause = error.cause ?? error
     const { message, stack } = cause as Error

@@ -2,6 +2,7 @@
 // What the request says beside its query: how many rows from where, whether to count them, in which form to send them.
 import type { IncomingHttpHeaders } from 'node:http'
 import { RestError } from './error.ts'
+import { checkOffset } from './limits.ts'
 import type { Query } from './parse.ts'
 import type { CountKind } from './sql.ts'
 
@@ -35,9 +36,7 @@ export function pageWindow(
     from = Math.max(from, first)
     to = Math.max(from, Math.min(to, last + 1))
   }
-  if (from > Number.MAX_SAFE_INTEGER - atMost) {
-    throw new RestError(416, 'PGRST103', 'Requested range not satisfiable', { details: 'The offset is beyond any relation.' })
-  }
+  checkOffset(from)
   return { offset: from, limit: Number.isFinite(to) ? Math.min(to - from, atMost) : unlessTold }
 }
 

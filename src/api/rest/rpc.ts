@@ -5,10 +5,11 @@ import { type SQL, type SQLRawValue, sql } from 'pg-sql2'
 import { TmiError } from '../../base/errors.ts'
 import { RestError } from './error.ts'
 import { jsonSql, row, textSql, typeSql } from './fields.ts'
+import { checkQuery } from './limits.ts'
 import type { Window } from './page.ts'
 import { parseQuery, type Query } from './parse.ts'
 import type { ApiFunction, Argument } from './rpc-catalog.ts'
-import { checkSize, type Page, type Statement, selectSql, statementName } from './sql.ts'
+import { type Page, type Statement, selectSql, statementName } from './sql.ts'
 
 /** A function says itself how much it gives; a track of 1,000 points is not cut to a page of 50. */
 export const functionPage = { unlessTold: 10_000, atMost: 10_000 }
@@ -43,7 +44,7 @@ export function readCall(fn: ApiFunction, search: string, body: Record<string, u
     throw new TmiError('TM305', `The function ${fn.name} needs ${missing.join(', ')}.`, { hint: signature(fn) })
   }
   const query = parseQuery(rest.toString())
-  checkSize(query.where)
+  checkQuery(query)
   return {
     given: [...given].map(([name, value]) => ({ arg: fn.args.get(name) as Argument, value: argumentValue(fn, name, value) })),
     query,

@@ -3,9 +3,8 @@
 import { createHash } from 'node:crypto'
 import { type SQL, sql } from 'pg-sql2'
 import { type Relation, shownColumns } from './catalog.ts'
-import { RestError } from './error.ts'
 import { castSql, checkName, columnOf, columnSql, fieldSql, jsonSql, outputName, row, type Typed, textSql } from './fields.ts'
-import type { Condition, OrderItem, Query } from './parse.ts'
+import type { OrderItem, Query } from './parse.ts'
 import { splitTargets } from './targets.ts'
 import { conditionSql } from './where.ts'
 
@@ -169,17 +168,4 @@ function targetConditions(targets: ReturnType<typeof splitTargets>['targets']): 
 function countSql(from: SQL, kind: CountKind): SQL {
   if (kind === 'exact') return sql`(select count(*) ${from})::text`
   return sql`(select count(*) from (select 1 ${from} limit ${sql.literal(estimateUpTo)}) c)::text`
-}
-
-/** Condition trees are as wide as the address allows; PostgreSQL's parameters are not. */
-export function checkSize(conditions: readonly Condition[]): void {
-  let n = 0
-  const count = (list: readonly Condition[]): void => {
-    for (const c of list) {
-      n++
-      if (c.kind === 'logic') count(c.conditions)
-    }
-  }
-  count(conditions)
-  if (n > 200) throw new RestError(400, 'PGRST100', 'There are more than 200 filters.', { hint: 'Use in.(...) for lists.' })
 }
