@@ -2,7 +2,7 @@
 // Around grafserv: who asks is known before anything is parsed, what is refused is a 4xx whatever the Accept header says, and every
 // answer is a GraphQL answer.
 import type {} from 'postgraphile'
-import { execute, subscribe } from 'postgraphile/grafast'
+import { execute, SafeError, subscribe } from 'postgraphile/grafast'
 import type { GrafservBase, RequestDigest, Result } from 'postgraphile/grafserv'
 import { type DocumentNode, type ExecutionArgs, GraphQLError, type GraphQLSchema, Kind } from 'postgraphile/graphql'
 import { TmiError } from '../../base/errors.ts'
@@ -54,8 +54,10 @@ export function httpPlugin({ access, graphqlPath, documentText }: HttpOptions): 
       }
       const result = await next()
       if (result?.type === 'error') return json(errorBody(result.error))
+      if (result?.type !== 'buffer') return result
       const status = refused.get(digest)
-      if (result?.type === 'buffer' && status !== undefined && result.statusCode < 400) result.statusCode = status
+      if (status === undefined) return result.statusCode < 400 ? result : inOurWords(result)
+      result.statusCode = status
       return result
     } catch (e) {
       return json(errorBody(e))
@@ -125,7 +127,9 @@ function executionConfig(access: Pick<Access, 'identify'>, refused: Refused) {
         const errors = costProblems(schema, document, operationName, variableValues)
         if (errors.length > 0) return refuse({ errors })
         const result = await run(args)
-        return mayIntrospect ? result : withoutSuggestions(result)
+        // Without data nothing ran: values of variables are looked at here, and graphql-js suggests names for them too.
+        const { data, errors: wrong } = (result ?? {}) as { data?: unknown; errors?: readonly GraphQLError[] }
+        return wrong && data === undefined ? refuse({ ...result, errors: wrong.map((e) => ownWords(e, mayIntrospect)) }) : result
       }
     return {
       schema,
@@ -155,18 +159,26 @@ function operationProblem(document: DocumentNode, schema: GraphQLSchema, overHtt
   return null
 }
 
-/** Values of variables are only looked at when they run, and graphql-js suggests names there too. */
-function withoutSuggestions<R>(result: R): R {
-  const { errors } = (result ?? {}) as { errors?: readonly GraphQLError[] }
-  if (!errors?.some((e) => e.message.includes('Did you mean'))) return result
-  return {
-    ...result,
-    errors: errors.map((e) => {
-      const { nodes, source, positions, path, extensions } = e
-      const message = e.message.replace(/ Did you mean [^?]*\?/g, '')
-      return new GraphQLError(message, { nodes, source, positions, path, extensions, originalError: e.originalError ?? null })
-    }),
-  }
+/** Without names for who may not look at the schema. */
+function ownWords(e: GraphQLError, mayIntrospect: boolean): GraphQLError {
+  const { nodes, source, positions, path, originalError } = e
+  const message = mayIntrospect ? e.message : e.message.replace(/ Did you mean [^?]*\?/g, '')
+  return new GraphQLError(message, {
+    nodes,
+    source,
+    positions,
+    path,
+    originalError: originalError ?? null,
+    extensions: e.extensions,
+  })
+}
+
+/** What grafserv refuses by itself, such as a body that is too large, has a status and no code. */
+function inOurWords(result: Extract<Result, { type: 'buffer' }>): Result {
+  const { errors } = JSON.parse(result.buffer.toString()) as { errors?: { message: string; extensions?: { code?: string } }[] }
+  const [first] = errors ?? []
+  if (!first || first.extensions?.code) return result
+  return json(errorBody(new SafeError(first.message, { statusCode: result.statusCode })))
 }
 
 function json({ status, body }: { status: number; body: object }): Result {

@@ -27,6 +27,8 @@ export const limits = {
   /** Fields with those of a fragment counted wherever it is spread. */
   fields: 1000,
   rootFields: 20,
+  /** How often one field may stand in one pair of braces: merging them is quadratic. */
+  repeats: 10,
   calls: 10,
   operations: 10,
   fragments: 50,

@@ -88,8 +88,15 @@ export function sizeProblem(document: DocumentNode, schema: GraphQLSchema): stri
   }
   const of = (set: SelectionSetNode | undefined): Size => {
     const sum = { ...nothing }
+    const names = new Map<string, number>()
     for (const s of set?.selections ?? []) {
       look(s.directives)
+      const name =
+        s.kind === Kind.FIELD ? (s.alias ?? s.name).value : s.kind === Kind.FRAGMENT_SPREAD ? `...${s.name.value}` : '...'
+      names.set(name, (names.get(name) ?? 0) + 1)
+      // Inline fragments of many types stand beside each other.
+      if (name !== '...' && (names.get(name) ?? 0) > limits.repeats)
+        refuse(`${name.slice(0, 60)} is repeated more than ${limits.repeats} times.`)
       const one =
         s.kind === Kind.FIELD ? ofField(s) : s.kind === Kind.FRAGMENT_SPREAD ? ofFragment(s.name.value) : of(s.selectionSet)
       sum.depth = Math.max(sum.depth, one.depth)

@@ -127,6 +127,9 @@ export function openSockets(serv: GrafservBase, access: Pick<Access, 'identify' 
       else
         server.handleUpgrade(req, socket, head, (ws) => {
           server.emit('connection', ws, req)
+          // A message that is too large, or no WebSocket at all: ws has said so and closes; it is nothing to write down.
+          ws.removeAllListeners('error')
+          ws.on('error', () => setTimeout(() => ws.terminate(), 1000).unref())
           limitMessages(ws, messagesPerSecond, messagesAtOnce)
         })
       return true

@@ -18,6 +18,8 @@ export const restLimits = {
   /** Patterns of one request, and the length of each. PostgreSQL reads them for as long as the statement may take. */
   patterns: 10,
   pattern: 500,
+  /** Repetitions in one regular expression: (a?){200}a{200} takes a second a row. */
+  repetitions: 100,
   offset: 100_000,
   /** Levels of and/or. */
   logic: 10,
@@ -47,7 +49,10 @@ export function checkQuery(query: Query): void {
       most(values.length, restLimits.list, 'values in a list')
       if ((c.kind === 'compare' || c.kind === 'quantified') && /^i?(like|match)$/.test(c.op)) {
         patterns += values.length
-        for (const v of values) most(v.length, restLimits.pattern, 'characters in a pattern')
+        for (const v of values) {
+          most(v.length, restLimits.pattern, 'characters in a pattern')
+          if (c.op.endsWith('match')) most(repetitions(v), restLimits.repetitions, 'repetitions in a pattern')
+        }
       }
     }
   }
@@ -63,6 +68,14 @@ export function checkOffset(offset: number): void {
       hint: 'Go on from the last row instead: filter by its time, or ask for the page after its cursor.',
     })
   }
+}
+
+/** The sum of the counts in {2}, {2,} and {2,5}. */
+function repetitions(pattern: string): number {
+  return [...pattern.matchAll(/\{(\d{1,9})(?:,(\d{0,9}))?\}/g)].reduce(
+    (n, [, from, to]) => n + Math.max(Number(from), Number(to || 0)),
+    0,
+  )
 }
 
 function checkPath({ name, path }: Field): void {
