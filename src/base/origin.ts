@@ -54,7 +54,7 @@ export function readOrigins(text: string | undefined): string[] {
     .map((said) => {
       if (said === '*') return said
       const origin = URL.canParse(said) ? new URL(said).origin : 'null'
-      if (origin === 'null' || !/^https?:\/\/[^/]+\/?$/.test(said)) {
+      if (origin === 'null' || !/^https?:\/\/[^/*@]+\/?$/.test(said)) {
         throw new TmiError('TM501', `TMIDB_ALLOWED_ORIGINS: "${said.slice(0, 100)}" is not an origin.`, {
           hint: 'Write https://app.example.com, with the port if it is not the usual one, or * for every page; a comma between them.',
         })
