@@ -43,7 +43,7 @@ export const graphqlAttacks: GraphqlAttack[] = [
   { name: 'one field 300 times', body: query(`{ targets { ${'totalCount '.repeat(300)} } }`), code: TM308 },
   { name: 'one field with braces 11 times', body: query(`{ ${'targets { totalCount } '.repeat(11)} }`), code: TM308 },
   { name: 'one fragment 11 times', body: query(`{ ${'...f '.repeat(11)} } fragment f on Query { __typename }`), code: TM308 },
-  { name: 'two and two and two to 2^8 fields to merge', body: query(`{ ${((n) => { const two = (k: number): string => (k === 0 ? 'key' : `n { ${two(k - 1)} } n { ${two(k - 1)} }`); return two(n) })(7)} }`), code: TM303 },
+  { name: 'two and two and two to 2^8 fields to merge', body: query(`{ ${((n) => { const two = (k: number): string => (k === 0 ? 'key' : `n { ${two(k - 1)} } n { ${two(k - 1)} }`); return two(n) })(7)} }`), code: TM308 },
   { name: '21 fields at the top', body: query(`{ ${many(21, (i) => `field${i} { totalCount }`)} }`), code: TM308 },
   { name: '11 calls of functions', body: query(`{ ${many(11, (i) => `a${i}: latest(first: 1) { nodes { ts } }`)} }`), code: TM308 },
   { name: 'a page of 100,000', body: query('{ sensorV1(first: 100000) { nodes { ts } } }'), code: TM308 },

@@ -10,7 +10,7 @@ import type { Access, Identity } from '../../db/access.ts'
 import { costProblems } from './cost.ts'
 import { type LookUp, openDocuments } from './documents.ts'
 import { errorBody } from './errors.ts'
-import { type Checked, documentChecker, refusal } from './limits.ts'
+import { type Checked, type DocumentChecker, documentChecker, refusal } from './limits.ts'
 
 declare global {
   namespace Grafast {
@@ -45,6 +45,13 @@ type Refused = WeakMap<object, number>
 export function httpPlugin({ access, graphqlPath, documentText }: HttpOptions): GraphileConfig.Plugin {
   const refused: Refused = new WeakMap()
   const documents = openDocuments(documentText)
+  const checkers = new WeakMap<GraphQLSchema, DocumentChecker>()
+  const checkerOf = (schema: GraphQLSchema): DocumentChecker => {
+    let check = checkers.get(schema)
+    if (!check) checkers.set(schema, (check = documentChecker(schema)))
+    return check
+  }
+  let serv: GrafservBase | undefined
   access.onChange?.(documents.forget)
 
   async function answer(next: () => PromiseLike<Result | null> | Result | null, digest: RequestDigest): Promise<Result | null> {
@@ -69,7 +76,8 @@ export function httpPlugin({ access, graphqlPath, documentText }: HttpOptions): 
     version: '0.0.0',
     grafserv: {
       middleware: {
-        processRequest(next, { requestDigest }) {
+        processRequest(next, { requestDigest, instance }) {
+          serv ??= instance
           return requestDigest.path === graphqlPath ? (answer(next, requestDigest) as never) : next()
         },
         async processGraphQLRequestBody(next, event) {
@@ -77,10 +85,12 @@ export function httpPlugin({ access, graphqlPath, documentText }: HttpOptions): 
           const identity =
             request?.requestContext.tmidbIdentity ?? (await identifyReader(access, authorizationOf(graphqlWsContext as never)))
           await documents.resolve(body, identity)
+          const schema = serv?.getSchema() as GraphQLSchema | undefined
+          if (schema) await checkerOf(schema).turn(body.query, identity.mayIntrospect !== true)
           return next()
         },
         setPreset(next, event) {
-          event.getExecutionConfig = executionConfig(access, refused) as typeof event.getExecutionConfig
+          event.getExecutionConfig = executionConfig(access, refused, checkerOf) as typeof event.getExecutionConfig
           return next()
         },
       },
@@ -101,15 +111,17 @@ function authorizationOf({ connectionParams, extra }: WsContext): string | undef
 }
 
 /** How grafserv gets from a text to an answer; ours for the limits, which its own parser call has no option for. */
-function executionConfig(access: Pick<Access, 'identify'>, refused: Refused) {
-  const checkers = new WeakMap<GraphQLSchema, ReturnType<typeof documentChecker>>()
+function executionConfig(
+  access: Pick<Access, 'identify'>,
+  refused: Refused,
+  checkerOf: (schema: GraphQLSchema) => DocumentChecker,
+) {
   return async function getExecutionConfig(this: GrafservBase, context: Grafast.RequestContext) {
     const schema = this.getSchema() as GraphQLSchema
     const resolvedPreset = this.getPreset()
     context.tmidbIdentity ??= await identifyReader(access, socketAuthorization(context.ws))
     const mayIntrospect = context.tmidbIdentity.mayIntrospect === true
-    let check = checkers.get(schema)
-    if (!check) checkers.set(schema, (check = documentChecker(schema)))
+    const check = checkerOf(schema)
     const refuse = <A extends { errors: readonly GraphQLError[] }>(answer: A, status = 400): A => {
       if (context.http) refused.set(context.http, status)
       return answer

@@ -55,9 +55,18 @@ export interface Checked {
  * Parses and validates; answers are kept by document, as clients send the same few over and over. Who may not look at the schema is not
  * told similar names either.
  */
-export function documentChecker(schema: GraphQLSchema): (query: string, hideSuggestions: boolean) => Checked {
+export interface DocumentChecker {
+  (query: string, hideSuggestions: boolean): Checked
+  /**
+   * Resolves when this document's turn has come: at once if it is known. New ones are looked at one a turn of the event loop, so that
+   * who sends nothing but new ones does not hold up those who do not.
+   */
+  turn(query: unknown, hideSuggestions: boolean): Promise<void>
+}
+
+export function documentChecker(schema: GraphQLSchema): DocumentChecker {
   const known = [new Map<string, Checked>(), new Map<string, Checked>()] as const
-  return (query, hideSuggestions) => {
+  const look = (query: string, hideSuggestions: boolean): Checked => {
     const mine = known[hideSuggestions ? 0 : 1]
     const before = mine.get(query)
     if (before) {
@@ -75,6 +84,15 @@ export function documentChecker(schema: GraphQLSchema): (query: string, hideSugg
       }
     return answer
   }
+  let last: Promise<void> = Promise.resolve()
+  return Object.assign(look, {
+    async turn(query: unknown, hideSuggestions: boolean) {
+      if (typeof query !== 'string' || known[hideSuggestions ? 0 : 1].has(query)) return
+      const mine = last.then(() => new Promise<void>((resolve) => void setImmediate(resolve)))
+      last = mine
+      await mine
+    },
+  })
 }
 
 function check(schema: GraphQLSchema, query: string, hideSuggestions: boolean): Checked {

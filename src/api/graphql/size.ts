@@ -20,9 +20,11 @@ interface Size {
   fields: number
   /** Lists of types within lists of types, which is where introspection explodes. */
   typeLists: number
+  /** How often one field has to be merged with itself, through all levels. */
+  repeats: number
 }
 
-const nothing: Size = { depth: 0, aliases: 0, fields: 0, typeLists: 0 }
+const nothing: Size = { depth: 0, aliases: 0, fields: 0, typeLists: 0, repeats: 1 }
 const typeLists = new Set(['fields', 'inputFields', 'interfaces', 'possibleTypes'])
 
 /** Why a document is refused, or what it is. */
@@ -84,25 +86,27 @@ export function sizeProblem(document: DocumentNode, schema: GraphQLSchema): stri
       aliases: inner.aliases + (field.alias ? 1 : 0),
       fields: inner.fields + 1,
       typeLists: inner.typeLists + (typeLists.has(name) ? 1 : 0),
+      repeats: inner.repeats,
     }
   }
   const of = (set: SelectionSetNode | undefined): Size => {
     const sum = { ...nothing }
-    const names = new Map<string, number>()
+    const names = new Map<string, { n: number; repeats: number }>()
     for (const s of set?.selections ?? []) {
       look(s.directives)
-      const name =
-        s.kind === Kind.FIELD ? (s.alias ?? s.name).value : s.kind === Kind.FRAGMENT_SPREAD ? `...${s.name.value}` : '...'
-      names.set(name, (names.get(name) ?? 0) + 1)
-      // Inline fragments of many types stand beside each other.
-      if (name !== '...' && (names.get(name) ?? 0) > limits.repeats)
-        refuse(`${name.slice(0, 60)} is repeated more than ${limits.repeats} times.`)
       const one =
         s.kind === Kind.FIELD ? ofField(s) : s.kind === Kind.FRAGMENT_SPREAD ? ofFragment(s.name.value) : of(s.selectionSet)
       sum.depth = Math.max(sum.depth, one.depth)
       sum.typeLists = Math.max(sum.typeLists, one.typeLists)
       sum.aliases += one.aliases
       sum.fields += one.fields
+      const name =
+        s.kind === Kind.FIELD ? (s.alias ?? s.name).value : s.kind === Kind.FRAGMENT_SPREAD ? `...${s.name.value}` : '...'
+      const { n, repeats } = names.get(name) ?? { n: 0, repeats: 1 }
+      const now = { n: n + 1, repeats: Math.max(repeats, one.repeats) }
+      names.set(name, now)
+      sum.repeats = Math.max(sum.repeats, now.n * now.repeats)
+      if (sum.repeats > limits.repeats) refuse(`${name.slice(0, 60)} is repeated more than ${limits.repeats} times.`)
     }
     return sum
   }
