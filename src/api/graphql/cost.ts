@@ -30,8 +30,14 @@ interface Page {
   last: Read
   offset: Read
   orderBy: Read
+  /** Counts and aggregates of the whole list: they read rows that no page shows. */
+  counts: number
+  /** Whether rows of the page are asked for, not only their count. */
+  rows: boolean
   inner: readonly Page[]
 }
+
+const counting = new Set(['totalCount', 'aggregates', 'groupedAggregates'])
 
 const compiled = new WeakMap<GraphQLSchema, WeakMap<OperationDefinitionNode, readonly Page[]>>()
 
@@ -56,7 +62,7 @@ export function costProblems(
   if (!pages) known.set(operation, (pages = compile(schema, document, operation)))
 
   const problems: GraphQLError[] = []
-  const widest: string[] = []
+  let widest = { rows: 0, way: '' }
   const rows = (list: readonly Page[], times: number, way: string): number => {
     let sum = 0
     for (const page of list) {
@@ -81,8 +87,8 @@ export function costProblems(
           problems.push(refusal(`"orderBy" has ${orders.length} members; at most ${limits.orderBy} are followed.`))
         n = typeof first === 'number' ? first : typeof last === 'number' ? last : page.unlessTold
         here = `${way}${way === '' ? '' : ' × '}${n} ${page.name}`
-        if (page.inner.length === 0 || n * times > limits.rows) widest.push(here)
-        sum += n * times
+        if (n * times > widest.rows) widest = { rows: n * times, way: here }
+        sum += ((page.rows ? n : 0) + page.counts * limits.count) * times
       }
       sum += rows(page.inner, n * times, here)
     }
@@ -91,10 +97,10 @@ export function costProblems(
   const total = rows(pages, 1, '')
   if (problems.length > 0) return problems.slice(0, 5)
   if (total > limits.rows) {
-    const example = widest.find((w) => w.includes('×'))
+    const example = widest.way.includes('×') ? widest.way : null
     return [
       refusal(
-        `This asks for up to ${total.toLocaleString('en')} rows${example ? ` (${example} …)` : ''}; at most ${limits.rows.toLocaleString('en')} are answered at once.`,
+        `This asks for up to ${total.toLocaleString('en')} rows${example ? ` (${example})` : ''}; at most ${limits.rows.toLocaleString('en')} are answered at once.`,
       ),
     ]
   }
@@ -173,6 +179,25 @@ function compile(schema: GraphQLSchema, document: DocumentNode, operation: Opera
     for (const set of sets) collect(type, set)
     return [...groups.values()].flatMap((g) => pageOf(g))
   }
+  /** How often the whole list is counted, and whether anything of its page is wanted. */
+  const wanted = (
+    sets: readonly SelectionSetNode[],
+    found = { counts: new Set<string>(), rows: false },
+    spread = new Set<string>(),
+  ) => {
+    for (const s of sets.flatMap((set) => set.selections)) {
+      if (s.kind === Kind.FIELD) {
+        if (counting.has(s.name.value)) found.counts.add((s.alias ?? s.name).value)
+        else if (s.name.value !== '__typename') found.rows = true
+      } else if (s.kind === Kind.INLINE_FRAGMENT) wanted([s.selectionSet], found, spread)
+      else if (!spread.has(s.name.value)) {
+        spread.add(s.name.value)
+        const fragment = fragments.get(s.name.value)
+        if (fragment) wanted([fragment.selectionSet], found, spread)
+      }
+    }
+    return found
+  }
   const pageOf = ({ type, field, sets }: Group): Page[] => {
     const known = isObjectType(type) || isInterfaceType(type) ? type.getFields()[field.name.value] : undefined
     const named = known && getNamedType(known.type)
@@ -182,6 +207,7 @@ function compile(schema: GraphQLSchema, document: DocumentNode, operation: Opera
     const said = known.extensions.tmidbPage
     const isPage = typeof said === 'number' || known.args.some((a) => a.name === 'first')
     if (!isPage && inner.length === 0) return []
+    const { counts, rows } = wanted(sets)
     const argument = (name: string): Read => read(field.arguments?.find((a) => a.name.value === name)?.value)
     return [
       {
@@ -191,6 +217,8 @@ function compile(schema: GraphQLSchema, document: DocumentNode, operation: Opera
         last: argument('last'),
         offset: argument('offset'),
         orderBy: argument('orderBy'),
+        counts: counts.size,
+        rows,
         inner,
       },
     ]

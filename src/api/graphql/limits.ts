@@ -21,6 +21,8 @@ export const limits = {
   offset: 100_000,
   /** Rows of all pages together: a page within a page is multiplied. */
   rows: 10_000,
+  /** What a count or an aggregate is taken for. */
+  count: 100,
   depth: 10,
   introspectionDepth: 20,
   aliases: 15,
