@@ -59,7 +59,7 @@ test('a count is taken for 100 rows, each time that it is made', () => {
     problem(
       '{ trucks(first: 1) { nodes { readings(first: 1) { ...c } } } trucks2: trucks(first: 99) { nodes { readings(first: 1) { ...c } } } } fragment c on Readings { totalCount }',
     ),
-    /10,100 rows /,
+    /10,100 rows/,
   )
   assert.equal(
     problem(
