@@ -3,12 +3,11 @@
 
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection'
 import type {} from 'postgraphile'
-import { makePgService } from 'postgraphile/adaptors/pg'
 import type {} from 'postgraphile/grafserv/node'
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter'
-import type { Access, Identity } from '../../db/access.ts'
-import { requestSettings } from '../../db/pool.ts'
+import type { Access } from '../../db/access.ts'
+import { asOf, type Pool } from '../../db/pool.ts'
 import { BehaviourMemoPlugin } from './behaviour-memo.ts'
 import { ConnectionArgumentsPlugin } from './connection-arguments.ts'
 import { shownError } from './errors.ts'
@@ -16,6 +15,7 @@ import { FunctionsPlugin } from './functions.ts'
 import { httpPlugin, identifyReader, socketAuthorization } from './http.ts'
 import { limits } from './limits.ts'
 import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
+import { pgService, settingsOf } from './pg-client.ts'
 import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
 
 export interface PresetOptions {
@@ -26,7 +26,6 @@ export interface PresetOptions {
   memo?: boolean
   plugins?: GraphileConfig.Plugin[]
 }
-export type Pool = NonNullable<Parameters<typeof makePgService>[0]['pool']>
 
 export const graphqlPath = '/graphql'
 
@@ -43,7 +42,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       ...plugins,
     ],
     disablePlugins: withoutNodes,
-    pgServices: [makePgService({ pool, schemas: ['api'], pubsub: false })],
+    pgServices: [pgService(pool, ['api'])],
     schema: {
       defaultBehavior,
       // Amber would drop what it cannot build and go on: subscriptions vanished that way.
@@ -54,7 +53,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       context: async (request) => {
         const authorization = request.http?.getHeader('authorization') ?? socketAuthorization(request.ws)
         const identity = request.tmidbIdentity ?? (await identifyReader(access, authorization))
-        return { identity, authorization, hub, pgSettings: settingsOf(identity) }
+        return { identity, authorization, hub, pgSettings: settingsOf(asOf(identity.claims)) }
       },
     },
     grafserv: {
@@ -67,10 +66,6 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       maskError: shownError,
     },
   }
-}
-
-function settingsOf({ claims }: Identity): Record<string, string> {
-  return { ...requestSettings(claims), TimeZone: 'UTC' }
 }
 
 /** Of a registered document, by its hash. */
