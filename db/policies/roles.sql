@@ -86,6 +86,16 @@ grant usage on schema ext to tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_a
 
 alter role admin set search_path = api, tmidb, public;
 
+-- Requests wait for a lock no longer than this, a transaction whose process has gone quiet ends, and one statement's sorting cannot
+-- fill the disk; only a superuser may set the last. The time of a statement is told with each request (tmidb.request_limit).
+alter role tmidb_api set lock_timeout = '5s';
+alter role tmidb_api set idle_in_transaction_session_timeout = '30s';
+do $$
+begin
+  alter role tmidb_api set temp_file_limit = '512MB';
+exception when insufficient_privilege then null;
+end $$;
+
 -- Where the server has TimescaleDB loaded, ts_obs becomes a hypertable; its extension can only be made by a superuser.
 do $$
 begin

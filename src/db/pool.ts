@@ -4,6 +4,7 @@ import pg from 'pg'
 import { observe } from '../base/observe.ts'
 import { sleep } from '../base/retry.ts'
 import { oneTrip } from './one-trip.ts'
+import { takeShare } from './share.ts'
 
 export type Pool = pg.Pool
 export type QueryResult<T extends pg.QueryResultRow> = pg.QueryResult<T>
@@ -16,7 +17,12 @@ export interface Claims {
   listener_id?: string
   speaker_id?: string
   name?: string
+  /** How long a statement of this request may take (tmidb.request_limit). */
+  timeout_ms?: number
 }
+
+/** For who is not in the database: anonymous, and tests. */
+const defaultTimeoutMs = 3000
 
 export interface Statement {
   text: string
@@ -70,9 +76,13 @@ export async function readAs<T extends pg.QueryResultRow>(
   pool: Pool,
   claims: Claims,
   statement: Statement,
-  timeoutMs = 3000,
 ): Promise<pg.QueryResult<T>> {
-  return await runAs<T>(pool, { role: claims.role, claims: JSON.stringify(claims), timeoutMs, readOnly: true }, statement)
+  return await runAs<T>(pool, { ...asOf(claims), readOnly: true }, statement)
+}
+
+/** What a transaction is told of the one who asks. */
+export function asOf(claims: Claims): Omit<As, 'readOnly'> {
+  return { role: claims.role, claims: JSON.stringify(claims), timeoutMs: claims.timeout_ms ?? defaultTimeoutMs }
 }
 
 export interface WriteOptions<T extends pg.QueryResultRow> {
@@ -80,7 +90,6 @@ export interface WriteOptions<T extends pg.QueryResultRow> {
   rollback?: boolean
   /** Looks at the answer before it is committed and refuses by throwing. */
   check?: ((rows: T[]) => void) | undefined
-  timeoutMs?: number
 }
 
 /**
@@ -91,15 +100,17 @@ export async function writeAs<T extends pg.QueryResultRow>(
   pool: Pool,
   claims: Claims,
   statement: Statement,
-  { rollback = false, check, timeoutMs = 3000 }: WriteOptions<T> = {},
+  { rollback = false, check }: WriteOptions<T> = {},
 ): Promise<pg.QueryResult<T>> {
-  const as = { role: claims.role, claims: JSON.stringify(claims), timeoutMs, readOnly: false }
+  const as = { ...asOf(claims), readOnly: false }
   if (!rollback && !check) return await runAs<T>(pool, as, statement)
-  const client = await pool.connect()
+  const giveBack = await takeShare(pool, as.claims)
+  let client: pg.PoolClient | undefined
   let broken: Error | undefined
   let answer: pg.QueryResult<T> | undefined
   let refusal: unknown
   try {
+    client = await pool.connect()
     try {
       await client.query('begin')
       answer = await oneTrip<T>(client, asSomebody(as), statement)
@@ -113,7 +124,8 @@ export async function writeAs<T extends pg.QueryResultRow>(
     if (!isServerError(e)) broken = e as Error
     throw e
   } finally {
-    client.release(broken)
+    client?.release(broken)
+    giveBack()
   }
   if (answer === undefined || refusal !== undefined) throw refusal
   return answer
@@ -134,16 +146,19 @@ export async function runAs<T extends pg.QueryResultRow>(
   statement: Statement,
   rowMode?: 'array',
 ): Promise<pg.QueryResult<T>> {
-  const client = await pool.connect()
+  const giveBack = await takeShare(pool, as.claims)
+  let client: pg.PoolClient | undefined
   let broken: Error | undefined
   try {
+    client = await pool.connect()
     return await oneTrip<T>(client, asSomebody(as), statement, rowMode)
   } catch (e) {
     // A connection that broke midway must not go back into the pool; one that only refused the statement may.
     if (!isServerError(e)) broken = e as Error
     throw e
   } finally {
-    client.release(broken)
+    client?.release(broken)
+    giveBack()
   }
 }
 

@@ -17,7 +17,7 @@ before(async () => {
       'select tmidb.publish_views()',
     )
     reader = await admin(db, `select tmidb.create_listener('reader')`)
-    await admin(db, `select tmidb.subscribe('reader', null)`)
+    await admin(db, `select tmidb.subscribe('reader', null), tmidb.allow_introspection('reader')`)
     return reader
   })
 })

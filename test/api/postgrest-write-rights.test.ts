@@ -127,7 +127,7 @@ test('a statement that takes too long writes nothing, and its connection works o
   await using pool = disposable(openPool(world.rest.db.url('tmidb_api'), { max: 1, application: 'write-test' }))
   const claims = { role: 'tmidb_editor' as const }
   const slow = { text: 'insert into app.slow (id, wait) values ($1, $2)', values: [1, 5] as unknown[] }
-  await assert.rejects(writeAs(pool.pool, claims, slow, { timeoutMs: 50 }), { code: '57014' })
+  await assert.rejects(writeAs(pool.pool, { ...claims, timeout_ms: 50 }, slow), { code: '57014' })
   await writeAs(pool.pool, claims, { ...slow, values: [2, 0] })
   const { rows } = await readAs<{ id: number }>(pool.pool, claims, { text: 'select id from app.slow where id < 10' })
   assert.deepEqual(rows, [{ id: 2 }])

@@ -27,8 +27,9 @@ const editor = { role: 'tmidb_editor', claims: '{"role": "tmidb_editor"}', timeo
 test('role, claims, timeout and read-only hold for the statement and for nothing behind it', async () => {
   const text = `select current_user::text as role, current_setting('tmidb.claims') as claims, current_setting('statement_timeout') as timeout,
     current_setting('transaction_read_only') as read_only`
-  const inside = await readAs(pool, viewer, { text, name: 'inside' }, 1500)
-  assert.deepEqual(inside.rows, [{ role: 'tmidb_viewer', claims: JSON.stringify(viewer), timeout: '1500ms', read_only: 'on' }])
+  const claims = { ...viewer, timeout_ms: 1500 }
+  const inside = await readAs(pool, claims, { text, name: 'inside' })
+  assert.deepEqual(inside.rows, [{ role: 'tmidb_viewer', claims: JSON.stringify(claims), timeout: '1500ms', read_only: 'on' }])
   const outside = await pool.query(text)
   assert.deepEqual(outside.rows, [{ role: 'tmidb_api', claims: '', timeout: '0', read_only: 'off' }])
 })

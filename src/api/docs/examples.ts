@@ -22,7 +22,7 @@ export async function exampleRows(
   if (some.length === 0) return new Map()
   const { text, values } = sql.compile(sql`select json_build_array(${sql.join(some.map(exampleOf), ', ')})::text as body`)
   try {
-    const { rows } = await readAs<{ body: string }>(pool, claims, { text, values }, patienceMs)
+    const { rows } = await readAs<{ body: string }>(pool, { ...claims, timeout_ms: patienceMs }, { text, values })
     const found = JSON.parse(rows[0]?.body ?? '[]') as (Record<string, unknown> | null)[]
     return new Map(some.flatMap(({ relation }, i) => (found[i] ? [[relation, found[i]] as const] : [])))
   } catch (e) {

@@ -8,12 +8,13 @@ import type {} from 'postgraphile/grafserv/node'
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter'
 import type { Access } from '../../db/access.ts'
-import type { Pool } from '../../db/pool.ts'
+import { asOf, type Pool } from '../../db/pool.ts'
 import { BehaviourMemoPlugin } from './behaviour-memo.ts'
 import { ConnectionArgumentsPlugin } from './connection-arguments.ts'
 import { shownError } from './errors.ts'
 import { FunctionsPlugin } from './functions.ts'
-import { httpPlugin, identifyReader } from './http.ts'
+import { httpPlugin, identifyReader, socketAuthorization } from './http.ts'
+import { limits } from './limits.ts'
 import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
 import { pgService, settingsOf } from './pg-client.ts'
 import { RelationTagsPlugin } from './relation-tags.ts'
@@ -22,7 +23,7 @@ import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
 
 export interface PresetOptions {
   pool: Pool
-  access: Pick<Access, 'identify'>
+  access: Pick<Access, 'identify'> & Partial<Pick<Access, 'onChange'>>
   hub: LiveSource
   /** Off only to compare the schema with and without it. */
   memo?: boolean
@@ -43,7 +44,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       FunctionsPlugin,
       SubscriptionsPlugin,
       RelationTagsPlugin,
-      httpPlugin(access, graphqlPath),
+      httpPlugin({ access, graphqlPath, documentText: documentText(pool) }),
       ...(memo ? [BehaviourMemoPlugin] : []),
       ...plugins,
     ],
@@ -59,13 +60,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       context: async (request) => {
         const authorization = request.http?.getHeader('authorization') ?? socketAuthorization(request.ws)
         const identity = request.tmidbIdentity ?? (await identifyReader(access, authorization))
-        const { claims } = identity
-        return {
-          identity,
-          authorization,
-          hub,
-          pgSettings: settingsOf({ role: claims.role, claims: JSON.stringify(claims), timeoutMs: 3000 }),
-        }
+        return { identity, authorization, hub, pgSettings: settingsOf(asOf(identity.claims)) }
       },
     },
     ruru: {
@@ -83,14 +78,21 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       graphiqlPath: '/ruru',
       graphiqlOnGraphQLGET: false,
       websockets: true,
+      maxRequestLength: limits.request,
       outputDataAsString: true,
       maskError: shownError,
     },
   }
 }
 
-/** A browser cannot set a header on a socket, so the token travels in the first message; others may use the header. */
-export function socketAuthorization(ws: Grafast.RequestContext['ws'] | undefined): string | undefined {
-  const said = ws?.normalizedConnectionParams?.authorization
-  return typeof said === 'string' ? said : ws?.request?.headers.authorization
+/** Of a registered document, by its hash. */
+function documentText(pool: Pool) {
+  return async (hash: Buffer): Promise<string | null> => {
+    const { rows } = await pool.query<{ text: string | null }>({
+      name: 'document_text',
+      text: 'select tmidb.document_text($1) as text',
+      values: [hash],
+    })
+    return rows[0]?.text ?? null
+  }
 }

@@ -74,8 +74,8 @@ export function sendJson(req: IncomingMessage, res: ServerResponse, status: numb
   res.end(req.method === 'HEAD' ? undefined : body)
 }
 
-export function sendError(req: IncomingMessage, res: ServerResponse, e: unknown): void {
-  const error = toRestError(e)
+export function sendError(req: IncomingMessage, res: ServerResponse, e: unknown, mayIntrospect = true): void {
+  const error = toRestError(e, mayIntrospect)
   if (error.status >= 500) {
     const cause = error.cause ?? error
     const { message, stack } = cause as Error

@@ -81,6 +81,7 @@ const statusOf: [string, number][] = [
   ['23505', 409],
   ['25006', 405],
   ['57014', 504],
+  ['55P03', 504],
   ['P0001', 400],
   ['54', 413],
   ['0L', 403],
@@ -98,16 +99,28 @@ function sqlStatus(code: string): number {
   return statusOf.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 400
 }
 
-/** Whatever went wrong, as something that can be sent. What the caller cannot help is not described to it, only logged. */
-export function toRestError(e: unknown): RestError {
-  if (e instanceof RestError) return e
+/**
+ * Whatever went wrong, as something that can be sent. What the caller cannot help is not described to it, only logged; similar names are
+ * for those who may see what there is.
+ */
+export function toRestError(e: unknown, mayIntrospect = true): RestError {
+  const suggests = (hint: unknown) => !mayIntrospect && typeof hint === 'string' && hint.startsWith('Perhaps you meant')
+  if (e instanceof RestError) {
+    if (!suggests(e.hint)) return e
+    return new RestError(e.status, e.code, e.message, {
+      ...(e.details ? { details: e.details } : {}),
+      headers: e.headers,
+      cause: e,
+    })
+  }
   const pg = (e instanceof TmiError && isSqlError(e.cause) ? e.cause : e) as SqlError
   const code = typeof pg?.code === 'string' ? pg.code : ''
   if (e instanceof TmiError && (!isSqlError(pg) || isErrorCode(code))) return fromTmi(e)
   const status = isErrorCode(code) || !isSqlError(pg) ? 500 : sqlStatus(code)
   if (code === 'PGRST' && isSqlError(pg)) return raised(pg)
   if (status === 500) return fromTmi(fromPg(e))
-  const hint = code === '57014' ? 'Ask for less: a narrower time, a target, a smaller page.' : pg.hint
+  const own = code === '57014' ? 'Ask for less: a narrower time, a target, a smaller page.' : pg.hint
+  const hint = suggests(own) ? undefined : own
   return new RestError(status, code, String(pg.message), {
     cause: e,
     ...(typeof pg.detail === 'string' ? { details: pg.detail } : {}),

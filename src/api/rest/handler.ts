@@ -3,7 +3,7 @@
 // rows spends more time in PostgreSQL than in all of this.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TmiError } from '../../base/errors.ts'
-import type { Access } from '../../db/access.ts'
+import type { Access, Identity } from '../../db/access.ts'
 import { type Claims, type Pool, readAs, writeAs } from '../../db/pool.ts'
 import { preparing } from '../../db/preparing.ts'
 import { listenerIndex } from '../listener.ts'
@@ -12,6 +12,7 @@ import { readBody } from './body.ts'
 import type { LiveCatalog, Relation } from './catalog.ts'
 import { RestError, unknownRelation } from './error.ts'
 import { nextCursor } from './keyset.ts'
+import { checkQuery } from './limits.ts'
 import { embeddedCategories, type LinkContext, link } from './link.ts'
 import { type Accepted, acceptedForm, contentType, pageWindow, preference, type Window } from './page.ts'
 import { parseQuery } from './parse.ts'
@@ -20,7 +21,7 @@ import { applied } from './prefer.ts'
 import { checkProfile, functionOf, notThere, profileOf, type Route, type RowsRoute, relationOf, routeOf } from './route.ts'
 import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
-import { type Answer, checkSize, type Page, type Statement, selectSql } from './sql.ts'
+import { type Answer, type Page, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
 import { isWrite, planWrite } from './write.ts'
 import { callOptions, type WriteMethod } from './write-answer.ts'
@@ -54,6 +55,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const route = routeOf(mark < 0 ? url : url.slice(0, mark), catalog.current, profile)
     if (route === null) return false
     const search = mark < 0 ? '' : url.slice(mark + 1)
+    let identity: Identity | null = null
     try {
       if (req.method === 'OPTIONS') {
         res.writeHead(200, { allow: allowed(route), 'content-length': 0 }).end()
@@ -68,7 +70,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
         if (route.kind === 'call') throw new RestError(405, 'PGRST101', `Cannot use the ${req.method} method on RPC`, { headers })
         throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers })
       }
-      const identity = await access.identify(req.headers.authorization)
+      identity = await access.identify(req.headers.authorization)
       checkProfile(catalog.current, profile)
       if (identity.kind === 'anonymous') throw new TmiError('TM100')
       if (route.kind === 'call') {
@@ -85,7 +87,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
         await sendRows(req, res, claims, route, search)
       }
     } catch (e) {
-      sendError(req, res, e)
+      sendError(req, res, e, identity?.mayIntrospect === true)
     }
     return true
   }
@@ -110,7 +112,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       const key = `${shape} ${accepted.form} ${prefer.count} ${major} ${req.headers.range ?? ''} ${search}`
       const make = (isKnown: LinkContext['isKnown']): Plan => {
         const query = parseQuery(search)
-        checkSize(query)
+        checkQuery(query)
         const window = pageWindow(query, req.headers.range)
         const linked = link({ catalog: catalog.current, major, role: claims.role, isKnown }, relation, query)
         const statement = selectSql(linked, { ...window, count: prefer.count, shape })

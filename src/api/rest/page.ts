@@ -2,6 +2,7 @@
 // What the request says beside its query: how many rows from where, whether to count them, in which form to send them.
 import type { IncomingHttpHeaders } from 'node:http'
 import { parseError, RestError } from './error.ts'
+import { checkOffset } from './limits.ts'
 import { applied, type Preferences, preferences } from './prefer.ts'
 import type { Query } from './query.ts'
 import type { CountKind } from './sql.ts'
@@ -43,9 +44,7 @@ export function pageWindow(
     to = Math.max(from, Math.min(to, last + 1))
   }
   if (query.after !== null && from > 0) throw parseError('after', query.after, 0, 'neither offset nor range beside a cursor')
-  if (from > Number.MAX_SAFE_INTEGER - atMost) {
-    throw new RestError(416, 'PGRST103', 'Requested range not satisfiable', { details: 'The offset is beyond any relation.' })
-  }
+  checkOffset(from)
   return { offset: from, limit: Number.isFinite(to) ? Math.min(to - from, atMost) : unlessTold }
 }
 

@@ -38,12 +38,32 @@ export function textOf(bytes: Buffer): string {
   }
 }
 
+/** What is deeper would end the recursion of whoever writes it again. */
+const mostLevels = 100
+
 export function parseJson(text: string): unknown {
+  if (isDeep(text)) throw new RestError(400, 'PGRST102', `The body is nested deeper than ${mostLevels} levels.`)
   try {
     return JSON.parse(text)
   } catch (e) {
     throw new RestError(400, 'PGRST102', 'Empty or invalid json', { cause: e })
   }
+}
+
+function isDeep(text: string): boolean {
+  let depth = 0
+  let inText = false
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]
+    if (inText) {
+      if (c === '\\') i++
+      else if (c === '"') inText = false
+    } else if (c === '"') inText = true
+    else if (c === '[' || c === '{') {
+      if (++depth > mostLevels) return true
+    } else if (c === ']' || c === '}') depth--
+  }
+  return false
 }
 
 function jsonPayload(text: string, columns: readonly string[] | null): Payload {

@@ -7,13 +7,14 @@ import { type Body, objectOf } from './body.ts'
 import type { Relation } from './catalog.ts'
 import { RestError } from './error.ts'
 import { jsonSql, row, textSql, typeSql } from './fields.ts'
+import { checkQuery } from './limits.ts'
 import { type LinkContext, link } from './link.ts'
 import type { Window } from './page.ts'
 import { parseQuery } from './parse.ts'
 import { parseJson, textOf as textOfBody } from './payload.ts'
 import type { Query } from './query.ts'
 import type { ApiFunction, Argument } from './rpc-catalog.ts'
-import { checkSize, type Page, type Statement, selectSql, statementName } from './sql.ts'
+import { type Page, type Statement, selectSql, statementName } from './sql.ts'
 
 /** A function says itself how much it gives; a track of 1,000 points is not cut to a page of 50. */
 export const functionPage = { unlessTold: 10_000, atMost: 10_000 }
@@ -52,7 +53,7 @@ export function readCall(fn: ApiFunction, search: string, sent: Body | null): Ca
     throw new TmiError('TM305', `The function ${fn.name} needs ${missing.join(', ')}.`, { hint: signature(fn) })
   }
   const query = parseQuery(rest.toString())
-  checkSize(query)
+  checkQuery(query)
   return {
     given: [...given].map(([name, value]) => ({ arg: fn.args.get(name) as Argument, value: argumentValue(fn, name, value) })),
     ...(json === undefined ? {} : { json }),

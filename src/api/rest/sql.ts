@@ -3,11 +3,10 @@
 import { createHash } from 'node:crypto'
 import { type SQL, sql } from 'pg-sql2'
 import { namedSql, numbered, type Output, type Read, readOf, relationSql, rowsSql, whereSql } from './embed-sql.ts'
-import { RestError } from './error.ts'
 import { jsonSql, row, textSql } from './fields.ts'
 import { afterSql, cursorSql } from './keyset.ts'
 import type { Linked } from './link.ts'
-import { type Condition, embedsOf, type OrderItem, type Query } from './query.ts'
+import type { OrderItem, Query } from './query.ts'
 import { splitTargets, type Targets } from './targets.ts'
 
 export type CountKind = 'exact' | 'planned' | 'estimated'
@@ -197,21 +196,4 @@ function countSql(read: Read, from: SQL, conditions: readonly SQL[], kind: Count
   const all = sql`from ${from}${joins}${whereSql(conditions)}`
   if (kind === 'exact') return sql`(select count(*) ${all})::text`
   return sql`(select count(*) from (select 1 ${all} limit ${sql.literal(estimateUpTo)}) c)::text`
-}
-
-/** Condition trees are as wide as the address allows; PostgreSQL's parameters are not. */
-export function checkSize(query: Query): void {
-  let n = 0
-  const count = (list: readonly Condition[]): void => {
-    for (const c of list) {
-      n++
-      if (c.kind === 'logic') count(c.conditions)
-    }
-  }
-  const all = ({ where, ...more }: Query): void => {
-    count(where)
-    for (const e of embedsOf({ where, ...more })) all(e.query)
-  }
-  all(query)
-  if (n > 200) throw new RestError(400, 'PGRST100', 'There are more than 200 filters.', { hint: 'Use in.(...) for lists.' })
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // POST, PUT, PATCH and DELETE on a relation: what the request says becomes one statement, and what it wrote becomes PostgREST's answer.
+
 import type { IncomingHttpHeaders } from 'node:http'
 import type { WriteOptions } from '../../db/pool.ts'
 import type { Body } from './body.ts'
 import type { Column, Relation, Verb } from './catalog.ts'
 import { RestError } from './error.ts'
+import { checkQuery } from './limits.ts'
 import type { LinkContext } from './link.ts'
 import { acceptedForm } from './page.ts'
 import { parseQuery } from './parse.ts'
@@ -12,7 +14,7 @@ import { type Payload, readPayload } from './payload.ts'
 import { type Preferences, preferences } from './prefer.ts'
 import type { Condition, Query } from './query.ts'
 import { Reader } from './reader.ts'
-import { checkSize, type Statement } from './sql.ts'
+import type { Statement } from './sql.ts'
 import { checkOf, isLong, keysDisagree, mostReturned, respond, type WriteMethod, type WriteResponse } from './write-answer.ts'
 import { type Change, deleteSql, insertSql, type Upsert, updateSql, type Written, writeSql } from './write-sql.ts'
 
@@ -60,7 +62,7 @@ export function planWrite(context: LinkContext, relation: Relation, request: Wri
   const { form, stripped } = accepted
   const prefer = preferences(headers.prefer)
   const query = parseQuery(request.search)
-  checkSize(query)
+  checkQuery(query)
   const upsert = method === 'POST' ? upsertOf(relation, prefer, request.search) : null
   const change = changeOf(relation, request, query, prefer, upsert)
   const mayBeLong = isLong(method, prefer, change.rows ?? 0, query)
