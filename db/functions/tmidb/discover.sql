@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- after: grow, flat_shape, contradictions, overlaps, field_path, key_name
 -- Which schema version a shape belongs to; called once for each shape that was never seen. Majors are tried from the newest: one
--- that no field contradicts takes the shape, a new field or an integer that became a number makes its next minor. Where every major
+-- that no field contradicts takes the shape (rather one that has types for all of it than one whose json takes anything, so that numbers go
+-- on being numbers), a new field or an integer that became a number makes its next minor. Where every major
 -- is contradicted, a new major is made: the newest one's fields, the contradicted ones with their new type; where an object was a value
 -- and the reverse, the members instead of the value. From the ninth major on what is contradicted becomes json, up to its top-level
 -- key; nothing contradicts that, so majors come to an end whatever devices send.
@@ -13,6 +14,8 @@ declare
   c_most_majors constant int := 8;
   v_major tmidb.schema_version;
   v_newest tmidb.schema_version;
+  v_holder tmidb.schema_version;
+  v_is_typed boolean;
   v_version int;
   v_shape constant jsonb := tmidb.flat_shape(p_shape);
   v_broken text[];
@@ -32,15 +35,21 @@ begin
   loop
     if v_newest.major is null then v_newest := v_major; end if;
     continue when exists (select from tmidb.contradictions(v_major.fields, v_shape));
-    v_version := tmidb.grow(p_category_id, v_major.major, v_major.minor, v_major.fields, v_shape, c_most_fields, v_major.version_id);
-    if v_major.major <> v_newest.major then
+    v_is_typed := not exists (
+      select from jsonb_to_recordset(v_major.fields) f(name text, type text) join jsonb_each_text(v_shape) s on tmidb.overlaps(f.name, s.key)
+      where f.type = 'json' and (f.name <> s.key or s.value <> 'json'));
+    if v_is_typed or v_holder.major is null then v_holder := v_major; end if;
+    exit when v_is_typed;
+  end loop;
+  if v_holder.major is not null then
+    v_version := tmidb.grow(p_category_id, v_holder.major, v_holder.minor, v_holder.fields, v_shape, c_most_fields, v_holder.version_id);
+    if v_holder.major <> v_newest.major then
       perform tmidb.grow(p_category_id, v_newest.major, v_newest.minor, v_newest.fields,
         (select coalesce(jsonb_object_agg(s.key, s.value), '{}') from jsonb_each(v_shape) s
          where not exists (select from jsonb_array_elements(v_newest.fields) f where tmidb.overlaps(f->>'name', s.key))),
         c_most_fields, v_newest.version_id);
     end if;
-    exit;
-  end loop;
+  end if;
 
   if v_version is null and v_newest.major >= c_most_majors then
     select array_agg(distinct tmidb.key_name((tmidb.field_path(c.found_field))[1])) into v_broken
