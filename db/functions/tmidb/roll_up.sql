@@ -37,7 +37,7 @@ begin
         from tmidb.ts_obs o
         where o.position > v_base + v_from and o.position <= v_base + v_upto and o.payload is not null
       ), known as materialized (
-        select v.version_id, r.field_id, tmidb.field_path(r.name) as path, case when c.rollup_enabled then 'infinity' else date_trunc('day', c.raw_from) end as before
+        select v.version_id, r.field_id, r.name, nullif(tmidb.field_path(r.name), array[r.name]) as path, case when c.rollup_enabled then 'infinity' else date_trunc('day', c.raw_from) end as before
         from tmidb.schema_version v
         join tmidb.category c on c.category_id = v.category_id and (c.rollup_enabled or c.raw_from > '-infinity')
         cross join lateral jsonb_array_elements(v.fields) f
@@ -47,8 +47,9 @@ begin
         select f.target_id, k.field_id, date_bin('1 minute', f.ts, '2000-01-01Z') as bucket, f.ts, f.position, x.value
         from fresh f
         join known k on k.version_id = f.version_id and f.ts < k.before
-        cross join lateral (select tmidb.value_at(f.payload, k.path) as value offset 0) v
-        cross join lateral (select case when jsonb_typeof(v.value) = 'number' then v.value::numeric end as value offset 0) x
+        cross join lateral (
+          select case when k.path is null then case when jsonb_typeof(f.payload -> k.name) = 'number' then (f.payload -> k.name)::numeric end
+            when jsonb_typeof(tmidb.value_at(f.payload, k.path)) = 'number' then tmidb.value_at(f.payload, k.path)::numeric end as value offset 0) x
         where x.value is not null
       ), minutes as (
         select m.target_id, m.field_id, m.bucket, min(m.ts) as first_ts, max(m.ts) as last_ts, count(*)::int as count,

@@ -122,8 +122,9 @@ begin
     union all
     select o.target_id, o.ts, o.ts, o.ts, o.position, 1, v.value, v.value, v.value, v.value, v.value
     from reading o
-    cross join lateral (select tmidb.value_at(o.payload, v_path) as value offset 0) p
-    cross join lateral (select case when jsonb_typeof(p.value) = 'number' then p.value::numeric end as value offset 0) v
+    cross join lateral (
+      select case when jsonb_typeof(tmidb.value_at(o.payload, v_path)) = 'number' then tmidb.value_at(o.payload, v_path)::numeric end as value
+      offset 0) v
     where v.value is not null
   ), placed as (
     select p.*, case when v_utc then date_bin(p_width, p.at, '2000-01-03Z') else tmidb.bucket_start(p_width, p.at, p_timezone) end as start
