@@ -2,6 +2,11 @@
 -- Up Migration
 -- Members of nested objects are fields: gps.lat. A top-level key with a "." or "\" in it is told from them by "\" before these.
 
+-- Where the owner is no superuser, row security would hide the rows; db/policies turns it on again.
+alter table tmidb.schema_version no force row level security;
+alter table tmidb.rollup_field no force row level security;
+alter table tmidb.listener_subscriptions no force row level security;
+alter table tmidb.permission_class no force row level security;
 update tmidb.schema_version v set fields = (
   select jsonb_agg(case when f->>'name' ~ '[.\\]'
     then f || jsonb_build_object('name', replace(replace(f->>'name', '\', '\\'), '.', '\.'), 'path', jsonb_build_array(f->>'name')) else f end order by o)
@@ -17,6 +22,10 @@ update tmidb.permission_class c set rules = (
     else mask end)
   from jsonb_each(c.rules) r(key, mask))
 where exists (select from jsonb_each(c.rules) r, jsonb_each(case jsonb_typeof(r.value) when 'object' then r.value else '{}' end) m where m.key ~ '[.\\]');
+alter table tmidb.schema_version force row level security;
+alter table tmidb.rollup_field force row level security;
+alter table tmidb.listener_subscriptions force row level security;
+alter table tmidb.permission_class force row level security;
 
 -- It has a second argument now.
 drop function if exists tmidb.shape_of(jsonb);
