@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { PoolClient } from 'pg'
+import type { Part } from '../../src/db/one-trip.ts'
 import { admin, type Served, serve } from './graphql-served.ts'
 
 let api: Served
@@ -233,9 +234,10 @@ async function statementOf(query: string): Promise<{ text: string; values: unkno
     new Proxy(client, {
       get(target, name) {
         if (name !== 'query') return Reflect.get(target, name, target) as unknown
-        return (q: { text: string; values?: unknown[] }) => {
-          if (q.text.includes('sensor_v1')) seen.push({ text: q.text, values: q.values ?? [] })
-          return target.query(q)
+        return (q: { asked: Part }) => {
+          const { text, values = [] } = q.asked
+          if (text.includes('sensor_v1')) seen.push({ text, values: [...values] })
+          return target.query(q as never)
         }
       },
     })

@@ -3,17 +3,18 @@
 
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection'
 import type {} from 'postgraphile'
-import { makePgService } from 'postgraphile/adaptors/pg'
 import type {} from 'postgraphile/grafserv/node'
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter'
-import type { Access, Identity } from '../../db/access.ts'
+import type { Access } from '../../db/access.ts'
+import type { Pool } from '../../db/pool.ts'
 import { BehaviourMemoPlugin } from './behaviour-memo.ts'
 import { ConnectionArgumentsPlugin } from './connection-arguments.ts'
 import { shownError } from './errors.ts'
 import { FunctionsPlugin } from './functions.ts'
 import { httpPlugin, identifyReader } from './http.ts'
 import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
+import { pgService, settingsOf } from './pg-client.ts'
 import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
 
 export interface PresetOptions {
@@ -24,7 +25,6 @@ export interface PresetOptions {
   memo?: boolean
   plugins?: GraphileConfig.Plugin[]
 }
-export type Pool = NonNullable<Parameters<typeof makePgService>[0]['pool']>
 
 export const graphqlPath = '/graphql'
 
@@ -41,7 +41,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       ...plugins,
     ],
     disablePlugins: withoutNodes,
-    pgServices: [makePgService({ pool, schemas: ['api'], pubsub: false })],
+    pgServices: [pgService(pool, ['api'])],
     schema: {
       defaultBehavior,
       // Amber would drop what it cannot build and go on: subscriptions vanished that way.
@@ -52,7 +52,13 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       context: async (request) => {
         const authorization = request.http?.getHeader('authorization') ?? socketAuthorization(request.ws)
         const identity = request.tmidbIdentity ?? (await identifyReader(access, authorization))
-        return { identity, authorization, hub, pgSettings: settingsOf(identity) }
+        const { claims } = identity
+        return {
+          identity,
+          authorization,
+          hub,
+          pgSettings: settingsOf({ role: claims.role, claims: JSON.stringify(claims), timeoutMs: 3000 }),
+        }
       },
     },
     grafserv: {
@@ -64,10 +70,6 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       maskError: shownError,
     },
   }
-}
-
-function settingsOf({ claims }: Identity): Record<string, string> {
-  return { role: claims.role, 'tmidb.claims': JSON.stringify(claims), statement_timeout: '3000', TimeZone: 'UTC' }
 }
 
 /** A browser cannot set a header on a socket, so the token travels in the first message; others may use the header. */

@@ -6,6 +6,7 @@ import { TmiError } from '../../base/errors.ts'
 import { observe } from '../../base/observe.ts'
 import type { Access, Identity } from '../../db/access.ts'
 import { type Claims, type Pool, readAs } from '../../db/pool.ts'
+import { preparing } from '../../db/preparing.ts'
 import { listenerIndex } from '../listener.ts'
 import { openapi } from '../openapi.ts'
 import { readObject } from './body.ts'
@@ -243,25 +244,6 @@ function planCache(): (relation: Relation, key: string, make: () => Plan) => Pla
       if (key.length <= longestKey) plans.set(key, plan)
     }
     return plan
-  }
-}
-
-const mostPrepared = 1000
-
-/** Statements are prepared from their second use on, and only so many: each connection keeps every one of them for its life. */
-function preparing(): (name: string) => boolean {
-  const once = new Set<string>()
-  const prepared = new Set<string>()
-  return (name) => {
-    if (prepared.has(name)) return true
-    if (once.delete(name)) {
-      if (prepared.size >= mostPrepared) return false
-      prepared.add(name)
-      return true
-    }
-    if (once.size >= mostPrepared) once.clear()
-    once.add(name)
-    return false
   }
 }
 
