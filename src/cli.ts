@@ -12,6 +12,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   status: () => import('./cli/status.ts'),
   connector: () => import('./cli/connector.ts'),
   migrate: () => import('./cli/migrate.ts'),
+  schema: () => import('./cli/schema.ts'),
   tail: () => import('./cli/tail.ts'),
   import: () => import('./cli/import.ts'),
   'dead-letters': () => import('./cli/dead-letters.ts'),

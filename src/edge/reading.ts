@@ -3,9 +3,11 @@
 // A device sends the same keys in the same order, so each key is guessed from the one before it and compared as bytes: no
 // string is made, and a stamp on each known key finds repeats without a set.
 import type { ErrorCode } from '../base/errors.ts'
+import { DATA, FIELD, type Key, mostLevels, TARGET, TS } from './key.ts'
 import { EXACT, INTEGER, mostKeys, NULL, NUMBER, OBJECT, Scan, TEXT } from './scan.ts'
-import { type CategoryShapes, DATA, FIELD, type Key, mostLevels, type Shape, TARGET, TS } from './shape.ts'
+import type { CategoryShapes } from './shape.ts'
 import { epochMicros, microsOf } from './time.ts'
+import type { Shape } from './union.ts'
 
 export interface Reading {
   index: number
@@ -92,6 +94,11 @@ export class ReadingScan extends Scan {
     }
     const { ts } = this
     const isTimed = !Number.isNaN(ts)
+    const shape = this.shapes.shapeOf(this.keysRead, this.kinds, this.count)
+    if (shape === null) {
+      this.fault('TM223', i)
+      return to
+    }
     if (isTimed && (ts < leastTs || ts > this.now + mostAhead)) this.quarantine = 'TM216'
     this.reading = {
       index,
@@ -99,7 +106,7 @@ export class ReadingScan extends Scan {
       ts: isTimed ? ts : null,
       mid: this.mid,
       payload: this.payload(i, to),
-      shape: this.shapes.shapeOf(this.keysRead, this.kinds, this.count),
+      shape,
       quarantine: this.quarantine,
     }
     return to
@@ -107,6 +114,7 @@ export class ReadingScan extends Scan {
 
   members(i: number, isData: boolean): number {
     const { b, end, shapes } = this
+    const { root } = shapes
     const stamp = shapes.nextStamp()
     let last = isData ? shapes.firstOfData : shapes.first
     let beside = -1
@@ -116,7 +124,7 @@ export class ReadingScan extends Scan {
     if (i < end && b[i] === 0x7d) return i + 1
     for (;;) {
       const keyFrom = i
-      const key = this.keyBehind(last, i, shapes.root, isData)
+      const key = this.keyBehind(last, i, root, isData)
       if (key === null) return -1
       this.field = key
       if (key.stamp === stamp) return this.fault('TM210', keyFrom)

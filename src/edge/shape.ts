@@ -7,164 +7,31 @@
 // readings have shown instead: whatever fits the union has the union's shape, what adds to it makes it grow, and what contradicts
 // it (text where a number is known) goes to the first further union that it fits. The last union takes contradicted fields as
 // json, which nothing contradicts, so shapes come to an end whatever devices send.
-import { createHash } from 'node:crypto'
-import { BOOLEAN, EXACT, INTEGER, JSON_VALUE, NULL, NUMBER, OBJECT, TEXT } from './scan.ts'
+//
+// In a strict category the unions are its majors, newest first, as SQL told them, and no other is made: what none of them takes has
+// no shape and is refused. So a refused reading leaves nothing behind in a union, and a shape never mixes two majors.
+import { anything, before, DATA, FIELD, Key, MID, mostUnions, TARGET, TS } from './key.ts'
+import { INTEGER, JSON_VALUE, NULL, NUMBER, OBJECT } from './scan.ts'
+import { kindsByName, type Shape, typeNames, Union } from './union.ts'
 
-export interface Shape {
-  /** Signed 64 bits: the start of the descriptor's SHA-256. */
-  readonly sig: bigint
-  /** JSON object text, field -> "boolean" | "integer" | "number" | "exact" | "text" | "json" or such an object, sorted. */
-  readonly descriptor: string
-  /** Small and unique in this process. */
-  readonly seq: number
+/** A field of a major of a strict category; pinned: it takes any value. */
+export interface StrictField {
+  readonly name: string
+  /** The keys that lead to it, where that is not its name alone. */
+  readonly path?: readonly string[]
+  readonly type: string
+  readonly pinned: boolean
 }
 
-export const mostUnions = 16
-/** Keys in a path; an object at the last of them is json. tmidb.shape_of has the same number. */
-export const mostLevels = 5
-/** One more than the views show (tmidb.discover): by the one too many SQL learns that the category has too many fields, and flags it. */
-export const mostFields = 257
+/** By category, the fields of its majors, newest first. */
+export type StrictMajors = ReadonlyMap<string, readonly (readonly StrictField[])[]>
+
 /** Keys that are known though no union has them (always null, or beyond mostFields), a category. */
 const mostSpareKeys = 512
 /** Over all categories, about 500 bytes each: behind it the book starts anew, so that names made up for ever cost no memory. */
 const mostBookKeys = 100_000
 
-const typeNames = new Map([
-  [BOOLEAN, 'boolean'],
-  [INTEGER, 'integer'],
-  [NUMBER, 'number'],
-  [EXACT, 'exact'],
-  [TEXT, 'text'],
-  [JSON_VALUE, 'json'],
-])
-/** The kinds that a field of a type takes, as SQL's tmidb.discover has it: an integer is a number, and both fit an exact one. */
-const accepted = new Map([
-  [BOOLEAN, BOOLEAN],
-  [INTEGER, INTEGER],
-  [NUMBER, INTEGER | NUMBER],
-  [EXACT, INTEGER | NUMBER | EXACT],
-  [TEXT, TEXT],
-  [JSON_VALUE, JSON_VALUE],
-])
-const anything = BOOLEAN | INTEGER | NUMBER | EXACT | TEXT | JSON_VALUE | OBJECT
-
-const unknownBytes = new Uint8Array(1)
-const unknownMasks: readonly number[] = new Array<number>(mostUnions + 1).fill(0)
-let shapeCount = 0
-
-export const FIELD = 0
-export const TARGET = 1
-export const TS = 2
-export const MID = 3
-export const DATA = 4
-
-/** A key of a category's objects, and what came behind it the last two times: the predictor. */
-export class Key {
-  readonly name: string
-  readonly role: number
-  /** The object that it is a member of; null of the reading itself. */
-  readonly parent: Key | null
-  /** How many keys its path has. */
-  readonly level: number
-  /** Its bytes with both quotes, as a serialiser writes them; other spellings are looked up by name. */
-  bytes = unknownBytes
-  /** For each union the kinds that it takes for this field; 0 where it does not know the field. */
-  masks = unknownMasks as number[]
-  next: Key = this
-  other: Key = this
-  /** The object in which it was seen last, which tells a repeated key from a known one. */
-  stamp = 0
-  isKnown = false
-  members: Map<string, Key> | null = null
-  /** What precedes the first key of the objects it holds. */
-  first: Key | null = null
-
-  constructor(name: string, role: number, parent: Key | null) {
-    this.name = name
-    this.role = role
-    this.parent = parent
-    this.level = parent === null ? 0 : parent.level + 1
-  }
-
-  know(): void {
-    this.isKnown = true
-    this.bytes = new Uint8Array(Buffer.from(JSON.stringify(this.name)))
-    this.masks = [...unknownMasks]
-  }
-
-  forget(): void {
-    this.stamp = 0
-    if (this.members !== null) for (const key of this.members.values()) key.forget()
-  }
-
-  /** Whether a union takes anything at a place that this key is below of. */
-  isBelowJson(index: number): boolean {
-    for (let key = this.parent; key !== null; key = key.parent) if (key.masks[index] === anything) return true
-    return false
-  }
-}
-
-/** Stands where no key is: before the first key of an object. */
-function before(): Key {
-  const key = new Key('', FIELD, null)
-  key.isKnown = true
-  return key
-}
-
-class Union {
-  readonly index: number
-  readonly fields = new Map<Key, number>()
-  shape: Shape | null = null
-
-  constructor(index: number) {
-    this.index = index
-  }
-
-  get isFull(): boolean {
-    return this.fields.size >= mostFields
-  }
-
-  get takesAll(): boolean {
-    return this.index === mostUnions
-  }
-
-  add(key: Key, kind: number): void {
-    key.masks[this.index] = kind === JSON_VALUE && this.takesAll ? anything : accepted.get(kind)!
-    this.fields.set(key, kind)
-    for (let over = key.parent; over !== null; over = over.parent) over.masks[this.index] = OBJECT
-  }
-
-  /** Takes anything for this key from now on, and so for all below it. */
-  takeAnything(key: Key): void {
-    this.#drop(key)
-    this.add(key, JSON_VALUE)
-  }
-
-  #drop(key: Key): void {
-    for (const member of key.members?.values() ?? []) {
-      if (member.masks[this.index] === 0) continue
-      member.masks[this.index] = anything
-      this.fields.delete(member)
-      this.#drop(member)
-    }
-  }
-
-  describe(root: Key): void {
-    const descriptor = this.#text(root)
-    const sig = createHash('sha256').update(descriptor).digest().readBigInt64BE(0)
-    this.shape = { sig, descriptor, seq: ++shapeCount }
-  }
-
-  #text(parent: Key): string {
-    const members: string[] = []
-    for (const [name, key] of [...(parent.members ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const kind = this.fields.get(key)
-      if (kind !== undefined) members.push(`${JSON.stringify(name)}:"${typeNames.get(kind)}"`)
-      else if (key.masks[this.index] === OBJECT) members.push(`${JSON.stringify(name)}:${this.#text(key)}`)
-    }
-    return `{${members.join(',')}}`
-  }
-}
+const cut = (name: string) => (name.length > 80 ? `${name.slice(0, 80)}…` : name)
 
 export class CategoryShapes {
   /** Whose members the top-level keys are. */
@@ -177,11 +44,13 @@ export class CategoryShapes {
   /** Keys of the current reading that nobody has seen before. */
   readonly #fresh: Key[] = []
   readonly #unions: Union[] = []
+  readonly #isStrict: boolean
   #spare = 0
   #stamp = 0
 
-  constructor(book: ShapeBook) {
+  constructor(book: ShapeBook, majors: readonly (readonly StrictField[])[]) {
     this.#book = book
+    this.#isStrict = majors.length > 0
     this.root.know()
     for (const [name, role] of [
       ['target', TARGET],
@@ -193,6 +62,21 @@ export class CategoryShapes {
       key.know()
       this.#envelope.set(name, key)
     }
+    for (const fields of majors.slice(0, mostUnions)) this.#seed(fields)
+  }
+
+  #seed(fields: readonly StrictField[]): void {
+    const union = new Union(this.#unions.length)
+    for (const { name, path, type, pinned } of fields) {
+      const kind = kindsByName.get(type) ?? JSON_VALUE
+      let key = this.root
+      for (const part of path ?? [name]) key = this.#member(key, part)
+      this.#know(key)
+      union.add(key, kind)
+      if (pinned || kind === JSON_VALUE) key.masks[union.index] = anything
+    }
+    union.describe(this.root)
+    this.#unions.push(union)
   }
 
   startReading(): void {
@@ -210,16 +94,22 @@ export class CategoryShapes {
 
   /** The key of this name behind `last` in an object of `parent`; in `data` the names of the envelope are fields like any other. */
   key(name: string, last: Key, parent: Key, isData: boolean): Key {
+    const key = (isData ? undefined : this.#envelope.get(name)) ?? this.#member(parent, name)
+    if (key.isKnown && last.isKnown) {
+      // Only known keys are chained: a fresh one is another object next time, and two objects of one name would hide a repeat.
+      last.other = last.next
+      last.next = key
+    }
+    return key
+  }
+
+  #member(parent: Key, name: string): Key {
     parent.members ??= new Map()
-    let key = (isData ? undefined : this.#envelope.get(name)) ?? parent.members.get(name)
+    let key = parent.members.get(name)
     if (key === undefined) {
       key = new Key(name, FIELD, parent)
       parent.members.set(name, key)
       this.#fresh.push(key)
-    } else if (key.isKnown && last.isKnown) {
-      // Only known keys are chained: a fresh one is another object next time, and two objects of one name would hide a repeat.
-      last.other = last.next
-      last.next = key
     }
     return key
   }
@@ -230,14 +120,32 @@ export class CategoryShapes {
     return parent.first
   }
 
-  /** The shape of the reading with these fields; of an object, its own key comes before its members. */
-  shapeOf(keys: readonly Key[], kinds: Uint8Array, count: number): Shape {
+  /**
+   * The shape of the reading with these fields; of an object, its own key comes before its members. Null where it would break a
+   * strict category.
+   */
+  shapeOf(keys: readonly Key[], kinds: Uint8Array, count: number): Shape | null {
     const union = this.#unionOf(keys, kinds, count)
     if (this.#fresh.length > 0) this.#keepSpare()
-    return union.shape!
+    return union === null ? null : union.shape
   }
 
-  #unionOf(keys: readonly Key[], kinds: Uint8Array, count: number): Union {
+  /** What a reading without a shape has that the newest major has not, in the words of SQL's tmidb.discover. */
+  contradiction(keys: readonly Key[], kinds: Uint8Array, count: number): string {
+    const known = this.#unions[0]?.fields
+    const words: string[] = []
+    for (let k = 0; k < count; k++) {
+      const key = keys[k]!
+      const kind = kinds[k]!
+      const mask = key.masks[0]!
+      if (kind === NULL || mask === 0 || (mask & kind) !== 0 || (mask === INTEGER && kind === NUMBER)) continue
+      const was = mask === OBJECT ? 'object' : typeNames.get(known?.get(key) ?? JSON_VALUE)
+      words.push(`${cut(key.path)}: ${kind === OBJECT ? 'object' : typeNames.get(kind)} where ${was} is known`)
+    }
+    return words.slice(0, 5).join(', ') + (words.length > 5 ? ` and ${words.length - 5} more` : '')
+  }
+
+  #unionOf(keys: readonly Key[], kinds: Uint8Array, count: number): Union | null {
     for (const union of this.#unions) {
       const { index } = union
       let grows = false
@@ -254,6 +162,7 @@ export class CategoryShapes {
       if (grows) this.#grow(union, keys, kinds, count)
       return union
     }
+    if (this.#isStrict) return null
     const union = new Union(this.#unions.length)
     this.#unions.push(union)
     this.#grow(union, keys, kinds, count)
@@ -309,6 +218,15 @@ export class CategoryShapes {
 export class ShapeBook {
   keyCount = 0
   readonly #categories = new Map<string, CategoryShapes>()
+  #strict: StrictMajors = new Map()
+
+  /** What strict categories take from now on; where that is what it was, their unions stay. */
+  setStrict(strict: StrictMajors): void {
+    for (const category of new Set([...this.#strict.keys(), ...strict.keys()])) {
+      if (JSON.stringify(this.#strict.get(category)) !== JSON.stringify(strict.get(category))) this.#categories.delete(category)
+    }
+    this.#strict = strict
+  }
 
   of(category: string): CategoryShapes {
     if (this.keyCount > mostBookKeys) {
@@ -317,7 +235,7 @@ export class ShapeBook {
     }
     let shapes = this.#categories.get(category)
     if (shapes === undefined) {
-      shapes = new CategoryShapes(this)
+      shapes = new CategoryShapes(this, this.#strict.get(category) ?? [])
       this.#categories.set(category, shapes)
       this.keyCount += 4
     }

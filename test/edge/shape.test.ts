@@ -4,7 +4,9 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { gateReading } from '../../src/edge/gate.ts'
-import { mostFields, mostUnions, type Shape, ShapeBook } from '../../src/edge/shape.ts'
+import { mostUnions } from '../../src/edge/key.ts'
+import { ShapeBook } from '../../src/edge/shape.ts'
+import { mostFields, type Shape } from '../../src/edge/union.ts'
 
 function category() {
   const shapes = new ShapeBook().of('sensor')
@@ -244,4 +246,76 @@ test('made-up names do not fill the memory', () => {
   }
   assert.ok(most > 100_000 && most < 101_000, `${most}`)
   assert.ok(book.keyCount < 50_000, `${book.keyCount}`)
+})
+
+/** A strict category with these majors, newest first: fields and types. */
+function strict(...majors: Record<string, string>[]) {
+  const book = new ShapeBook()
+  const set = (all: Record<string, string>[]) =>
+    book.setStrict(
+      new Map([
+        [
+          'sensor',
+          all.map((m) =>
+            Object.entries(m).map(([name, type]) => ({ name, path: name.split('.'), type, pinned: name.endsWith('!') })),
+          ),
+        ],
+      ]),
+    )
+  set(majors)
+  const of = (reading: object): Fields =>
+    fields(gateReading(Buffer.from(JSON.stringify(reading)), { shapes: book.of('sensor'), now: Date.now() * 1000 }).shape)
+  return { of, set }
+}
+const breaks = { code: 'TM223' }
+
+test('in a strict category a reading has the shape of the newest major that takes it', () => {
+  const { of } = strict({ a: 'text', b: 'integer' }, { a: 'integer', b: 'integer' })
+  assert.deepEqual(of({ b: 1 }), { a: 'text', b: 'integer' })
+  assert.deepEqual(of({ a: 1 }), { a: 'integer', b: 'integer' })
+  assert.deepEqual(of({ a: 'x', b: 1.5, c: true }), { a: 'text', b: 'number', c: 'boolean' })
+  assert.throws(() => of({ a: true }), breaks)
+  assert.throws(() => of({ a: 1, b: 'x' }), breaks)
+})
+
+test('what is refused in a strict category leaves nothing behind', () => {
+  const { of } = strict({ a: 'integer' })
+  assert.throws(() => of({ a: 'x', fresh: 1 }), breaks)
+  assert.deepEqual(of({ fresh: 'y' }), { a: 'integer', fresh: 'text' })
+})
+
+test('a pinned field and one of json take everything in a strict category', () => {
+  const { of } = strict({ 'a!': 'number', j: 'json', e: 'exact' })
+  for (const reading of [{ 'a!': 'x' }, { 'a!': [] }, { j: 1 }, { j: 'x', e: 2.5 }])
+    assert.deepEqual(of(reading), { 'a!': 'number', j: 'json', e: 'exact' })
+  assert.throws(() => of({ e: 'x' }), breaks)
+})
+
+test('in a strict category an object stays an object, and members may be new', () => {
+  const { of } = strict({ 'gps.lat': 'number', 'gps.fix!': 'integer', n: 'integer' })
+  assert.deepEqual(of({ gps: { lat: 1, alt: 5, fix: { age: 'x' } } }), {
+    gps: { alt: 'integer', 'fix!': 'integer', fix: { age: 'text' }, lat: 'number' },
+    n: 'integer',
+  })
+  assert.deepEqual(Object.keys(of({ gps: { 'fix!': { deep: 1 } } })).sort(), ['gps', 'n'])
+  for (const [reading, words] of [
+    [{ gps: 1 }, 'gps: integer where object is known'],
+    [{ n: { x: 1 } }, 'n: object where integer is known'],
+    [{ gps: { lat: 'x' }, n: 1 }, 'gps.lat: text where number is known'],
+  ] as const) {
+    assert.throws(
+      () => of(reading),
+      (e: Error & { code: string }) => e.code === 'TM223' && e.message.includes(`(${words})`),
+      words,
+    )
+  }
+})
+
+test('what is told anew of a strict category counts from the next reading on', () => {
+  const { of, set } = strict({ a: 'integer' })
+  assert.throws(() => of({ a: 'x' }), breaks)
+  set([{ a: 'text' }, { a: 'integer' }])
+  assert.deepEqual(of({ a: 'x' }), { a: 'text' })
+  set([])
+  assert.deepEqual(of({ a: true }), { a: 'boolean' })
 })

@@ -219,3 +219,41 @@ test('where an object is known as json it stays so: its members make no version'
     1,
   )
 })
+
+test('a strict category says what of an object would break it, and a pinned field takes an object too', async () => {
+  await db.query(
+    `select tmidb.ingest('firm', 'f', '{"gps": {"lat": 1.5}, "n": 1, "p": "x"}'), tmidb.set_strict('firm', true), tmidb.pin_field('firm', 'p', 'text')`,
+  )
+  for (const [payload, words] of [
+    ['{"gps": 5}', /gps: integer where object is known/],
+    ['{"n": {"x": 1}}', /n: object where integer is known/],
+    ['{"gps": {"lat": "x"}}', /gps\.lat: text where number is known/],
+  ] as const) {
+    await assert.rejects(
+      db.query(`select tmidb.discover(category_id, 9, tmidb.shape_of($1)) from tmidb.category where name = 'firm'`, [payload]),
+      (e: Error & { code: string }) => e.code === 'TM223' && words.test(e.message),
+    )
+  }
+  await db.query(`select tmidb.ingest('firm', 'f', '{"gps": {"lat": 2, "new": {"x": 1}}, "p": {"q": 1}}')`)
+  const [row] =
+    await db.query(`select major, minor, jsonb_path_query_array(fields, '$[*].name') as names, diff->'added' as added from tmidb.schema_version join tmidb.category using (category_id)
+    where name = 'firm' order by version_id desc limit 1`)
+  assert.deepEqual(row, {
+    major: 1,
+    minor: 1,
+    names: ['gps.lat', 'n', 'p', 'gps.new.x'],
+    added: [{ name: 'gps.new.x', path: ['gps', 'new', 'x'], type: 'integer' }],
+  })
+})
+
+test('a member can be renamed and described', async () => {
+  await db.query(`select tmidb.ingest('named', 'n', '{"gps": {"lat": 1, "lon": 2}}'), tmidb.publish_views(), tmidb.rename_field('named', 'gps.lat', 'latitude'),
+    tmidb.describe_field('named', 'gps.lat', 'How far north', 'deg'), tmidb.publish_views()`)
+  assert.deepEqual(await db.query('select latitude, gps_lat, gps_lon from api.named_v1'), [
+    { latitude: 1, gps_lat: 1, gps_lon: 2 },
+  ])
+  await db.query(`insert into api.named_v1 (target, latitude, gps_lon) values ('m', 3, 4)`)
+  assert.deepEqual(await db.query(`select payload from tmidb.ts_obs join tmidb.target t using (target_id) where t.key = 'm'`), [
+    { payload: { gps: { lat: 3, lon: 4 } } },
+  ])
+})

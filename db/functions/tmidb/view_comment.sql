@@ -12,7 +12,7 @@ as $$
     c.name, p_version.major,
     case when p_version.major < p_newest then format(E'@deprecated Version %s of %s is newer.\n', p_newest, c.name) else '' end,
     c.name, p_version.major, p_version.minor,
-    case when p_version.major < p_newest then format(' Version %s is newer.', p_newest) else '' end)
+    case when p_version.major < p_newest then format(' Version %s is newer.', p_newest) else '' end || coalesce(' ' || c.description, ''))
   from tmidb.category c, lateral (select tmidb.graphql_name(c.name || '_v' || p_version.major) as graphql) n
   where c.category_id = p_version.category_id
 $$;
