@@ -137,11 +137,13 @@ export class ReadingScan extends Scan {
 
       if (key.role === FIELD) {
         if (++this.keys > mostKeys) return this.fault('TM204', keyFrom)
-        const slot = this.count++
-        this.keysRead[slot] = key
-        i = i < end && b[i] === 0x7b ? this.nested(i + 1, key) : this.value(i, 2)
+        if (i < end && b[i] === 0x7b) i = this.nested(i + 1, key)
+        else {
+          i = this.value(i, 2)
+          this.kinds[this.count] = this.kind
+          this.keysRead[this.count++] = key
+        }
         if (i < 0) return i
-        this.kinds[slot] = this.kind
         if (beside < 0) beside = keyFrom
         if (runFrom < 0) runFrom = keyFrom
         runTo = i
@@ -181,6 +183,9 @@ export class ReadingScan extends Scan {
       this.kind = NULL
       return i + 1
     }
+    // Its own key comes before its members.
+    const own = this.count++
+    this.keysRead[own] = parent
     for (;;) {
       const keyFrom = i
       const key = this.keyBehind(last, i, parent, true)
@@ -193,11 +198,13 @@ export class ReadingScan extends Scan {
       if (i < 0) return i
       if (i < end && b[i]! <= 0x20) i = this.space(i)
       if (++this.keys > mostKeys) return this.fault('TM204', keyFrom)
-      const slot = this.count++
-      this.keysRead[slot] = key
-      i = hasLevel && i < end && b[i] === 0x7b ? this.nested(i + 1, key) : this.value(i, parent.level + 2)
+      if (hasLevel && i < end && b[i] === 0x7b) i = this.nested(i + 1, key)
+      else {
+        i = this.value(i, parent.level + 2)
+        this.kinds[this.count] = this.kind
+        this.keysRead[this.count++] = key
+      }
       if (i < 0) return i
-      this.kinds[slot] = this.kind
       kinds |= this.kind
       if (i < end && b[i]! <= 0x20) i = this.space(i)
       const c = i < end ? b[i]! : 0
@@ -207,6 +214,7 @@ export class ReadingScan extends Scan {
       if (i < end && b[i]! <= 0x20) i = this.space(i)
     }
     this.kind = kinds === NULL ? NULL : OBJECT
+    this.kinds[own] = this.kind
     return i + 1
   }
 
