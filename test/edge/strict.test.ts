@@ -64,13 +64,13 @@ test('TM223 by HTTP: a reading that breaks is refused with the difference, the o
   )
   world.published = []
   const { status, said } = await post(
-    '[{"temperature": 20}, {"temperature": {}}, {"humidity": 5}, {"temperature": null, "ok": "yes"}]',
+    '[{"temperature": 20}, {"temperature": {"x": 1}}, {"humidity": 5}, {"temperature": null, "ok": "yes"}]',
   )
   assert.equal(status, 202)
   assert.deepEqual(said, {
     accepted: 2,
     rejected: [
-      { index: 1, code: 'TM223', message: `${why} (temperature: json where number is known). ${hint}` },
+      { index: 1, code: 'TM223', message: `${why} (temperature: object where number is known). ${hint}` },
       { index: 3, code: 'TM223', message: `${why} (ok: text where boolean is known). ${hint}` },
     ],
   })
