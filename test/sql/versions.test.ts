@@ -377,7 +377,7 @@ test('the difference of any two versions is told, backwards too', async () => {
 test('versions that were made before differences were kept get theirs, and a renamed view survives the way down and up', async () => {
   await using old = await testDatabase()
   await old.query(
-    `select tmidb.ingest('a', 't', p::jsonb) from unnest(array['{"a": 1}', '{"a": 1.5, "b": 1}', '{"a": "x"}', '{"a": 1, "c": true}', '{"b": {}}']) p`,
+    `select tmidb.ingest('a', 't', p::jsonb) from unnest(array['{"a": 1}', '{"a": 1.5, "b": 1}', '{"a": "x"}', '{"a": 1, "c": true}', '{"b": [1]}']) p`,
   )
   await old.query(`select tmidb.ingest('b', 't', '{"a": 1}')`)
   await old.query(`select tmidb.rename_field('b', 'a', 'alpha')`)
