@@ -141,7 +141,7 @@ export const restAttacks: RestAttack[] = [
   { name: 'a cast to what it likes', path: `${rows}select=status::regclass`, code: 'PGRST100' },
   { name: 'a way out of the column', path: `${rows}select=${encodeURIComponent('ts");select pg_sleep(9)--')}`, code: 'PGRST100' },
   { name: 'a way out of the operator', path: `${rows}status=${encodeURIComponent("eq;drop table x.'")}`, code: 'PGRST100' },
-  { name: 'an operator that is none', path: `${rows}status=fts.x`, code: 'PGRST100' },
+  { name: 'an operator that is none', path: `${rows}status=zzz.x`, code: 'PGRST100' },
   { name: 'a character no text can keep', path: `${rows}status=eq.%00`, code: '22021' },
   { name: 'a table of the catalog', path: '/api/pg_authid/x', code: 'TM102' },
   { name: 'a category that is not there', path: '/api/v1/nothing', code: 'PGRST205' },
