@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // npm run bench: one instance, one run, every figure beside what it is measured against. Options: --seconds N (each part, default 8),
-// --rows N (of the storage part, default 2,000,000), --only ingest,latency,reads,storage, --json. Nothing here fails on a figure; it prints them.
+// --rows N (of the storage part, default 2,000,000), --only ingest,latency,reads,attacks,storage, --json. Nothing here fails on a figure; it prints them.
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { attacks } from './attacks.ts'
 import { openBench } from './bench.ts'
 import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
@@ -13,7 +14,7 @@ const { values: flags } = parseArgs({
   options: {
     seconds: { type: 'string', default: '8' },
     rows: { type: 'string', default: '2000000' },
-    only: { type: 'string', default: 'ingest,latency,reads,storage' },
+    only: { type: 'string', default: 'ingest,latency,reads,attacks,storage' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -27,5 +28,6 @@ if (only.has('latency')) {
   await latency(bench, 10_000, '50 ms')
 }
 if (only.has('reads')) await reads(bench)
+if (only.has('attacks')) await attacks(bench)
 if (only.has('storage')) await storage(bench, Number(flags.rows))
 if (flags.json) process.stdout.write(`${JSON.stringify(bench.results, null, 2)}\n`)

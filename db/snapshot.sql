@@ -86,6 +86,7 @@ table tmidb.category (
   minute_from timestamp with time zone not null default '-infinity'::timestamp with time zone,
   hour_from timestamp with time zone not null default '-infinity'::timestamp with time zone,
   day_from timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  description text,
   constraint category_name_is_an_identifier CHECK ((name ~ '^[a-z][a-z0-9_]{0,47}$'::text)),
   constraint category_name_is_unique UNIQUE (name),
   constraint category_pkey PRIMARY KEY (category_id),
@@ -115,6 +116,7 @@ comment on column tmidb.category.raw_from is 'Readings before it may be gone by 
 comment on column tmidb.category.minute_from is 'Roll-ups of a minute before it were dropped.';
 comment on column tmidb.category.hour_from is 'Roll-ups of an hour before it were dropped.';
 comment on column tmidb.category.day_from is 'Roll-ups of a day before it were dropped.';
+comment on column tmidb.category.description is 'What its readings are, in an administrator''s words; tmidb.describe_category sets it.';
 
 table tmidb.chunk (
   from_ts timestamp with time zone not null,
@@ -203,6 +205,25 @@ comment on column tmidb.connector_seen.connector_id is 'Which connector.';
 comment on column tmidb.connector_seen.target is 'The target''s key.';
 comment on column tmidb.connector_seen.digest is 'Hash of the payload.';
 
+table tmidb.document (
+  hash bytea not null,
+  body text not null,
+  name text,
+  created_at timestamp with time zone not null default now(),
+  constraint body_has_a_size CHECK (((octet_length(body) >= 1) AND (octet_length(body) <= 100000))),
+  constraint document_pkey PRIMARY KEY (hash),
+  constraint hash_is_a_sha256 CHECK ((octet_length(hash) = 32))
+) owner tmidb_owner;
+row security on tmidb.document, forced;
+create policy admin_read on tmidb.document for select to tmidb_admin using (true);
+create policy owner_all on tmidb.document for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.document to tmidb_admin;
+comment on table tmidb.document is 'GraphQL documents that are asked for by their hash.';
+comment on column tmidb.document.hash is 'SHA-256 of the text.';
+comment on column tmidb.document.body is 'The text, letter by letter.';
+comment on column tmidb.document.name is 'Where it came from, for people.';
+comment on column tmidb.document.created_at is 'When it was registered.';
+
 view tmidb.error_code (
   code text,
   status integer,
@@ -217,6 +238,29 @@ comment on column tmidb.error_code.code is 'What the sender is told, and the SQL
 comment on column tmidb.error_code.status is 'What HTTP answers.';
 comment on column tmidb.error_code.sentence is 'What is wrong.';
 comment on column tmidb.error_code.hint is 'What to do.';
+
+table tmidb.field_setting (
+  category_id smallint not null,
+  field text not null,
+  type text,
+  description text,
+  unit text,
+  changed_at timestamp with time zone not null default now(),
+  constraint field_setting_category_id_fkey FOREIGN KEY (category_id) REFERENCES tmidb.category(category_id) ON DELETE CASCADE,
+  constraint field_setting_pkey PRIMARY KEY (category_id, field),
+  constraint pinned_type_is_known CHECK ((type = ANY (ARRAY['boolean'::text, 'integer'::text, 'number'::text, 'exact'::text, 'text'::text, 'json'::text])))
+) owner tmidb_owner;
+row security on tmidb.field_setting, forced;
+create policy admin_read on tmidb.field_setting for select to tmidb_admin using (true);
+create policy owner_all on tmidb.field_setting for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.field_setting to tmidb_admin;
+comment on table tmidb.field_setting is 'What an administrator said of a field; discovery and every publishing of views leave it as it is.';
+comment on column tmidb.field_setting.category_id is 'Whose field it is.';
+comment on column tmidb.field_setting.field is 'Its name in the payload.';
+comment on column tmidb.field_setting.type is 'Its type whatever devices send (pinned); null: as discovered.';
+comment on column tmidb.field_setting.description is 'What it means.';
+comment on column tmidb.field_setting.unit is 'In what it is measured.';
+comment on column tmidb.field_setting.changed_at is 'When that was last said.';
 
 table tmidb.geo_source (
   source_id smallint not null generated always as identity,
@@ -346,6 +390,7 @@ table tmidb.instance (
   only_one boolean not null default true,
   secret text not null default replace((gen_random_uuid())::text, '-'::text, ''::text),
   cold_after interval default '30 days'::interval,
+  only_documents boolean not null default false,
   constraint instance_pkey PRIMARY KEY (only_one),
   constraint there_is_one_instance CHECK (only_one)
 ) owner tmidb_owner;
@@ -357,6 +402,7 @@ comment on table tmidb.instance is 'What this database knows of itself.';
 comment on column tmidb.instance.only_one is 'Keeps the table at one row.';
 comment on column tmidb.instance.secret is 'Part of the channel names by which its processes wake each other.';
 comment on column tmidb.instance.cold_after is 'How old a chunk is when its readings are packed; null: never.';
+comment on column tmidb.instance.only_documents is 'Whether all listeners may only send registered GraphQL documents.';
 
 table tmidb.ledger (
   speaker_id bigint not null,
@@ -408,6 +454,8 @@ table tmidb.listener (
   class_id bigint not null,
   role_name name,
   created_at timestamp with time zone not null default now(),
+  may_introspect boolean not null default false,
+  only_documents boolean not null default false,
   constraint listener_class_id_fkey FOREIGN KEY (class_id) REFERENCES tmidb.permission_class(class_id),
   constraint listener_name_fits_an_address CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$'::text)),
   constraint listener_name_is_unique UNIQUE (name),
@@ -425,6 +473,8 @@ comment on column tmidb.listener.name is 'Its name in addresses: /api/<name>, /w
 comment on column tmidb.listener.class_id is 'What it may see, worked out from its subscriptions.';
 comment on column tmidb.listener.role_name is 'The PostgreSQL login of this listener, if it has one.';
 comment on column tmidb.listener.created_at is 'When it was made.';
+comment on column tmidb.listener.may_introspect is 'Whether GraphQL shows it the schema and suggests names; set by tmidb.allow_introspection.';
+comment on column tmidb.listener.only_documents is 'Whether it may only send registered GraphQL documents; set by tmidb.require_documents.';
 
 table tmidb.listener_subscriptions (
   subscription_id bigint not null generated always as identity,
@@ -450,7 +500,7 @@ comment on column tmidb.listener_subscriptions.subscription_id is 'Identity.';
 comment on column tmidb.listener_subscriptions.listener_id is 'Who may read.';
 comment on column tmidb.listener_subscriptions.category_id is 'The category; null: all.';
 comment on column tmidb.listener_subscriptions.target_id is 'The target; null: all.';
-comment on column tmidb.listener_subscriptions.fields is 'The fields; null: all.';
+comment on column tmidb.listener_subscriptions.fields is 'The fields; null: all. gps.lat is a member of gps; a "." or "\" in a key is written "\." or "\\".';
 comment on column tmidb.listener_subscriptions.created_at is 'When it was first said.';
 
 table tmidb.message_id (
@@ -482,6 +532,39 @@ create policy admin_read on tmidb.migration for select to tmidb_admin using (tru
 create policy owner_all on tmidb.migration for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.migration to tmidb_admin;
 
+table tmidb.migration_run (
+  run_id bigint not null generated always as identity,
+  at timestamp with time zone not null default clock_timestamp(),
+  name text not null,
+  direction text not null,
+  login text not null,
+  person text,
+  duration interval not null,
+  sha256 text not null,
+  is_transactional boolean not null,
+  broke jsonb,
+  constraint direction_is_known CHECK ((direction = ANY (ARRAY['up'::text, 'down'::text, 'accept'::text]))),
+  constraint migration_run_pkey PRIMARY KEY (run_id),
+  constraint name_is_a_file_name CHECK ((name ~ '^[0-9][^/]{0,199}$'::text)),
+  constraint sha256_is_hex CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text))
+) owner tmidb_owner;
+row security on tmidb.migration_run, forced;
+CREATE INDEX migration_run_name_idx ON tmidb.migration_run USING btree (name, run_id);
+create policy admin_read on tmidb.migration_run for select to tmidb_admin using (true);
+create policy owner_all on tmidb.migration_run for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.migration_run to tmidb_admin;
+comment on table tmidb.migration_run is 'Each run of a migration of an administrator''s own folder, both ways.';
+comment on column tmidb.migration_run.run_id is 'Identity; the order in which they ran.';
+comment on column tmidb.migration_run.at is 'When it was done.';
+comment on column tmidb.migration_run.name is 'Its file''s name without .sql.';
+comment on column tmidb.migration_run.direction is 'up: applied; down: taken back; accept: the file was edited after it was applied, and that was accepted.';
+comment on column tmidb.migration_run.login is 'The login of PostgreSQL that ran it.';
+comment on column tmidb.migration_run.person is 'Who ran it, as their machine calls them.';
+comment on column tmidb.migration_run.duration is 'How long its statements took.';
+comment on column tmidb.migration_run.sha256 is 'Of the part that ran: Up with all that stands before Down, or Down.';
+comment on column tmidb.migration_run.is_transactional is 'False for the single statement of a file that asks for "no transaction".';
+comment on column tmidb.migration_run.broke is 'What of the API it broke by --force: ["Site.name was removed.", ...].';
+
 table tmidb.permission_class (
   class_id bigint not null generated always as identity,
   rules jsonb not null,
@@ -495,7 +578,7 @@ create policy owner_all on tmidb.permission_class for all to tmidb_owner using (
 grant select on tmidb.permission_class to tmidb_admin;
 comment on table tmidb.permission_class is 'Listeners that see the same fields of the same rows share one class; a right is worked out once for all of them.';
 comment on column tmidb.permission_class.class_id is 'Identity.';
-comment on column tmidb.permission_class.rules is 'Key "<category_id|*>/<target_id|*>" -> fields {"<name|*>": 1}; key "t/<target_id|*>": this target may be known.';
+comment on column tmidb.permission_class.rules is 'Key "<category_id|*>/<target_id|*>" -> fields {"<name|*>": 1}, of which gps shows gps.lat too; key "t/<target_id|*>": this target may be known.';
 comment on column tmidb.permission_class.rules_md5 is 'By which equal rules are found.';
 
 table tmidb.published_view (
@@ -584,6 +667,21 @@ comment on column tmidb.removal.reason is 'Why they went, such as retention.';
 comment on column tmidb.removal.readings is 'How many.';
 comment on column tmidb.removal.last_at is 'When the last of them went.';
 
+table tmidb.request_limit (
+  role name not null,
+  statement_timeout interval not null,
+  constraint request_limit_pkey PRIMARY KEY (role),
+  constraint role_reads CHECK ((role = ANY (ARRAY['tmidb_anonymous'::name, 'tmidb_speaker'::name, 'tmidb_listener'::name, 'tmidb_viewer'::name, 'tmidb_editor'::name, 'tmidb_admin'::name]))),
+  constraint statement_timeout_is_sensible CHECK (((statement_timeout >= '00:00:00.1'::interval) AND (statement_timeout <= '00:10:00'::interval)))
+) owner tmidb_owner;
+row security on tmidb.request_limit, forced;
+create policy admin_read on tmidb.request_limit for select to tmidb_admin using (true);
+create policy owner_all on tmidb.request_limit for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.request_limit to tmidb_admin;
+comment on table tmidb.request_limit is 'What a request of a role may take; set by tmidb.set_request_timeout.';
+comment on column tmidb.request_limit.role is 'What the request runs as.';
+comment on column tmidb.request_limit.statement_timeout is 'After so long its statement is stopped.';
+
 table tmidb.rollup_chunk (
   grain text not null,
   from_ts timestamp with time zone not null,
@@ -664,7 +762,7 @@ grant select on tmidb.rollup_field to tmidb_admin;
 comment on table tmidb.rollup_field is 'Numeric fields: every field that some schema version of its category types as integer, number or exact.';
 comment on column tmidb.rollup_field.field_id is 'Identity; stands for category and field in rollup_series.';
 comment on column tmidb.rollup_field.category_id is 'Whose field it is.';
-comment on column tmidb.rollup_field.name is 'Its name in the payload.';
+comment on column tmidb.rollup_field.name is 'Its name, keys joined by ".".';
 
 table tmidb.rollup_hour (
   bucket timestamp with time zone not null,
@@ -748,6 +846,9 @@ table tmidb.schema_version (
   minor smallint not null,
   fields jsonb not null,
   created_at timestamp with time zone not null default now(),
+  diff jsonb not null default '{"added": [], "changed": [], "removed": [], "renamed": [], "widened": []}'::jsonb,
+  compatibility text not null default 'initial'::text,
+  constraint compatibility_is_known CHECK ((compatibility = ANY (ARRAY['initial'::text, 'additive'::text, 'widening'::text, 'breaking'::text]))),
   constraint fields_are_a_list CHECK ((jsonb_typeof(fields) = 'array'::text)),
   constraint schema_version_category_id_fkey FOREIGN KEY (category_id) REFERENCES tmidb.category(category_id) ON DELETE CASCADE,
   constraint schema_version_is_unique UNIQUE (category_id, major, minor),
@@ -757,16 +858,20 @@ table tmidb.schema_version (
 row security on tmidb.schema_version, forced;
 create policy admin_read on tmidb.schema_version for select to tmidb_admin using (true);
 create policy owner_all on tmidb.schema_version for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER schema_version__diff BEFORE INSERT ON tmidb.schema_version FOR EACH ROW EXECUTE FUNCTION tmidb.tg_schema_version__diff();
 CREATE TRIGGER schema_version__publish AFTER INSERT ON tmidb.schema_version FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_schema_version__publish();
 CREATE TRIGGER schema_version__rollup_fields AFTER INSERT ON tmidb.schema_version FOR EACH ROW EXECUTE FUNCTION tmidb.tg_schema_version__rollup_fields();
+CREATE TRIGGER schema_version__seen AFTER INSERT ON tmidb.schema_version FOR EACH ROW EXECUTE FUNCTION tmidb.tg_schema_version__seen();
 grant select on tmidb.schema_version to tmidb_admin;
 comment on table tmidb.schema_version is 'What a category''s payloads looked like: versions are never changed, only followed.';
 comment on column tmidb.schema_version.version_id is 'Identity; each reading carries it.';
 comment on column tmidb.schema_version.category_id is 'Whose version it is.';
 comment on column tmidb.schema_version.major is 'Counts up when a type changes; each major has its own view.';
 comment on column tmidb.schema_version.minor is 'Counts up when a field is added or widened; the view grows.';
-comment on column tmidb.schema_version.fields is 'In column order: [{"name", "type", "column", "graphql"}]; types boolean, integer, number, exact, text, json.';
+comment on column tmidb.schema_version.fields is 'In column order: [{"name", "type", "column", "graphql", "was"}]; types boolean, integer, number, exact, text, json; "was" (after tmidb.rename_field) lists earlier [{"column", "graphql"}] that still answer.';
 comment on column tmidb.schema_version.created_at is 'When the first payload of this version came.';
+comment on column tmidb.schema_version.diff is 'Against the version it came from: {"added": [{name, type}], "widened": [{name, from, to}], "changed": [{name, from, to}], "renamed": [{name, from, to}], "removed": [{name, type}]}.';
+comment on column tmidb.schema_version.compatibility is 'initial: the first; additive: fields or names came; widening: an integer became a number; breaking: a type changed, and with it the major.';
 
 table tmidb.shape (
   category_id smallint not null,
@@ -845,7 +950,7 @@ table tmidb.target (
 ) owner tmidb_owner;
 row security on tmidb.target, forced;
 create policy admin_read on tmidb.target for select to tmidb_admin using (true);
-create policy listener_read on tmidb.target for select to tmidb_views using ((( SELECT tmidb.rules() AS rules) ?| ARRAY['t/*'::text, ('t/'::text || target_id)]));
+create policy listener_read on tmidb.target for select to tmidb_views using ((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY['t/*'::text, ('t/'::text || target_id)]), false) IS NOT NULL));
 create policy owner_all on tmidb.target for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.target to tmidb_admin;
 grant select on tmidb.target to tmidb_views;
@@ -917,7 +1022,7 @@ table tmidb.ts_obs (
 ) partition by RANGE (ts) owner tmidb_owner;
 row security on tmidb.ts_obs, forced;
 create policy admin_read on tmidb.ts_obs for select to tmidb_admin using (true);
-create policy listener_read on tmidb.ts_obs for select to tmidb_views using ((( SELECT tmidb.rules() AS rules) ?| ARRAY['*/*'::text, (category_id || '/*'::text), ((category_id || '/'::text) || target_id), ('*/'::text || target_id)]));
+create policy listener_read on tmidb.ts_obs for select to tmidb_views using ((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY['*/*'::text, (category_id || '/*'::text), ((category_id || '/'::text) || target_id), ('*/'::text || target_id)]), false) IS NOT NULL));
 create policy owner_all on tmidb.ts_obs for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.ts_obs to tmidb_admin;
 grant select on tmidb.ts_obs to tmidb_views;
@@ -930,6 +1035,38 @@ comment on column tmidb.ts_obs.version_id is 'The schema version that its payloa
 comment on column tmidb.ts_obs.category_id is 'The stream of readings it belongs to.';
 comment on column tmidb.ts_obs.compact is 'The values of a reading in a cold chunk, packed by tmidb.pack; the names are those of its version.';
 comment on column tmidb.ts_obs.payload is 'What was sent, whole; null where it is packed.';
+
+table tmidb.version_seen (
+  version_id integer not null,
+  first_seen timestamp with time zone,
+  last_seen timestamp with time zone,
+  example jsonb,
+  constraint version_seen_pkey PRIMARY KEY (version_id),
+  constraint version_seen_version_id_fkey FOREIGN KEY (version_id) REFERENCES tmidb.schema_version(version_id) ON DELETE CASCADE
+) with (fillfactor=50) owner tmidb_owner;
+row security on tmidb.version_seen, forced;
+create policy admin_read on tmidb.version_seen for select to tmidb_admin using (true);
+create policy owner_all on tmidb.version_seen for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.version_seen to tmidb_admin;
+comment on table tmidb.version_seen is 'When readings of a schema version came; apart from the version, which never changes.';
+comment on column tmidb.version_seen.version_id is 'Which version.';
+comment on column tmidb.version_seen.first_seen is 'When its first reading was stored; null: none yet, the version only follows what a field of another major brought.';
+comment on column tmidb.version_seen.last_seen is 'When its newest reading was stored, to the minute.';
+comment on column tmidb.version_seen.example is 'The payload that made it, cut to 8 kB.';
+
+function api.create_listener(name text) returns text language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a30a926bfd5703bbe0afc27e259e1306;
+  execute: tmidb_admin;
+  comment: '@resultFieldName token
+@param name Up to 63 letters, digits, dots, dashes and underscores.
+Makes a listener, which sees nothing until it is subscribed, and gives its token, shown once. TM106: the name is taken; TM303: it cannot be used.';
+
+function api.create_speaker(name text, target text DEFAULT NULL::text, may_create boolean DEFAULT true) returns text language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e492029f73dd35a6fd8268ad3e386d7e;
+  execute: tmidb_admin;
+  comment: '@resultFieldName token
+@param name Up to 63 letters, digits, dots, dashes and underscores.
+@param target Key of the only target it may write for; null: any.
+@param may_create Whether it may make new targets and categories.
+Makes a speaker and gives its token, shown once. TM106: the name is taken; TM303: it cannot be used.';
 
 function api.geo_box(south double precision, west double precision, north double precision, east double precision, "from" timestamp with time zone DEFAULT (now() - '1 day'::interval), "to" timestamp with time zone DEFAULT now(), category text DEFAULT NULL::text, n integer DEFAULT 1000) returns SETOF api.geo_position language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 c30caf288f4a4a9b053384f15b6e88f0;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
@@ -999,7 +1136,17 @@ function api.geo_within(lat double precision, lon double precision, radius_m dou
 @param n At most so many, 1 to 10,000.
 Positions within a radius of a place in a time, newest first.';
 
-function api.latest(category text DEFAULT NULL::text, target text DEFAULT NULL::text, n integer DEFAULT 1, max_age interval DEFAULT NULL::interval) returns SETOF api.latest_reading language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off set jit=off owner tmidb_owner md5 d140898c9d4603df878dadee41becca1;
+function api.ingest(category text, target text, data jsonb, ts timestamp with time zone DEFAULT now(), mid text DEFAULT NULL::text) returns jsonb language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 76af0b7a9f25a9d4716779b5712f4191;
+  execute: tmidb_admin, tmidb_editor, tmidb_speaker;
+  comment: '@resultFieldName outcome
+@param category What kind of reading it is; made by its first one.
+@param target Key of the target; made by its first reading.
+@param data The payload, a JSON object.
+@param ts Time of the reading; now unless told.
+@param mid The sender''s own id of the message: the same sent again is stored once.
+Writes one reading; gives {"stored", "duplicate", "quarantined"}. TM102: not for who only reads; TM103: no right to new targets; TM2xx: what is wrong with the reading.';
+
+function api.latest(category text DEFAULT NULL::text, target text DEFAULT NULL::text, n integer DEFAULT 1, max_age interval DEFAULT NULL::interval) returns SETOF api.latest_reading language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off set jit=off owner tmidb_owner md5 1a90ccc2acc7c45dec199eadcd59f1df;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
   comment: '@param category Only of this category.
 @param target Only of this target, by its key.
@@ -1007,21 +1154,55 @@ function api.latest(category text DEFAULT NULL::text, target text DEFAULT NULL::
 @param max_age Only readings not older than this; null: however old.
 The newest readings of each target and category, newest first; each is cut to the fields that may be seen. Where more than 50 targets and categories have nothing since the oldest chunk that is not packed (30 days), these are left out: ask for them by target.';
 
+function api.revoke_token(token text) returns integer language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7c01a4c6f7a6c6035ddb4c4c23684b8d;
+  execute: tmidb_admin;
+  comment: '@resultFieldName count
+@param token The token, or its prefix: tmi_<kind>_ and the 8 characters behind.
+Ends a token and closes the sockets that it opened; gives how many it ended. TM106: several begin like this.';
+
+function api.schema_changes() returns TABLE(at timestamp with time zone, category text, version text, compatibility text, changes text, diff jsonb, first_seen timestamp with time zone, last_seen timestamp with time zone, example jsonb) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6a9a156a71ddeb2876c14772cda8cf96;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: '@column at When the version was made.
+@column version Major and minor: "1.3".
+@column compatibility initial, additive, widening or breaking.
+@column changes What it changed, in words.
+@column diff {"added": [{name, type}], "widened": [{name, from, to}], "changed": [{name, from, to}], "renamed": [{name, from, to}], "removed": [{name, type}]}.
+@column first_seen When its first reading was stored; only for who sees all fields of all targets.
+@column last_seen When its newest reading was stored, to the minute; only for who sees all fields of all targets.
+@column example A payload of it, at most 8 kB; only for who sees all fields of all targets.
+How the schemas of categories changed, newest first: one row a version, cut to what you may see.';
+
 function api.series(category text, target text, field text, from_ts timestamp with time zone, to_ts timestamp with time zone, bucket interval, timezone text DEFAULT 'UTC'::text, fill text DEFAULT 'none'::text) returns TABLE(bucket_ts timestamp with time zone, count bigint, min double precision, max double precision, avg double precision, sum double precision, first double precision, last double precision) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fc997844e67301c79a41b261b71fbcc1;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
-  comment: 'Count, min, max, avg, sum, first and last of a numeric field of one target, from a moment up to before another, per bucket. fill says what empty buckets show: none, null, previous or linear.';
+  comment: 'Count, min, max, avg, sum, first and last of a numeric field (a member of an object: gps.alt) of one target, from a moment up to before another, per bucket. fill says what empty buckets show: none, null, previous or linear.';
 
 function api.series_by_target(category text, field text, from_ts timestamp with time zone, to_ts timestamp with time zone, bucket interval, targets text[] DEFAULT NULL::text[], timezone text DEFAULT 'UTC'::text, fill text DEFAULT 'none'::text) returns TABLE(target text, bucket_ts timestamp with time zone, count bigint, min double precision, max double precision, avg double precision, sum double precision, first double precision, last double precision) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4f490262b4d0c659eee6ad9abd0e0ef9;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
-  comment: 'Count, min, max, avg, sum, first and last of a numeric field per target and bucket, from a moment up to before another; of the targets named, or of all that may be seen.';
+  comment: 'Count, min, max, avg, sum, first and last of a numeric field (a member of an object: gps.alt) per target and bucket, from a moment up to before another; of the targets named, or of all that may be seen.';
+
+function api.subscribe(listener text, category text DEFAULT NULL::text, targets text[] DEFAULT NULL::text[], fields text[] DEFAULT NULL::text[]) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 952ef79c808518dd8b1ced2d77852ab4;
+  execute: tmidb_admin;
+  comment: '@param listener Name of the listener.
+@param category One category; null: all.
+@param targets Keys of targets; null: all.
+@param fields Names of fields; null: all.
+Lets a listener read. Said again for the same category and target it replaces the fields; several add up. TM104: the category cannot be named so; TM107: there is no such listener.';
 
 function api.time_bucket(width interval, ts timestamp with time zone, timezone text DEFAULT 'UTC'::text, origin timestamp with time zone DEFAULT NULL::timestamp with time zone) returns timestamp with time zone language sql immutable parallel safe owner tmidb_owner md5 62e5b331c60ca0650b16d82c6be95f38;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
   comment: 'The first moment of the bucket that a moment is in, on the clock of a time zone; counted from Monday 2000-01-03 (months: 2000-01-01) or the origin given.';
 
-function tmidb.account_named(p_login text) returns TABLE(login text, password_hash text, role name) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9158bceb7b594702c33a449ec7da6288;
+function api.unsubscribe(listener text, category text DEFAULT NULL::text, targets text[] DEFAULT NULL::text[]) returns integer language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0124e3ddde11b865398da305a1d2d637;
+  execute: tmidb_admin;
+  comment: '@resultFieldName count
+@param listener Name of the listener.
+@param category One category; null: all.
+@param targets Keys of targets; null: all.
+Takes subscriptions of a listener back and gives how many. TM107: there is no such listener.';
+
+function tmidb.account_named(p_login text) returns TABLE(login text, password_hash text, role name, timeout_ms integer) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7e4e416e06abce8f10b87c37ec7d9fa9;
   execute: tmidb_api, tmidb_edge;
-  comment: 'Login, password hash and role of an account.';
+  comment: 'Login, password hash, role and statement timeout in milliseconds of an account.';
 
 function tmidb.admit_reading(p_speaker_id bigint, p_bound text, p_may_create boolean, p_category text, p_reading jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 00ca3bfa94cd9b4a10607af8d9d654a7;
   comment: 'The gate and the rights of a speaker for one reading.';
@@ -1030,9 +1211,13 @@ function tmidb.all_known(p_category text, p_targets text[]) returns boolean lang
   execute: tmidb_edge;
   comment: 'Whether the category and all targets exist.';
 
-function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, speaker_id bigint, listener_id bigint, target text, may_create boolean, expires_at timestamp with time zone) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5129fbce88069ad0a00e4a4f65bf66ac;
+function tmidb.allow_introspection(p_listener text, p_allowed boolean DEFAULT true) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8ecbde1a0527e2c9907482b7d8e29a1e;
+  execute: tmidb_admin;
+  comment: 'Lets a listener introspect the GraphQL schema and be told similar names, or no longer.';
+
+function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, speaker_id bigint, listener_id bigint, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, timeout_ms integer) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0b4579a0e428ee31f93c16df28f471d4;
   execute: tmidb_api, tmidb_edge;
-  comment: 'Who holds the token with this sha-256: no row if it is unknown, expired or revoked.';
+  comment: 'Who holds the token with this sha-256, and its limits: no row if it is unknown, expired or revoked.';
 
 function tmidb.base62(p_number numeric, p_digits integer) returns text language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cfce8471856c836ff9fa3d182ff46ccc;
   comment: 'The last digits of a number in base 62.';
@@ -1043,6 +1228,12 @@ function tmidb.bucket_start(p_width interval, p_ts timestamp with time zone, p_t
 
 function tmidb.bucket_starts(p_width interval, p_from timestamp with time zone, p_to timestamp with time zone, p_timezone text) returns SETOF timestamp with time zone language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8f6e4095034365edd3d5c91f8454f3b9;
   comment: 'The beginnings of all buckets that touch a stretch of time.';
+
+function tmidb.category_locked(p_name text) returns tmidb.category language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3018cc64fb998dee581c440be5774234;
+  comment: 'The category of this name, its row locked; TM107.';
+
+function tmidb.category_rights() returns TABLE(category_id smallint, category text, fields text[], of_all_targets boolean) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b3bb1bdbd0742daf33d7506eeee92e89;
+  comment: 'Categories that the one who asks may read: the fields it sees of at least one target (null: all), and whether it sees all fields of all targets.';
 
 function tmidb.changed_readings(p_connector_id bigint, p_readings jsonb, p_is_try boolean) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 963b84c390e7e3d3814dec8ac1e538bd;
   comment: 'The readings that differ from the one before of their target.';
@@ -1080,6 +1271,9 @@ function tmidb.connector_speaker(p_name text) returns bigint language plpgsql vo
 function tmidb.connectors(p_name text DEFAULT NULL::text) returns TABLE(name text, kind text, category text, speaker text, schedule text, is_enabled boolean, source text, last_run_at timestamp with time zone, status text, next_run_at timestamp with time zone, failures integer, failing_since timestamp with time zone, code text, message text, config jsonb, state jsonb) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5c1ca3c6d3a7cb2291dfafc6ca9b2905;
   execute: tmidb_admin;
   comment: 'All connectors, or the one of this name, with how their last run went.';
+
+function tmidb.contradictions(p_fields jsonb, p_shape jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d2c1fdf90ae72b296770e967404af56d;
+  comment: 'Fields whose type a flat shape {"gps.lat": "number"} contradicts: [{name, from, to}]; "object" is the type of a place that has members.';
 
 function tmidb.count_dead_letters(p_reason text DEFAULT NULL::text, p_category text DEFAULT NULL::text, p_speaker text DEFAULT NULL::text, p_since timestamp with time zone DEFAULT NULL::timestamp with time zone) returns bigint language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f4c76f76aef31b55773e5fce25a6a1e5;
   execute: tmidb_admin, tmidb_editor;
@@ -1119,6 +1313,9 @@ function tmidb.create_token(p_kind text, p_name text, p_label text DEFAULT NULL:
 function tmidb.cron_field(p_field text, p_least integer, p_most integer) returns integer[] language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cc74a5ef90201f3aca10d9db7c1980cb;
   comment: 'The numbers that a field of a cron line names; null where it cannot be read.';
 
+function tmidb.cut(p_payload jsonb, p_mask jsonb, p_within text DEFAULT ''::text) returns jsonb language plpgsql immutable parallel safe owner tmidb_owner md5 4f5f039355abfd1ae99c61356d34663b;
+  comment: 'A payload with only the fields that a mask {"<name>": 1} shows.';
+
 function tmidb.dead_letter(p_raw_id bigint) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0c67daf93a3030f9c053eefc015e7c11;
   execute: tmidb_admin, tmidb_editor;
   comment: 'One dead letter with all that is known of it; TM107 if there is none.';
@@ -1136,6 +1333,20 @@ function tmidb.dead_letters(p_reason text DEFAULT NULL::text, p_category text DE
   execute: tmidb_admin, tmidb_editor;
   comment: 'What could not be stored, newest first, by reason, category, speaker and time of arrival; p_after: the raw_id that the page before ended with.';
 
+function tmidb.describe_category(p_category text, p_description text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3547596368e22620d3f8e58fad8a48e1;
+  execute: tmidb_admin;
+  comment: 'What a category is: shown by GraphQL, REST and OpenAPI; null takes it back. TM107: there is no such category.';
+
+function tmidb.describe_field(p_category text, p_field text, p_description text, p_unit text DEFAULT NULL::text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1d18935e8081ec4adb0bcc79f2e5c7c3;
+  execute: tmidb_admin;
+  comment: 'What a field means and its unit: shown by GraphQL, REST and OpenAPI; null takes it back. TM107: there is no such category or field.';
+
+function tmidb.diff_class(p_diff jsonb) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c0b52a716db4408e60a2b05e40836a9b;
+  comment: 'Compatibility class of a diff: additive, widening or breaking.';
+
+function tmidb.diff_words(p_diff jsonb) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 12fd2d7e26ae2d3a1966f93bc153bb30;
+  comment: 'A diff of tmidb.version_diff in words.';
+
 function tmidb.discard_dead_letter(p_raw_id bigint) returns void language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 64a4140cfa687255d2af8948124a7cb0;
   execute: tmidb_admin;
   comment: 'Throws one dead letter away; the ledger counts it, the audit names it.';
@@ -1144,11 +1355,15 @@ function tmidb.discard_dead_letters(p_reason text DEFAULT NULL::text, p_category
   execute: tmidb_admin;
   comment: 'Throws away a batch of dead letters; returns how many. The ledger counts them, the audit names them.';
 
-function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9c71dcbd1fb33e68abeaa78f3c5b0389;
-  comment: 'Finds or makes the schema version of a shape {"field": "type"}; returns version_id.';
+function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3d7b898775981009655bdc638c992328;
+  comment: 'Finds or makes the schema version of a shape {"field": "type", "object": {"field": "type"}}; returns version_id. TM223: its category is strict, and it would need a new major.';
 
 function tmidb.document_readings(p_config jsonb, p_document jsonb, p_target text, p_now timestamp with time zone) returns SETOF jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 aaa3f76adf247ac9db702ca86062a0a7;
   comment: 'The readings of a web document.';
+
+function tmidb.document_text(p_hash bytea) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9e44486c3be1025675be8173d4f2ba0f;
+  execute: tmidb_api;
+  comment: 'Text of the registered GraphQL document with this sha-256; null if there is none.';
 
 function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 62a36488a1a75e4dc4e9fcb2f371cfef;
   execute: tmidb_admin, tmidb_drain;
@@ -1169,13 +1384,17 @@ function tmidb.ensure_chunks() returns integer language sql volatile security de
 function tmidb.expect(p_holds boolean, p_message text) returns void language plpgsql immutable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 76f7eff3752dc7a833ee4ebba0e4a1b1;
   comment: 'TM305 with this message, unless it holds.';
 
-function tmidb.expose_schema(name text) returns void language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 da2d6d3c507dcfd9ee97490f285ed934;
+function tmidb.expose_schema(name text) returns void language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a3cb74b908792c6f0d5d93ef6a2a725e;
   execute: tmidb_admin;
   comment: 'Makes a schema (if there is none) and shows its tables, views and functions in the API; viewers may read, editors and administrators also write what you make there from now on. TM108: the name cannot be used.';
 
 function tmidb.exposed_schemas() returns SETOF name language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 23f8ab73b8d65af23690409146727a7f;
   execute: tmidb_admin, tmidb_api, tmidb_editor, tmidb_viewer;
   comment: 'The schemas that GraphQL, REST and OpenAPI show: api (generated), app (made for you) and those of tmidb.expose_schema, in the order in which a name is looked up.';
+
+function tmidb.exposed_warnings() returns TABLE(what text, mend text) language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cddc8f4ab7f36642c08593dafe379e11;
+  execute: tmidb_admin;
+  comment: 'What the tables, views and functions of the exposed schemas lack (row security, comments, indexes for foreign keys, narrow rights), each with the statement that mends it.';
 
 function tmidb.extract_readings(p_extract jsonb, p_document jsonb, p_target text, p_now timestamp with time zone, p_type text DEFAULT NULL::text) returns SETOF jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e0811605cffb30725abb406076c7449d;
   comment: 'The readings of a document.';
@@ -1187,16 +1406,28 @@ function tmidb.fail_run(p_run jsonb) returns boolean language plpgsql volatile s
 function tmidb.failure_wait(p_failures integer) returns interval language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0a3c8d338681cae502747d458da7f919;
   comment: 'How long a connector waits after so many failures in a row.';
 
-function tmidb.fanout(p_from bigint[], p_upto bigint[], p_classes bigint[], p_low timestamp with time zone, p_high timestamp with time zone, p_majors jsonb DEFAULT '{}'::jsonb) returns TABLE(shard smallint, "position" bigint, classes bigint[], category text, target text, tail text, typed jsonb) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 113e8b60b7fc5bd0f6b1e420eec9cede;
+function tmidb.fanout(p_from bigint[], p_upto bigint[], p_classes bigint[], p_low timestamp with time zone, p_high timestamp with time zone, p_majors jsonb DEFAULT '{}'::jsonb) returns TABLE(shard smallint, "position" bigint, classes bigint[], category text, target text, tail text, typed jsonb) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 25673360026640ec46f040533e8f9a22;
   execute: tmidb_api;
   comment: 'Events between two vectors of positions, each with the permission classes that may see it and the fields they may see.';
 
 function tmidb.field_column(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ef34c1f2b376484beb12dcfc5a2042dd;
   comment: 'Name of the view column that shows a payload field.';
 
+function tmidb.field_comment(p_field jsonb) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 21e72d7c4ff9b8314e893db6aac3fa39;
+  comment: 'Comment of the column of a field as tmidb.view_fields has it.';
+
+function tmidb.field_path(p_name text) returns text[] language plpgsql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1ff5ec906045e251c3846f962eba5d2a;
+  comment: 'Keys from the top of the payload to the field of this name.';
+
+function tmidb.field_rights(p_name text) returns text[] language plpgsql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 172a83e0022aa5a8ecdd5053750b35bf;
+  comment: 'Names of which one in a mask shows this field: gps.lat is shown by *, gps and gps.lat.';
+
 function tmidb.finish_run(p_run jsonb, p_document text DEFAULT NULL::text) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 320ed7dbd92a6e400b65aab3de807060;
   execute: tmidb_drain;
   comment: 'Stores what a connector was answered and plans its next run; returns the run.';
+
+function tmidb.flat_shape(p_shape jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2cc62939c6d5fc7dcb0e4c7586d1bfa7;
+  comment: 'Types of a shape by field name: {"gps.lat": "number"}.';
 
 function tmidb.forget_trace(p_category_id smallint, p_before timestamp with time zone, p_limit integer DEFAULT 50000) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set enable_seqscan=off owner tmidb_owner md5 982c5b2fff36a7696550449dbed4405e;
   comment: 'Deletes at most so many points of a category''s traces from before a moment; returns how many.';
@@ -1223,16 +1454,16 @@ function tmidb.geo_distance(p_lat1 double precision, p_lon1 double precision, p_
 function tmidb.geo_rectangle(p_south double precision, p_west double precision, p_north double precision, p_east double precision, p_from timestamp with time zone, p_to timestamp with time zone) returns ext.cube language sql immutable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 550e9b07afc5123c916b0dc0dced17b7;
   comment: 'The box of space and time around latitudes and longitudes.';
 
-function tmidb.geo_rights(p_category text DEFAULT NULL::text) returns TABLE(source_id smallint, category_id smallint, target_id uuid) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 eee16d334f8ed4f1c32b7ad811cfa24f;
+function tmidb.geo_rights(p_category text DEFAULT NULL::text) returns TABLE(source_id smallint, category_id smallint, target_id uuid) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9b3d1cd25b8ffdad1f2ddeab8fcc8f87;
   comment: 'Sources and targets whose places the one who asks may see; target_id null: all targets.';
 
 function tmidb.geo_visible(p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(target_id uuid, target text, category_id smallint, category text, sources smallint[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9e0cb6ea61e215b93667ce10d92e0d6e;
   comment: 'Targets and categories whose places the one who asks may see, with the sources that count.';
 
-function tmidb.graphql_name(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 becab13b9647b4ff8b65b95e9b1267a1;
+function tmidb.graphql_name(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e93174bb4cf78f8324885e79e2d5586f;
   comment: 'Name of a payload field in GraphQL.';
 
-function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb, p_most integer, p_version_id integer) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0707050bf1254406007a8a7be9d669ce;
+function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb, p_most integer, p_version_id integer) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6dd7433e631628d4ba1ca7c7ea3e6f84;
   comment: 'Makes the next minor version of a major where the shape adds to it; returns the version_id that holds the shape.';
 
 function tmidb.has_double_key(p_document json) returns boolean language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d2094273200ab5c465b952c53d80a8ab;
@@ -1271,13 +1502,20 @@ function tmidb.ingest_status() returns jsonb language sql stable security define
   execute: tmidb_admin;
   comment: 'Totals, rates, cursors, and the ledger per speaker and shard.';
 
+function tmidb.introspection() returns text language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 20dc0ef36d77cbb397fe4e3a81e9cc21;
+  execute: tmidb_admin, tmidb_api;
+  comment: 'The catalog of the exposed schemas, as PostGraphile reads it.';
+
 function tmidb.is_path(p_spec jsonb) returns boolean language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8bece7ba2d92e1f7fa7b809e9cf01119;
   comment: 'Whether this is an SQL/JSON path.';
 
 function tmidb.keep_refused(p_speaker_id bigint, p_category text, p_refused jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c5c347bd11d11bc203f41e4ba590b6a0;
   comment: 'Keeps refused readings: [{"code", "message", "target", "mid", "data"}]; "item" in place of "data" for what is no reading.';
 
-function tmidb.last_values(p_class_id bigint, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(category text, target text, tail text) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 b85e8f2cb4afba4ff8ec35f8b981a996;
+function tmidb.key_name(p_key text) returns text language sql immutable parallel safe owner tmidb_owner md5 425f6ea9759870a0a8c3ebe61896671f;
+  comment: 'A key with "." and "\" escaped by "\": one part of a field''s name.';
+
+function tmidb.last_values(p_class_id bigint, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(category text, target text, tail text) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 e2c13463aa7338a3775bc8715d2ea207;
   execute: tmidb_api;
   comment: 'The newest reading of each target in each category that a permission class may see, cut to its fields; null category or targets: all.';
 
@@ -1311,14 +1549,20 @@ function tmidb.make_rollup_chunk(p_grain text, p_ts timestamp with time zone) re
 function tmidb.make_rollup_leaf(p_grain text, p_name text, p_fillfactor integer) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 07ea7e4426eb8477fa09ba0db0227656;
   comment: 'Makes a table of roll-ups in tmidb_parts.';
 
-function tmidb.names_of(p_version_id integer) returns text[] language sql stable security definer parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a36bb2c9cc390afbfd47b40a27ab058c;
-  comment: 'Field names of a schema version in their order.';
+function tmidb.names_of(p_version_id integer) returns text[] language sql stable security definer parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e2789ad493dc4680c79b328fba038d70;
+  comment: 'Top-level key of each field of a schema version, in their order.';
+
+function tmidb.newest_version(p_category_id smallint, p_field text) returns tmidb.schema_version language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 380fc8aa0b282509e8c8b3b244fe1496;
+  comment: 'The newest schema version of a category, which has to know the field (TM107).';
 
 function tmidb.next_run(p_schedule text, p_since timestamp with time zone, p_after timestamp with time zone) returns timestamp with time zone language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03be74182b8e6d3279b3b3fd3916e3ac;
   comment: 'When a schedule ("every 60 s" or a cron line) comes next.';
 
 function tmidb.note_ledger() returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 137928575becb832367acf4a409add3e;
   comment: 'Notes the ledger''s totals, at most once a minute.';
+
+function tmidb.note_versions(p_versions integer[], p_shape integer[], p_payload text[]) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 23a0bb6f748a6f886007bb3638acec0d;
+  comment: 'Notes first and last time and an example of the versions of a batch''s rows.';
 
 function tmidb.open_stream(p_stream text, p_created timestamp with time zone, p_first_seq bigint, p_last_seq bigint) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 06a08b2a33977c084b5e3068782a8250;
   execute: tmidb_drain;
@@ -1327,13 +1571,27 @@ function tmidb.open_stream(p_stream text, p_created timestamp with time zone, p_
 function tmidb.origin_of(p_category text, p_target text, p_ts timestamp with time zone, p_mid text, p_payload jsonb) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f710521386327f0cb41c2ebc13504f29;
   comment: 'Identity of a parked reading, for tmidb.raw_bucket.origin.';
 
-function tmidb.pack(p_names text[], p_payload jsonb) returns bytea language plpgsql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ec0ab776a6da4c3e53ff616d7ffc71e9;
+function tmidb."overlaps"(p_name text, p_other text) returns boolean language sql immutable parallel safe owner tmidb_owner md5 040f1411754bf9e208a9df4e1082df0f;
+  comment: 'Whether two field names are the same, or one is a member of the other.';
+
+function tmidb.pack(p_names text[], p_payload jsonb) returns bytea language plpgsql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a2d1a9e016286b22be83d72afc550865;
   comment: 'A payload''s values without their names, or null where it has others; unpack gives it back.';
+
+function tmidb.persist_document(p_text text, p_name text DEFAULT NULL::text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 96e6917337ec76b44c63fa582f1c8249;
+  execute: tmidb_admin;
+  comment: 'Registers a GraphQL document of at most 100,000 bytes and returns its id, sha256:<hex>.';
+
+function tmidb.pin_field(p_category text, p_field text, p_type text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 82613f9b42b402706f450039d7b2fa3c;
+  execute: tmidb_admin;
+  comment: 'Keeps a field at a type (boolean, integer, number, exact, text, json) whatever devices send; null lets it be discovered again. Another type than the present one makes a new major. Returns the newest version. TM107: there is no such category or field.';
+
+function tmidb.pinned_shape(p_category_id smallint, p_shape jsonb) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6d790514daac01e87359f508db8e995e;
+  comment: 'A flat shape {"field": "type"} with the types of pinned fields.';
 
 function tmidb.preview_readings(p_speaker_id bigint, p_category text, p_readings jsonb, p_refused jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ae909f9fcf8bdc0093eedbd58c100dd9;
   comment: 'The first readings of a run that only tries.';
 
-function tmidb.publish_view(p_version tmidb.schema_version) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 de76a76bb9a6133c2ff2cd0b08143127;
+function tmidb.publish_view(p_version tmidb.schema_version) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 18f241ae3e0d9182dcd2d12b7b31451a;
   comment: 'Makes or replaces the view of one major at this version.';
 
 function tmidb.publish_views() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 05e5640a241a968af2d58eead08b3269;
@@ -1362,8 +1620,15 @@ function tmidb.record_audit(p_kind text, p_actor text, p_detail jsonb) returns v
   execute: tmidb_api, tmidb_edge;
   comment: 'Adds an audit row.';
 
+function tmidb.record_migration(p_name text, p_direction text, p_sha256 text, p_ms integer, p_person text, p_is_transactional boolean DEFAULT true, p_broke jsonb DEFAULT NULL::jsonb) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e25974ca82db3c96a7856476fa1479a1;
+  execute: tmidb_admin;
+  comment: 'Adds a row to the history of migrations (tmidb.migration_run) and gives its number; p_broke: what of the API was broken by force, which is audited.';
+
 function tmidb.record_removal(p_reason text, p_readings bigint) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c655905a43a67991dab7dc2166bc329b;
   comment: 'Counts stored readings that were removed.';
+
+function tmidb.record_setting(p_kind text, p_detail jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9de2df4c5463bc4e77b94f09c284a84a;
+  comment: 'Adds an audit row in the name of the one who asks.';
 
 function tmidb.refusal(p_sqlstate text, p_message text) returns jsonb language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 91b3e6f51f4d1b5278b7e62712f90a09;
   comment: 'Code and message of a refused reading: {"code", "message"}.';
@@ -1376,6 +1641,14 @@ function tmidb.remove_connector(p_name text) returns void language plpgsql volat
   execute: tmidb_admin;
   comment: 'Removes a connector; what it brought stays.';
 
+function tmidb.remove_document(p_id text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6fce36b36c85c80d3cfab4346dbf9329;
+  execute: tmidb_admin;
+  comment: 'Removes a registered GraphQL document by its id, sha256:<hex>.';
+
+function tmidb.rename_field(p_category text, p_field text, p_column text DEFAULT NULL::text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 02d20fbbe10089531e3b74a890f5255e;
+  execute: tmidb_admin;
+  comment: 'Gives a field another column and GraphQL name (null: its own); the present name answers as deprecated until the next major. Returns the newest version. TM106: the name is taken; TM107: there is no such category or field; TM108: it cannot be used.';
+
 function tmidb.replay_dead_letter(p_raw_id bigint) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b3270d3dc4407229fd730b0ab407547f;
   execute: tmidb_admin, tmidb_editor;
   comment: 'Stores a dead letter; returns {"replayed", "stored", "duplicate", "code", "message"}, the last two if it failed again.';
@@ -1384,7 +1657,17 @@ function tmidb.replay_dead_letters(p_reason text DEFAULT NULL::text, p_category 
   execute: tmidb_admin, tmidb_editor;
   comment: 'Stores a batch of dead letters; returns {"tried", "replayed", "stored", "duplicate", "failed", "last"}.';
 
-function tmidb.revoke_token(p_token text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 18ddc4c08a9ea31d01c6baed19802ddc;
+function tmidb.republish(p_category_id smallint) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2c63d13a8e507c2390e14fd67a837f56;
+  comment: 'Queues the job that makes the views of a category anew.';
+
+function tmidb.request_timeout(p_role text) returns integer language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f2bf5d4ca2dd381e5c6dec502062fd54;
+  comment: 'Milliseconds that a statement of this role has.';
+
+function tmidb.require_documents(p_listener text DEFAULT NULL::text, p_required boolean DEFAULT true) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3fa113b3c8b422ff128844ecd1d94270;
+  execute: tmidb_admin;
+  comment: 'Lets a listener (null: every listener) send only GraphQL documents that are registered, or any again.';
+
+function tmidb.revoke_token(p_token text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1c5584c67307eb65c9d21efe2f0dad88;
   execute: tmidb_admin;
   comment: 'Revokes the token of this text or prefix; returns how many.';
 
@@ -1392,7 +1675,7 @@ function tmidb.rewrite_chunk(p_from timestamp with time zone, p_is_cold boolean 
   execute: tmidb_admin;
   comment: 'Packs (or unpacks) the readings of the chunk that begins at this moment; returns how many there are.';
 
-function tmidb.roll_up(p_most integer DEFAULT 80000, p_wait interval DEFAULT '00:00:00'::interval) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set enable_seqscan=off set enable_nestloop=off set work_mem=64MB set jit=off set plan_cache_mode=force_custom_plan set TimeZone=UTC owner tmidb_owner md5 b69ef4501fc3c0ceea6434b92acf0f7f;
+function tmidb.roll_up(p_most integer DEFAULT 80000, p_wait interval DEFAULT '00:00:00'::interval) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set enable_seqscan=off set enable_nestloop=off set work_mem=64MB set jit=off set plan_cache_mode=force_custom_plan set TimeZone=UTC owner tmidb_owner md5 3747438019a2a9e92726556fb3be6c81;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Merges up to p_most readings of the shard that is furthest behind into the roll-ups; returns how many positions, 0 when none is due.';
 
@@ -1400,7 +1683,7 @@ function tmidb.rollup_lag() returns TABLE(shard smallint, behind bigint, rolled_
   execute: tmidb_admin, tmidb_api, tmidb_drain, tmidb_editor, tmidb_viewer;
   comment: 'Of each shard: how many readings are not in the roll-ups yet, and when they were last merged.';
 
-function tmidb.row_payload(p_category text, p_major smallint, p_row jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 473cb3ea88bc89141a9c336b27583a88;
+function tmidb.row_payload(p_category text, p_major smallint, p_row jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6a690fe8ee80a63ad214d39953137372;
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Payload of a view''s row.';
 
@@ -1412,6 +1695,22 @@ function tmidb.run_connector_now(p_name text, p_is_try boolean DEFAULT false) re
   execute: tmidb_admin;
   comment: 'Runs a connector at once, or tries it without storing; returns run_id.';
 
+function tmidb.schema_changes(p_category text DEFAULT NULL::text) returns TABLE(at timestamp with time zone, category text, version text, compatibility text, diff jsonb, changes text, first_seen timestamp with time zone, last_seen timestamp with time zone, example jsonb) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3d6caf804852a96bd4694992b79951b0;
+  execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
+  comment: 'Versions of categories (null: all), newest first: when each was made, its compatibility class (initial, additive, widening, breaking), what it changed as JSON and in words, when readings of it came (to the minute) and an example.';
+
+function tmidb.schema_diff(p_category text, p_from text, p_to text) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 36ec47d9a6d925c368815a209f3c4f6d;
+  execute: tmidb_admin, tmidb_editor, tmidb_viewer;
+  comment: 'Differences of two versions: {"category", "from", "to", "compatibility", "diff", "changes" in words}. TM107: there is no such version.';
+
+function tmidb.schema_list() returns TABLE(category text, description text, newest_version text, versions bigint, fields integer, is_strict boolean, is_overflowing boolean, changed_at timestamp with time zone, last_seen timestamp with time zone) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a792286a96b26b97b67a15da4c40e426;
+  execute: tmidb_admin, tmidb_editor, tmidb_viewer;
+  comment: 'Categories with their newest version, how many versions and fields they have, whether they are strict, and when a version last came and a reading last was seen.';
+
+function tmidb.schema_of(p_category text) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 44a1045f393f684a46a8ea1d76e4d4bc;
+  execute: tmidb_admin, tmidb_editor, tmidb_viewer;
+  comment: 'Schema of a category: {"category", "description", "strict", "overflowing", "fields" of the newest version, "versions", newest first}. TM107: there is no such category.';
+
 function tmidb.series_filled(p_category text, p_targets text[], p_field text, p_from timestamp with time zone, p_to timestamp with time zone, p_width interval, p_timezone text, p_fill text) returns TABLE(target text, bucket timestamp with time zone, count bigint, min double precision, max double precision, avg double precision, sum double precision, first double precision, last double precision) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set jit=off owner tmidb_owner md5 53ade7e9e19bb6f2431fde5a5841b39b;
   comment: 'Aggregates of a numeric field per target and bucket as float64, empty buckets filled as asked.';
 
@@ -1421,7 +1720,7 @@ function tmidb.series_grain(p_width interval, p_from timestamp with time zone, p
 function tmidb.series_plan(p_category tmidb.category, p_from timestamp with time zone, p_to timestamp with time zone, p_widest integer) returns TABLE(source text, from_ts timestamp with time zone, to_ts timestamp with time zone) language plpgsql stable set search_path=pg_catalog, pg_temp set TimeZone=UTC owner tmidb_owner md5 41b10f9ad99a4c2343ddafbad5ef0ae5;
   comment: 'Which pieces of a stretch of time are read from minute, hour, day or raw.';
 
-function tmidb.series_rows(p_category text, p_targets text[], p_field text, p_from timestamp with time zone, p_to timestamp with time zone, p_width interval, p_timezone text) returns TABLE(target text, bucket timestamp with time zone, count bigint, min numeric, max numeric, sum numeric, first numeric, last numeric) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set jit=off set TimeZone=UTC owner tmidb_owner md5 844325f90a0fb203a4e7f8927569ba6a;
+function tmidb.series_rows(p_category text, p_targets text[], p_field text, p_from timestamp with time zone, p_to timestamp with time zone, p_width interval, p_timezone text) returns TABLE(target text, bucket timestamp with time zone, count bigint, min numeric, max numeric, sum numeric, first numeric, last numeric) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set jit=off set TimeZone=UTC owner tmidb_owner md5 daef545487449e1c8a9fd5a2146c1bfd;
   comment: 'Count, min, max, sum, first and last of a numeric field per target and bucket, with every digit, as far as the one who asks may see them.';
 
 function tmidb.set_cold_after(p_age interval) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6a13445cb4c887e5dc29928543626083;
@@ -1432,6 +1731,10 @@ function tmidb.set_connector(p_name text, p_config jsonb DEFAULT NULL::jsonb, p_
   execute: tmidb_admin;
   comment: 'Changes a connector: definition, schedule, enabled, category, speaker; null leaves as it is.';
 
+function tmidb.set_request_timeout(p_role text, p_timeout interval) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8359d37cc9de96c21455534b9b578a18;
+  execute: tmidb_admin;
+  comment: 'Sets how long the statement of a request of a role (listener, viewer, editor, admin, speaker, anonymous) may take, 100 ms to 10 minutes.';
+
 function tmidb.set_retention(p_category text, p_raw interval, p_minute interval DEFAULT NULL::interval, p_hour interval DEFAULT NULL::interval, p_day interval DEFAULT NULL::interval) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 eea39ca6c577af64d90477d793729a33;
   execute: tmidb_admin;
   comment: 'How long readings and their roll-ups of a minute, an hour and a day are kept; null: for ever.';
@@ -1440,16 +1743,29 @@ function tmidb.set_rollups(p_category text, p_enabled boolean) returns void lang
   execute: tmidb_admin;
   comment: 'Turns the roll-ups of a category on or off.';
 
+function tmidb.set_strict(p_category text, p_strict boolean DEFAULT true) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 18075a0478e6f7714baf0443e4bc2055;
+  execute: tmidb_admin;
+  comment: 'Whether payloads of a category that would break its readers (a known field with another type) are refused with TM223. TM104: the name cannot be used.';
+
 function tmidb.settle_rollups() returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s set TimeZone=UTC owner tmidb_owner md5 c8148c9395c2469c0b62e569082f003d;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Puts the rows of the oldest piece of roll-ups that is a day old in order; returns how many there are.';
 
-function tmidb.shape_of(p_payload jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7f6f35d0252d8ed34e8a819a0da172f0;
-  comment: 'Field types of a payload: {"temperature": "number"}.';
+function tmidb.shape_of(p_payload jsonb, p_level integer DEFAULT 1) returns jsonb language plpgsql immutable parallel safe owner tmidb_owner md5 738131e94769566e35143c13c75266b4;
+  comment: 'Field types of a payload: {"temperature": "number", "gps": {"lat": "number"}}.';
 
 function tmidb.shard_of(p_key text) returns smallint language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 737f0b7a16d1ce75f82b30afa6bbf809;
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Shard 0 to 7 of a target''s key.';
+
+function tmidb.short_example(p_payload jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b78251d081e10a1dbc2e4a3e3893f3d7;
+  comment: 'The payload, cut to at most 8 kB.';
+
+function tmidb.shown_fields(p_fields jsonb) returns SETOF jsonb language sql immutable parallel safe owner tmidb_owner md5 632a4f95c03c51b553fb7ca62ac8dfae;
+  comment: 'Fields {"name", "type", "column", "graphql", "renamed"}, one for each column; "renamed" on those that are called otherwise now.';
+
+function tmidb.sift_strict(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 22884ac27737247b61b2bf5528ede230;
+  comment: 'Like tmidb.store_sifted, but readings that would break a strict category are parked (TM223).';
 
 function tmidb.speaker_id() returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3c26ef410ab39ea8a81b3d65aa2f5345;
   comment: 'The speaker as which the one who asks writes; TM102 if none.';
@@ -1457,7 +1773,7 @@ function tmidb.speaker_id() returns bigint language plpgsql volatile security de
 function tmidb.split_secret(p_kind text, p_config jsonb, p_old_config jsonb DEFAULT NULL::jsonb, p_old_secret jsonb DEFAULT NULL::jsonb) returns jsonb language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3f71c8085cca500c84c28534dc8e2c48;
   comment: 'A definition as {"config", "secret"}.';
 
-function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[] DEFAULT NULL::integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off owner tmidb_owner md5 c572c8381dcccc3300cd1c4181440ecb;
+function tmidb.store(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[] DEFAULT NULL::integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off owner tmidb_owner md5 5bf509bf0bd4478ba60aca05d5f99af4;
   comment: 'Stores a batch of readings in one transaction; returns {"stored", "duplicate", "quarantined"}.';
 
 function tmidb.store_json(p_rows jsonb) returns jsonb language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b4069cb75aaae511013175c4012674f1;
@@ -1470,16 +1786,20 @@ function tmidb.store_parked(p_most integer DEFAULT 5000) returns integer languag
 function tmidb.store_raw(p_raw_ids bigint[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4c15d65a0df82db67c4054be964fe54a;
   comment: 'Stores quarantined readings; returns {"tried", "replayed", "stored", "duplicate", "failed": [{"raw_id", "code", "message"}]}.';
 
-function tmidb.store_sifted(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4723d97076c1c20088b473a6de8dca14;
+function tmidb.store_sifted(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4d85d94f1a4ebcf121dd3d56540c0460;
   comment: 'Like tmidb.store, but readings that PostgreSQL refuses are parked one by one (TM218).';
 
 function tmidb.stored_upto(p_streams text[]) returns bigint[] language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 53e0db5856840bdcb4e3e29ae2571591;
   execute: tmidb_edge;
   comment: 'The last stored sequence of each of these streams.';
 
+function tmidb.strict_categories() returns TABLE(category text, majors jsonb) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6cabd9cba5ae643e38b39b4d32f925c1;
+  execute: tmidb_edge;
+  comment: 'Strict categories that have a version, with the fields of their majors, newest first: [[{"name", "path", "type", "pinned"}]].';
+
 function tmidb.subscribe(p_listener text, p_category text, p_targets text[] DEFAULT NULL::text[], p_fields text[] DEFAULT NULL::text[]) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ea85e4e7a9518d9472de863f7b9e8947;
   execute: tmidb_admin;
-  comment: 'Lets a listener read fields of targets in a category; null for any of them means all.';
+  comment: 'Lets a listener read fields of targets in a category; null for any of them means all. The field gps is the object with all its members, gps.lat one of them; a "." or "\" in a key is written "\." or "\\".';
 
 function tmidb.target_key(p_target_id uuid) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 189f6149d23f306f9ed873c4c4195b0a;
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
@@ -1491,16 +1811,25 @@ function tmidb.text_of(p_bytes bytea) returns text language plpgsql immutable se
 function tmidb.tg_category__keep_floor() returns trigger language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4b623a1e001ac9f35cd48d93a77fa561;
   comment: 'Remembers from when on no reading can have been dropped.';
 
+function tmidb.tg_schema_version__diff() returns trigger language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4eebe9198462c6e65ff5ee680f950a47;
+  comment: 'Works out diff and compatibility of a new version.';
+
 function tmidb.tg_schema_version__publish() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b9a45b6588ccceb338bd538ca9212261;
   comment: 'Queues the job that makes the API''s views follow the versions.';
 
 function tmidb.tg_schema_version__rollup_fields() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a6e0dafbd60ebd57b1e08769cdd13d62;
   comment: 'Makes known which fields of a version are numeric.';
 
+function tmidb.tg_schema_version__seen() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 143c534075a768bc4a0d2d5b10d018a3;
+  comment: 'Makes the row of tmidb.version_seen; tells the ways in of a new version of a strict category.';
+
 function tmidb.tg_shape__geo_source() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 74946708e2a9c5fd9dd9b10ec9ed454f;
   comment: 'Keeps tmidb.geo_source up with tmidb.shape.';
 
-function tmidb.tg_view__ingest() returns trigger language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d7d908844f546b966ba9a7d229558377;
+function tmidb.tg_target__write() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 020b2ed6550af93fcdab01742b074aa3;
+  comment: 'Writes a row of the view api.target. TM105: its key or meta cannot be used; TM106: the key is taken.';
+
+function tmidb.tg_view__ingest() returns trigger language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fda0dafbd6fd692a15bc5475038bb883;
   comment: 'Turns an inserted row of a view into a reading.';
 
 function tmidb.tick_connectors(p_process uuid) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 076a960b293b1d75a315eb513acc4a24;
@@ -1531,7 +1860,7 @@ function tmidb.to_text(p_value jsonb) returns text language sql immutable parall
   execute: public;
   comment: 'The value as text if it is a scalar, else null.';
 
-function tmidb.typed_row(p_category_id smallint, p_major smallint, p_data jsonb) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c49407fbb1ce80de0df53b4021056387;
+function tmidb.typed_row(p_category_id smallint, p_major smallint, p_data jsonb) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f784c80fdbd30742a37ec1710c1fb3f7;
   comment: 'A payload as one major version shows it.';
 
 function tmidb.unpack(p_names text[], p_compact bytea) returns jsonb language plpgsql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6a32766db96be1ec153397b52ae820a7;
@@ -1548,12 +1877,24 @@ function tmidb.unsubscribe(p_listener text, p_category text DEFAULT NULL::text, 
 function tmidb.value_as(p_value jsonb, p_type text, p_decimal text DEFAULT '.'::text) returns jsonb language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 dd4216e1ce1678e44c1e8b8d2d7df5a7;
   comment: 'A JSON value as number, boolean, text, json or auto; null where it stands for no value.';
 
-function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 27526f3e4a53fbc37e608664445a76df;
+function tmidb.value_at(p_payload jsonb, p_path text[]) returns jsonb language sql immutable parallel safe owner tmidb_owner md5 6267c8531f734b6969661d3137f08ac0;
+  comment: 'The value at a path of one to five keys; null where there is none.';
+
+function tmidb.version_diff(p_from jsonb, p_to jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2735f6b0eb00618692ce71f68ab822de;
+  comment: 'Differences of two lists of fields: {"added": [{name, type}], "widened": [{name, from, to}], "changed", "renamed", "removed"}; nested fields also have "path".';
+
+function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9668202e7b708f38a8a7b606687e4672;
   comment: 'Comment of the view of one major.';
 
-function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5e1196b1e3a955e38252eb9811b3a2ec;
+function tmidb.view_fields(p_version tmidb.schema_version) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 42f1fb675bd28cfe242885c3d77dd5b7;
+  comment: 'Columns of a view in their order: [{"name", "type", "column", "graphql", "renamed", "description", "unit", "pinned"}].';
+
+function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a0c2b10e769efef999aa3f7e01d32786;
   comment: 'The statement that makes the view api.<category>_v<major>.';
 
-function tmidb.visible_categories() returns TABLE(category text, columns text[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0777a8f66ddfe706f1ac525a1b06d83c;
+function tmidb.visible_categories() returns TABLE(category text, columns text[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03d66d7037ef72fbb7f982846222b953;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
   comment: 'Categories that the one who asks may read, with the columns it may see; null: all.';
+
+function tmidb.visible_diff(p_diff jsonb, p_fields text[]) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ceea4bfd5a92f9e12e4da70440272915;
+  comment: 'A diff cut to these fields (null: all).';

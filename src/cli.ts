@@ -12,9 +12,11 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   status: () => import('./cli/status.ts'),
   connector: () => import('./cli/connector.ts'),
   migrate: () => import('./cli/migrate.ts'),
+  schema: () => import('./cli/schema.ts'),
   tail: () => import('./cli/tail.ts'),
   import: () => import('./cli/import.ts'),
   'dead-letters': () => import('./cli/dead-letters.ts'),
+  documents: () => import('./cli/documents.ts'),
   version: () => import('./cli/version.ts'),
 }
 
@@ -51,6 +53,7 @@ async function main(argv: string[]): Promise<number> {
 
 function exitOf(e: TmiError): number {
   if (e.code === 'TM107' || e.status === 404) return exit.notFound
+  if (e.code === 'TM306') return exit.problems
   if (e.status === 401 || e.status === 403) return exit.notAllowed
   return e.code === 'TM401' ? exit.unreachable : exit.failed
 }

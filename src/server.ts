@@ -3,13 +3,17 @@
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { openApp } from './api/app.ts'
+import { documentHandler } from './api/docs/documents.ts'
 import { createGraphql } from './api/graphql/server.ts'
 import { openCatalog } from './api/rest/catalog.ts'
 import { restHandler } from './api/rest/handler.ts'
 import { unitConfig } from './base/config.ts'
+import { TmiError } from './base/errors.ts'
 import { observe } from './base/observe.ts'
+import { allowOrigins } from './base/origin.ts'
 import { followTls, readTls } from './base/tls.ts'
 import { ended, endWith, ready } from './base/unit.ts'
+import { refuseUpgrade } from './base/upgrade.ts'
 import { openAccess } from './db/access.ts'
 import { listenTo } from './db/listen.ts'
 import { openPool, whenReachable } from './db/pool.ts'
@@ -23,6 +27,17 @@ import { openLiveSockets } from './live/ws.ts'
 import { openPublisher } from './nats-bridge/publish.ts'
 import { openRoom } from './nats-bridge/room.ts'
 import { ensureStreams, openNats } from './nats-bridge/streams.ts'
+
+/**
+ * How long a client may take to say what it wants: 10 s for the headers, of at most 16 kB with the address, and two minutes for a body of
+ * 10 MB on a bad line. Who says nothing for longer only holds a socket open.
+ */
+const patience = {
+  headersTimeout: 10_000,
+  requestTimeout: 120_000,
+  connectionsCheckingInterval: 5000,
+  maxHeaderSize: 16_384,
+}
 
 endWith(async () => {
   const config = unitConfig()
@@ -58,23 +73,33 @@ endWith(async () => {
   // What changed between building and listening.
   follow()
 
+  const documents = documentHandler({ pool, catalog, access, graphqlSchema: graphql.schema, mqttPort: config.mqttPort })
+
   const app = openApp(isUp)
+  const origins = allowOrigins(config.allowedOrigins)
   const listener: RequestListener = (req, res) => {
+    if (req.headers.origin !== undefined && origins.cors(req, res)) return
     // The hot ways first; express and what it carries for everything else.
     for (const way of waysIn) if (way(req, res)) return
+    if (documents(req, res)) return
     void rest(req, res).then((taken) => {
       if (!taken) app(req, res)
     })
   }
   const { tls } = config
-  const server = tls ? createTlsServer(readTls(tls), listener) : createServer(listener)
+  const server = tls ? createTlsServer({ ...readTls(tls), ...patience }, listener) : createServer(patience, listener)
   using _certificate = tls ? followTls(tls, (pair) => (server as TlsServer).setSecureContext(pair)) : null
   await graphql.attach(app, server)
   app.finish()
   server.on('upgrade', (req, socket, head) => {
+    try {
+      origins.mayOpen(req)
+    } catch (e) {
+      return refuseUpgrade(socket, e as TmiError)
+    }
     if (socketsIn.upgrade(req, socket, head) || sockets.upgrade(req, socket, head) || graphql.handleUpgrade(req, socket, head))
       return
-    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
+    refuseUpgrade(socket, new TmiError('TM301'))
   })
   server.keepAliveTimeout = 65_000
   await new Promise<void>((resolve, reject) => {

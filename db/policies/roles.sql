@@ -64,6 +64,9 @@ grant usage on schema app to tmidb_api, tmidb_speaker, tmidb_listener, tmidb_vie
 alter default privileges for role admin in schema app grant select on tables to tmidb_viewer;
 alter default privileges for role admin in schema app grant select, insert, update, delete on tables to tmidb_editor, tmidb_admin;
 alter default privileges for role admin in schema app grant usage on sequences to tmidb_editor, tmidb_admin;
+-- PostgreSQL lets everybody call a new function, and the API would show it to every listener.
+alter default privileges for role admin revoke execute on functions from public;
+alter default privileges for role admin in schema app grant execute on functions to tmidb_viewer, tmidb_editor, tmidb_admin;
 
 -- Geography stands on two of PostgreSQL's own extensions. They have a schema of their own, which no function has in its search_path.
 create schema if not exists ext authorization tmidb_owner;
@@ -82,6 +85,16 @@ end $$;
 grant usage on schema ext to tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin;
 
 alter role admin set search_path = api, tmidb, public;
+
+-- Requests wait for a lock no longer than this, a transaction whose process has gone quiet ends, and one statement's sorting cannot
+-- fill the disk; only a superuser may set the last. The time of a statement is told with each request (tmidb.request_limit).
+alter role tmidb_api set lock_timeout = '5s';
+alter role tmidb_api set idle_in_transaction_session_timeout = '30s';
+do $$
+begin
+  alter role tmidb_api set temp_file_limit = '512MB';
+exception when insufficient_privilege then null;
+end $$;
 
 -- Where the server has TimescaleDB loaded, ts_obs becomes a hypertable; its extension can only be made by a superuser.
 do $$

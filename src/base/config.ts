@@ -2,6 +2,7 @@
 // Everything that may be set from outside. Flags win over environment, environment over these defaults.
 import { resolve } from 'node:path'
 import { TmiError } from './errors.ts'
+import { readOrigins } from './origin.ts'
 
 export interface Config {
   dataDir: string
@@ -24,6 +25,8 @@ export interface Config {
   tls?: Tls
   /** Under which user PostgreSQL and NATS run when we are root. */
   runUid: number
+  /** Web pages of other addresses that may use the API and its sockets. */
+  allowedOrigins: string[]
   /** All that the streams may hold together; beyond nine tenths of it the ways in refuse. */
   streamMaxBytes: number
   /** Bytes that have to be free on each volume of the data folder; null: 1 %, at least 200 MB. */
@@ -46,6 +49,8 @@ export interface UnitConfig {
   natsServer: string
   /** Hosts that connectors may ask although their addresses are private. */
   fetchAllow: string[]
+  /** Web pages of other addresses that may use the API and its sockets. */
+  allowedOrigins: string[]
   streamMaxBytes: number
   minFree: number | null
   pg: { api: string; edge: string; drain: string; worker: string }
@@ -71,6 +76,7 @@ export function loadConfig(env: Env = process.env): Config {
     cacheDir: text(env, 'TMIDB_CACHE'),
     tls: tlsFiles(env),
     runUid: integer(env, 'TMIDB_RUN_UID', 65534, 1, 2 ** 31),
+    allowedOrigins: readOrigins(env.TMIDB_ALLOWED_ORIGINS),
     ...limits(env),
     allowUnsafe: env.TMIDB_ALLOW_UNSAFE === '1',
   }
@@ -87,6 +93,7 @@ export function unitConfig(env: Env = process.env): UnitConfig {
     tls: tlsFiles(env),
     natsServer: needed(env, 'TMIDB_NATS_SERVER'),
     fetchAllow: (text(env, 'TMIDB_FETCH_ALLOW') ?? '').split(/[\s,]+/).filter(Boolean),
+    allowedOrigins: readOrigins(env.TMIDB_ALLOWED_ORIGINS),
     ...limits(env),
     pg: {
       api: needed(env, 'TMIDB_PG_API'),
@@ -95,6 +102,11 @@ export function unitConfig(env: Env = process.env): UnitConfig {
       worker: needed(env, 'TMIDB_PG_WORKER'),
     },
   }
+}
+
+/** Where an administrator's own migrations are; as said, since it is printed with each file. */
+export function migrationsDir(env: Env = process.env): string {
+  return text(env, 'TMIDB_MIGRATIONS') ?? 'migrations'
 }
 
 function limits(env: Env): { streamMaxBytes: number; minFree: number | null } {

@@ -17,6 +17,10 @@ export interface Identity {
   target: string | null
   /** Whether its readings may make new targets and categories. */
   mayCreate: boolean
+  /** Whether it is told what there is to ask for: introspection, similar names. */
+  mayIntrospect?: boolean
+  /** Whether it may only send GraphQL documents that are registered. */
+  onlyDocuments?: boolean
 }
 
 export interface Access extends AsyncDisposable {
@@ -44,6 +48,9 @@ interface TokenRow {
   target: string | null
   may_create: boolean
   expires_at: Date | null
+  may_introspect: boolean
+  only_documents: boolean
+  timeout_ms: number
 }
 
 interface Answer {
@@ -142,7 +149,7 @@ export async function openAccess(url: string): Promise<Access> {
   const byPassword = async (login: string, password: string): Promise<Identity> => {
     const key = `basic ${createHash('sha256').update(`${login}\0${password}`).digest('base64')}`
     return await lookUp(key, async () => {
-      const { rows } = await pool.query<{ login: string; password_hash: string; role: RequestRole }>({
+      const { rows } = await pool.query<{ login: string; password_hash: string; role: RequestRole; timeout_ms: number }>({
         name: 'account',
         text: 'select * from tmidb.account_named($1)',
         values: [login],
@@ -151,10 +158,11 @@ export async function openAccess(url: string): Promise<Access> {
       if (!row || !(await verifyPassword(password, row.password_hash))) return null
       const identity: Identity = {
         kind: 'account',
-        claims: { role: row.role, name: login },
+        claims: { role: row.role, name: login, timeout_ms: row.timeout_ms },
         name: login,
         target: null,
         mayCreate: true,
+        mayIntrospect: true,
       }
       return { identity, until: Date.now() + 60_000 }
     })
@@ -200,11 +208,14 @@ function identityOf(row: TokenRow): Identity {
       name: row.name,
       ...(row.speaker_id === null ? {} : { speaker_id: row.speaker_id }),
       ...(row.listener_id === null ? {} : { listener_id: row.listener_id }),
+      timeout_ms: row.timeout_ms,
     },
     name: row.name,
     tokenId: row.token_id,
     target: row.target,
     mayCreate: row.may_create,
+    mayIntrospect: row.may_introspect,
+    onlyDocuments: row.only_documents,
   }
 }
 

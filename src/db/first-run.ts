@@ -21,6 +21,8 @@ export async function firstRun(url: string, passwordHash: string, keep: (made: F
       listener: { name: listener, token: await token(client, 'listener', listener) },
     }
     await client.query('select tmidb.subscribe($1, null)', [listener])
+    // The first look around is with this token: Ruru and code generators need the schema.
+    await client.query('select tmidb.allow_introspection($1)', [listener])
     keep(made)
     await client.query('commit')
     return made

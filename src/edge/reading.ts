@@ -3,9 +3,11 @@
 // A device sends the same keys in the same order, so each key is guessed from the one before it and compared as bytes: no
 // string is made, and a stamp on each known key finds repeats without a set.
 import type { ErrorCode } from '../base/errors.ts'
-import { EXACT, INTEGER, mostKeys, NULL, NUMBER, Scan, TEXT } from './scan.ts'
-import { type CategoryShapes, DATA, FIELD, type Key, type Shape, TARGET, TS } from './shape.ts'
+import { DATA, FIELD, type Key, mostLevels, TARGET, TS } from './key.ts'
+import { EXACT, INTEGER, mostKeys, NULL, NUMBER, OBJECT, Scan, TEXT } from './scan.ts'
+import type { CategoryShapes } from './shape.ts'
 import { epochMicros, microsOf } from './time.ts'
+import type { Shape } from './union.ts'
 
 export interface Reading {
   index: number
@@ -92,6 +94,11 @@ export class ReadingScan extends Scan {
     }
     const { ts } = this
     const isTimed = !Number.isNaN(ts)
+    const shape = this.shapes.shapeOf(this.keysRead, this.kinds, this.count)
+    if (shape === null) {
+      this.fault('TM223', i)
+      return to
+    }
     if (isTimed && (ts < leastTs || ts > this.now + mostAhead)) this.quarantine = 'TM216'
     this.reading = {
       index,
@@ -99,7 +106,7 @@ export class ReadingScan extends Scan {
       ts: isTimed ? ts : null,
       mid: this.mid,
       payload: this.payload(i, to),
-      shape: this.shapes.shapeOf(this.keysRead, this.kinds, this.count),
+      shape,
       quarantine: this.quarantine,
     }
     return to
@@ -107,6 +114,7 @@ export class ReadingScan extends Scan {
 
   members(i: number, isData: boolean): number {
     const { b, end, shapes } = this
+    const { root } = shapes
     const stamp = shapes.nextStamp()
     let last = isData ? shapes.firstOfData : shapes.first
     let beside = -1
@@ -116,7 +124,7 @@ export class ReadingScan extends Scan {
     if (i < end && b[i] === 0x7d) return i + 1
     for (;;) {
       const keyFrom = i
-      const key = this.keyBehind(last, i, isData)
+      const key = this.keyBehind(last, i, root, isData)
       if (key === null) return -1
       this.field = key
       if (key.stamp === stamp) return this.fault('TM210', keyFrom)
@@ -129,10 +137,13 @@ export class ReadingScan extends Scan {
 
       if (key.role === FIELD) {
         if (++this.keys > mostKeys) return this.fault('TM204', keyFrom)
-        i = this.value(i, 2)
+        if (i < end && b[i] === 0x7b) i = this.nested(i + 1, key)
+        else {
+          i = this.value(i, 2)
+          this.kinds[this.count] = this.kind
+          this.keysRead[this.count++] = key
+        }
         if (i < 0) return i
-        this.kinds[this.count] = this.kind
-        this.keysRead[this.count++] = key
         if (beside < 0) beside = keyFrom
         if (runFrom < 0) runFrom = keyFrom
         runTo = i
@@ -160,16 +171,63 @@ export class ReadingScan extends Scan {
     return i + 1
   }
 
+  /** The members of an object within the reading, as fields; its own kind is OBJECT if one of them is more than null. */
+  nested(i: number, parent: Key): number {
+    const { b, end, shapes } = this
+    const stamp = shapes.nextStamp()
+    const hasLevel = parent.level + 1 < mostLevels
+    let last = shapes.firstOf(parent)
+    let kinds = NULL
+    if (i < end && b[i]! <= 0x20) i = this.space(i)
+    if (i < end && b[i] === 0x7d) {
+      this.kind = NULL
+      return i + 1
+    }
+    // Its own key comes before its members.
+    const own = this.count++
+    this.keysRead[own] = parent
+    for (;;) {
+      const keyFrom = i
+      const key = this.keyBehind(last, i, parent, true)
+      if (key === null) return -1
+      if (key.stamp === stamp) return this.fault('TM210', keyFrom)
+      key.stamp = stamp
+      last = key
+      i = this.keyTo
+      i = i < end && b[i] === 0x3a ? i + 1 : this.colon(i)
+      if (i < 0) return i
+      if (i < end && b[i]! <= 0x20) i = this.space(i)
+      if (++this.keys > mostKeys) return this.fault('TM204', keyFrom)
+      if (hasLevel && i < end && b[i] === 0x7b) i = this.nested(i + 1, key)
+      else {
+        i = this.value(i, parent.level + 2)
+        this.kinds[this.count] = this.kind
+        this.keysRead[this.count++] = key
+      }
+      if (i < 0) return i
+      kinds |= this.kind
+      if (i < end && b[i]! <= 0x20) i = this.space(i)
+      const c = i < end ? b[i]! : 0
+      if (c === 0x7d) break
+      if (c !== 0x2c) return this.fault('TM201', i)
+      i++
+      if (i < end && b[i]! <= 0x20) i = this.space(i)
+    }
+    this.kind = kinds === NULL ? NULL : OBJECT
+    this.kinds[own] = this.kind
+    return i + 1
+  }
+
   /** The key at i, which in nearly every reading is one of the two that came behind this one before: then no string is made. */
-  keyBehind(last: Key, i: number, isData: boolean): Key | null {
+  keyBehind(last: Key, i: number, parent: Key, isData: boolean): Key | null {
     let key = last.next
     if (!this.isAt(key, i)) {
       key = last.other
-      if (!this.isAt(key, i)) return this.keyByName(last, i, isData)
+      if (!this.isAt(key, i)) return this.keyByName(last, i, parent, isData)
       last.other = last.next
       last.next = key
     }
-    if (isData && key.role !== FIELD) return this.keyByName(last, i, isData)
+    if (isData && key.role !== FIELD) return this.keyByName(last, i, parent, isData)
     this.keyTo = i + key.bytes.length
     return key
   }
@@ -183,11 +241,11 @@ export class ReadingScan extends Scan {
     return true
   }
 
-  keyByName(last: Key, i: number, isData: boolean): Key | null {
+  keyByName(last: Key, i: number, parent: Key, isData: boolean): Key | null {
     const to = this.key(i)
     if (to < 0) return null
     this.keyTo = to
-    return this.shapes.key(this.name(i + 1, to - 1, this.isEscaped), last, isData)
+    return this.shapes.key(this.name(i + 1, to - 1, this.isEscaped), last, parent, isData)
   }
 
   run(from: number, to: number): void {

@@ -15,6 +15,8 @@ export const NUMBER = 4
 export const EXACT = 8
 export const TEXT = 16
 export const JSON_VALUE = 32
+/** An object whose members are looked at one by one; value() gives JSON_VALUE for others. */
+export const OBJECT = 64
 
 export const mostDepth = 32
 export const mostKeys = 1000

@@ -5,8 +5,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { fromPg, problem, TmiError } from '../base/errors.ts'
+import { fromPg, TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
+import { refuseUpgrade } from '../base/upgrade.ts'
 import type { Identity } from '../db/access.ts'
 import { refusal, taken } from './answer.ts'
 import { mostBytes } from './body.ts'
@@ -299,14 +300,4 @@ function errorText(number: { seq?: number; mid?: string }, e: TmiError): string 
   const { code, message, hint, details } = e
   const body = { code, message, hint, ...(details === undefined ? {} : { details }) }
   return headOf('error', number) + JSON.stringify(body).slice(1)
-}
-
-function refuseUpgrade(socket: Duplex, e: TmiError): void {
-  const body = JSON.stringify(problem(e, 'upgrade'))
-  const reasons: Record<number, string> = { 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 429: 'Too Many Requests' }
-  socket.on('error', () => {})
-  socket.end(
-    `HTTP/1.1 ${e.status} ${reasons[e.status] ?? 'Error'}\r\nContent-Type: application/problem+json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  )
 }

@@ -5,13 +5,21 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { fromPg, problem, TmiError } from '../base/errors.ts'
+import { fromPg, TmiError } from '../base/errors.ts'
+import { limitMessages, refuseUpgrade } from '../base/upgrade.ts'
 import type { Access, Identity } from '../db/access.ts'
 import type { Attachment, Hub, LiveEvent, Wish } from './hub.ts'
 
 /** A socket that lets so much pile up is closed; it comes back with its cursor and misses nothing. */
 const mostBuffered = 8 * 1024 * 1024
 const keepaliveMs = 20_000
+/** A message holds a list of targets at most: some thousand keys. */
+const mostMessageBytes = 256 * 1024
+const messagesPerSecond = 50
+const messagesAtOnce = 500
+/** Subscriptions of one socket, and sockets of one token. */
+const mostSubscriptions = 200
+const mostSockets = 1000
 
 export interface LiveSockets extends AsyncDisposable {
   /** False when the address is not one of these. */
@@ -19,8 +27,9 @@ export interface LiveSockets extends AsyncDisposable {
 }
 
 export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSockets {
-  const server = new WebSocketServer({ noServer: true, maxPayload: 1024 * 1024, perMessageDeflate: false })
+  const server = new WebSocketServer({ noServer: true, maxPayload: mostMessageBytes, perMessageDeflate: false })
   const alive = new WeakSet<WebSocket>()
+  const socketsOf = new Map<string, number>()
   const keepalive = setInterval(() => {
     for (const ws of server.clients) {
       if (!alive.delete(ws)) ws.terminate()
@@ -44,7 +53,16 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
     if (named !== null && !(identity.kind === 'listener' && identity.name === named)) {
       throw new TmiError('TM102', 'A listener opens only its own address.')
     }
+    const who = identity.tokenId ?? identity.name ?? ''
+    const held = socketsOf.get(who) ?? 0
+    if (held >= mostSockets) throw new TmiError('TM400', `This token has ${held} sockets open.`, { hint: 'Close some of them.' })
     server.handleUpgrade(req, socket, head, (ws) => {
+      socketsOf.set(who, (socketsOf.get(who) ?? 0) + 1)
+      ws.on('close', () => {
+        const left = (socketsOf.get(who) ?? 1) - 1
+        if (left > 0) socketsOf.set(who, left)
+        else socketsOf.delete(who)
+      })
       alive.add(ws)
       ws.on('pong', () => alive.add(ws))
       ws.on('error', () => ws.terminate())
@@ -64,7 +82,7 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
       // Not by URL, which throws on some of what a client may send here.
       const [path = '', search] = (req.url ?? '').split('?', 2)
       if (path !== '/tmi/ws' && !path.startsWith('/ws/')) return false
-      open(req, socket, head, path, new URLSearchParams(search)).catch((thrown: unknown) => refuse(socket, fromPg(thrown)))
+      open(req, socket, head, path, new URLSearchParams(search)).catch((thrown: unknown) => refuseUpgrade(socket, fromPg(thrown)))
       return true
     },
     async [Symbol.asyncDispose]() {
@@ -106,6 +124,10 @@ function serve(ws: WebSocket, hub: Hub, identity: Identity, authorization: strin
     const key = id ?? ''
     const idPart = id === undefined ? '' : `"id":${JSON.stringify(id)},`
     try {
+      if (attached.size >= mostSubscriptions)
+        throw new TmiError('TM400', `A socket has at most ${mostSubscriptions} subscriptions.`, {
+          hint: 'Name several targets in one.',
+        })
       if (attached.has(key)) throw new TmiError('TM303', 'This id is in use: unsubscribe it first, or use another.')
       const wish: Wish = { identity, authorization, category: message.category, targets: message.targets, since: message.since }
       let early: LiveEvent[] | null = []
@@ -151,6 +173,7 @@ function serve(ws: WebSocket, hub: Hub, identity: Identity, authorization: strin
     if (message === null) return fail(new TmiError('TM303', 'Send {"type":"subscribe",…} or {"type":"unsubscribe"}.'), undefined)
     inTurn(() => (message.type === 'subscribe' ? subscribe(message) : unsubscribe(message)))
   })
+  limitMessages(ws, messagesPerSecond, messagesAtOnce)
   ws.on('close', () => {
     for (const attachment of attached.values()) attachment.detach()
     attached.clear()
@@ -170,12 +193,4 @@ function parse(text: string): (Subscribe & { type: 'subscribe' | 'unsubscribe' }
   } catch {
     return null
   }
-}
-
-function refuse(socket: Duplex, e: TmiError): void {
-  const body = JSON.stringify(problem(e, 'upgrade'))
-  socket.end(
-    `HTTP/1.1 ${e.status} ${e.status === 401 ? 'Unauthorized' : e.status === 403 ? 'Forbidden' : 'Error'}\r\nContent-Type: application/problem+json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  )
 }

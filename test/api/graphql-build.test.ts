@@ -74,7 +74,11 @@ test('neither the behaviour memo nor the build in slices changes anything in the
 })
 
 test('an empty database has a schema, without subscriptions', async () => {
-  await using api = await serve(async (db) => await admin(db, `select tmidb.create_listener('a')`))
+  await using api = await serve(async (db) => {
+    const token = await admin(db, `select tmidb.create_listener('a')`)
+    await admin(db, `select tmidb.allow_introspection('a')`)
+    return token
+  })
   const { data } = await api.ask('{ targets { totalCount } __schema { subscriptionType { name } mutationType { name } } }')
   assert.deepEqual(data, { targets: { totalCount: 0 }, __schema: { subscriptionType: null, mutationType: { name: 'Mutation' } } })
 })
@@ -129,7 +133,7 @@ test('fields of any name are there, and each can be read, filtered and sorted by
     await db.query('select tmidb.ingest($1, $2, $3::text::jsonb)', ['odd', 't', JSON.parse(`"{\\"data\\": {${payload}}}"`)])
     await admin(db, 'select tmidb.publish_views()')
     const token = await admin(db, `select tmidb.create_listener('a')`)
-    await admin(db, `select tmidb.subscribe('a', null)`)
+    await admin(db, `select tmidb.subscribe('a', null), tmidb.allow_introspection('a')`)
     return token
   })
   assert.deepEqual(api.graphql.status().leftOut, {})

@@ -140,3 +140,36 @@ test('so many calls in one document and no more, however they are written', asyn
   const bomb = await api.ask(`{ ...f0 } ${doubling} fragment f60 on Query { latest { totalCount } }`)
   assert.equal(bomb.status, 400)
 })
+
+test('the history of schemas is cut to what a listener may see', async () => {
+  const query = '{ schemaChanges { nodes { category version changes lastSeen example } } }'
+  const { data } = await api.ask(query)
+  assert.equal(data.schemaChanges.nodes.at(-1).changes, 'new lat (number), lon (integer), speed (integer)')
+  assert.equal(typeof data.schemaChanges.nodes.at(-1).example.speed, 'number')
+  const own = await api.ask(query, { token: few })
+  assert.deepEqual(own.data.schemaChanges.nodes, [{ category: 'gps', version: '1.0', changes: 'new lat (number), speed (integer)', lastSeen: null, example: null }]) // biome-ignore format: a row
+})
+
+test('a renamed field is there by both names, the earlier one deprecated, with what an administrator said of it', async () => {
+  await admin(
+    api.db,
+    `select tmidb.rename_field('gps', 'speed', 'speed_kmh')`,
+    `select tmidb.describe_field('gps', 'speed', 'Over ground.', 'km/h')`,
+    'select tmidb.publish_views()',
+  )
+  await api.graphql.rebuild()
+  const { data } = await api.ask(
+    '{ __type(name: "GpsV1") { fields(includeDeprecated: true) { name description deprecationReason } } }',
+  )
+  const speeds = data.__type.fields.filter((f: { name: string }) => f.name.startsWith('speed'))
+  assert.deepEqual(speeds, [
+    {
+      name: 'speed',
+      description: 'Over ground. Field "speed", integer, in km/h. Renamed: use speed_kmh.',
+      deprecationReason: 'Renamed: use speed_kmh.',
+    },
+    { name: 'speedKmh', description: 'Over ground. Field "speed", integer, in km/h.', deprecationReason: null },
+  ])
+  const { data: rows } = await api.ask('{ gpsV1(first: 1, filter: { speedKmh: { equalTo: 7 } }) { nodes { speed speedKmh } } }')
+  assert.deepEqual(rows.gpsV1.nodes, [{ speed: 7, speedKmh: 7 }])
+})

@@ -17,7 +17,7 @@ before(async () => {
       'select tmidb.publish_views()',
     )
     reader = await admin(db, `select tmidb.create_listener('reader')`)
-    await admin(db, `select tmidb.subscribe('reader', null)`)
+    await admin(db, `select tmidb.subscribe('reader', null), tmidb.allow_introspection('reader')`)
     return reader
   })
 })
@@ -63,12 +63,12 @@ test('an event carries cursor, target, time and the typed fields of its view, wh
     ['constructor', 1],
     ['proto', 2],
     ['fd19f454980', 3],
-    ['deep', { a: [1] }],
+    ['deepA', [1]],
     ['on', true],
   ])
   const s = listen(
     api.socket(reader),
-    'subscription { sensorV1 { cursor category version target ts temperature big categoryValue constructor proto fd19f454980 deep on } }',
+    'subscription { sensorV1 { cursor category version target ts temperature big categoryValue constructor proto fd19f454980 deepA on } }',
   )
   await api.hub.opened(1)
   api.hub.emit(event(row))

@@ -12,6 +12,7 @@ import type { LiveRow, LiveSource, LiveTopic } from '../../src/api/graphql/subsc
 import { TmiError } from '../../src/base/errors.ts'
 import { hashPassword } from '../../src/base/password.ts'
 import { type Access, openAccess } from '../../src/db/access.ts'
+import type { Part } from '../../src/db/one-trip.ts'
 import { openPool, type Pool } from '../../src/db/pool.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 
@@ -146,9 +147,10 @@ export async function statementsOf(api: Served, query: string): Promise<Statemen
     new Proxy(client, {
       get(target, name) {
         if (name !== 'query') return Reflect.get(target, name, target) as unknown
-        return (q: { text: string; values?: unknown[] }) => {
-          if (/_v[0-9]/.test(q.text)) seen.push({ text: q.text, values: q.values ?? [] })
-          return target.query(q)
+        return (q: { asked: Part }) => {
+          const { text, values = [] } = q.asked
+          if (/_v[0-9]/.test(text)) seen.push({ text, values: [...values] })
+          return target.query(q as never)
         }
       },
     })

@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { gateReading } from '../../src/edge/gate.ts'
-import { mostFields, mostUnions, type Shape, ShapeBook } from '../../src/edge/shape.ts'
+import { mostUnions } from '../../src/edge/key.ts'
+import { ShapeBook } from '../../src/edge/shape.ts'
+import { mostFields, type Shape } from '../../src/edge/union.ts'
 
 function category() {
   const shapes = new ShapeBook().of('sensor')
@@ -13,14 +16,15 @@ function category() {
   }
 }
 
-const fields = (shape: Shape) => JSON.parse(shape.descriptor) as Record<string, string>
+type Fields = { [name: string]: string | Fields }
+const fields = (shape: Shape) => JSON.parse(shape.descriptor) as Fields
 
 test('each kind of value has its type', () => {
   const text =
-    '{"a":true,"b":1,"c":1.5,"d":9007199254740993,"e":"x","f":{},"g":[],"h":1e3,"i":9007199254740992,"j":-9007199254740993,"k":null}'
+    '{"a":true,"b":1,"c":1.5,"d":9007199254740993,"e":"x","f":{"x":{}},"g":[],"h":1e3,"i":9007199254740992,"j":-9007199254740993,"k":null}'
   assert.equal(
     category()(text).descriptor,
-    '{"a":"boolean","b":"integer","c":"number","d":"exact","e":"text","f":"json","g":"json","h":"number","i":"integer","j":"exact"}',
+    '{"a":"boolean","b":"integer","c":"number","d":"exact","e":"text","g":"json","h":"number","i":"integer","j":"exact"}',
   )
 })
 
@@ -117,8 +121,97 @@ test('fields beyond one more than 256 are left out of the shape and stay in the 
   assert.equal(gateReading(Buffer.from(text), how).shape, first.shape)
 })
 
-test('only top-level fields count', () => {
-  assert.deepEqual(fields(category()({ a: { b: 1 }, c: [{ d: 1 }] })), { a: 'json', c: 'json' })
+test('members of objects are fields by their path, arrays and what is below five keys are json', () => {
+  assert.deepEqual(fields(category()({ a: { b: 1, c: { d: 'x' } }, e: [{ f: 1 }], 'a.b': true })), {
+    a: { b: 'integer', c: { d: 'text' } },
+    'a.b': 'boolean',
+    e: 'json',
+  })
+  assert.deepEqual(fields(category()({ a: { b: { c: { d: { e: { f: 1 } } } } } })), { a: { b: { c: { d: { e: 'json' } } } } })
+})
+
+test('an empty object brings nothing, like null, so a shape does not flap between it, null and a value', () => {
+  const of = category()
+  assert.equal(of({ a: {}, b: { c: {}, d: { e: null } } }).descriptor, '{}')
+  const shape = of({ a: 1, b: { c: 'x' } })
+  for (const reading of [{ a: {} }, { b: {} }, { b: { c: {} } }, { b: null, a: { x: { y: null } } }])
+    assert.equal(of(reading), shape)
+})
+
+test('readings that leave out members of an object have the very same shape', () => {
+  const of = category()
+  const shape = of({ gps: { lat: 1.5, lon: 2.5, fix: { age: 1 } }, t: 1 })
+  for (const reading of [{ gps: { lon: 2 } }, { t: 2, gps: { fix: { age: 3 }, lat: 1 } }, { gps: { fix: {} } }])
+    assert.equal(of(reading), shape)
+  assert.deepEqual(fields(of({ gps: { fix: { age: 1.5 }, alt: 3 } })), {
+    gps: { alt: 'integer', fix: { age: 'number' }, lat: 'number', lon: 'number' },
+    t: 'integer',
+  })
+})
+
+test('an object where a value was, and the reverse, is a contradiction', () => {
+  const of = category()
+  const value = of({ a: 1, b: 1 })
+  const object = of({ a: { x: 1 }, b: 2 })
+  const array = of({ a: [1] })
+  assert.deepEqual(
+    [fields(value), fields(object), fields(array)],
+    [{ a: 'integer', b: 'integer' }, { a: { x: 'integer' }, b: 'integer' }, { a: 'json' }],
+  )
+  assert.deepEqual([of({ a: 2 }), of({ a: { x: 3 } }), of({ a: [] })], [value, object, array])
+})
+
+test('a repeated key in an object is refused, the first time and when it is known', () => {
+  const of = category()
+  for (let n = 0; n < 3; n++) {
+    assert.throws(() => of('{"gps":{"lat":1,"lon":2,"lat":3}}'), { code: 'TM210' })
+    assert.throws(() => of('{"gps":{"lat":1,"l\\u0061t":3}}'), { code: 'TM210' })
+    of({ gps: { lat: 1, lon: 2 } })
+  }
+})
+
+test('257 members of objects are the most, too', () => {
+  const of = category()
+  const many = (name: string, n: number) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`${name}${i}`, i]))
+  const shape = of({ a: many('a', 200), b: { c: many('c', 100) } })
+  const { a, b } = fields(shape) as { a: Fields; b: { c: Fields } }
+  assert.equal(Object.keys(a).length + Object.keys(b.c).length, mostFields)
+  assert.equal(of({ a: many('a', 200), b: { c: many('c', 100) } }), shape)
+  assert.equal(of({ z: { y: 1 } }), shape)
+})
+
+test('whatever readings come one after the other, each fits its shape', () => {
+  const scalar = fc.constantFrom<unknown>(0, 1.5, 'x', true, null, [], [1], {}, 2 ** 60)
+  const object = (depth: number): fc.Arbitrary<unknown> =>
+    fc.dictionary(fc.constantFrom('a', 'b', 'c', 'a.b', '0'), depth === 0 ? scalar : fc.oneof(scalar, object(depth - 1)), {
+      maxKeys: 4,
+      noNullPrototype: true,
+    })
+  // Which values a field of a type takes; json takes all that other ways in would call json.
+  const fits = (value: unknown, type: string | Fields | undefined): boolean => {
+    if (value === null || type === 'json') return true
+    if (typeof value === 'object' && !Array.isArray(value)) {
+      const members = Object.entries(value as object).filter(([, v]) => !isNothing(v))
+      return (
+        members.length === 0 ||
+        (typeof type === 'object' && members.every(([k, v]) => fits(v, Object.hasOwn(type, k) ? type[k] : undefined)))
+      )
+    }
+    if (typeof value === 'number') return type === 'number' || type === 'exact' || (type === 'integer' && Number.isInteger(value))
+    return type === (Array.isArray(value) ? 'json' : typeof value === 'string' ? 'text' : typeof value)
+  }
+  const isNothing = (value: unknown): boolean =>
+    value === null || (typeof value === 'object' && !Array.isArray(value) && Object.values(value as object).every(isNothing))
+  fc.assert(
+    fc.property(fc.array(object(3), { maxLength: 60 }), (readings) => {
+      const of = category()
+      for (const reading of readings) {
+        const shape = of(reading as object)
+        assert.ok(fits(reading, fields(shape)), `${JSON.stringify(reading)} ${shape.descriptor}`)
+      }
+    }),
+    { numRuns: 150 },
+  )
 })
 
 test('with data, its fields count and an envelope name inside is a field', () => {
@@ -153,4 +246,76 @@ test('made-up names do not fill the memory', () => {
   }
   assert.ok(most > 100_000 && most < 101_000, `${most}`)
   assert.ok(book.keyCount < 50_000, `${book.keyCount}`)
+})
+
+/** A strict category with these majors, newest first: fields and types. */
+function strict(...majors: Record<string, string>[]) {
+  const book = new ShapeBook()
+  const set = (all: Record<string, string>[]) =>
+    book.setStrict(
+      new Map([
+        [
+          'sensor',
+          all.map((m) =>
+            Object.entries(m).map(([name, type]) => ({ name, path: name.split('.'), type, pinned: name.endsWith('!') })),
+          ),
+        ],
+      ]),
+    )
+  set(majors)
+  const of = (reading: object): Fields =>
+    fields(gateReading(Buffer.from(JSON.stringify(reading)), { shapes: book.of('sensor'), now: Date.now() * 1000 }).shape)
+  return { of, set }
+}
+const breaks = { code: 'TM223' }
+
+test('in a strict category a reading has the shape of the newest major that takes it', () => {
+  const { of } = strict({ a: 'text', b: 'integer' }, { a: 'integer', b: 'integer' })
+  assert.deepEqual(of({ b: 1 }), { a: 'text', b: 'integer' })
+  assert.deepEqual(of({ a: 1 }), { a: 'integer', b: 'integer' })
+  assert.deepEqual(of({ a: 'x', b: 1.5, c: true }), { a: 'text', b: 'number', c: 'boolean' })
+  assert.throws(() => of({ a: true }), breaks)
+  assert.throws(() => of({ a: 1, b: 'x' }), breaks)
+})
+
+test('what is refused in a strict category leaves nothing behind', () => {
+  const { of } = strict({ a: 'integer' })
+  assert.throws(() => of({ a: 'x', fresh: 1 }), breaks)
+  assert.deepEqual(of({ fresh: 'y' }), { a: 'integer', fresh: 'text' })
+})
+
+test('a pinned field and one of json take everything in a strict category', () => {
+  const { of } = strict({ 'a!': 'number', j: 'json', e: 'exact' })
+  for (const reading of [{ 'a!': 'x' }, { 'a!': [] }, { j: 1 }, { j: 'x', e: 2.5 }])
+    assert.deepEqual(of(reading), { 'a!': 'number', j: 'json', e: 'exact' })
+  assert.throws(() => of({ e: 'x' }), breaks)
+})
+
+test('in a strict category an object stays an object, and members may be new', () => {
+  const { of } = strict({ 'gps.lat': 'number', 'gps.fix!': 'integer', n: 'integer' })
+  assert.deepEqual(of({ gps: { lat: 1, alt: 5, fix: { age: 'x' } } }), {
+    gps: { alt: 'integer', 'fix!': 'integer', fix: { age: 'text' }, lat: 'number' },
+    n: 'integer',
+  })
+  assert.deepEqual(Object.keys(of({ gps: { 'fix!': { deep: 1 } } })).sort(), ['gps', 'n'])
+  for (const [reading, words] of [
+    [{ gps: 1 }, 'gps: integer where object is known'],
+    [{ n: { x: 1 } }, 'n: object where integer is known'],
+    [{ gps: { lat: 'x' }, n: 1 }, 'gps.lat: text where number is known'],
+  ] as const) {
+    assert.throws(
+      () => of(reading),
+      (e: Error & { code: string }) => e.code === 'TM223' && e.message.includes(`(${words})`),
+      words,
+    )
+  }
+})
+
+test('what is told anew of a strict category counts from the next reading on', () => {
+  const { of, set } = strict({ a: 'integer' })
+  assert.throws(() => of({ a: 'x' }), breaks)
+  set([{ a: 'text' }, { a: 'integer' }])
+  assert.deepEqual(of({ a: 'x' }), { a: 'text' })
+  set([])
+  assert.deepEqual(of({ a: true }), { a: 'boolean' })
 })

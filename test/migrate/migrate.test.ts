@@ -145,3 +145,33 @@ test('traces are made anew from the readings when they begin to say their catego
     { name: 'car', latitude_field: 'lat', longitude_field: 'lon' },
   ])
 })
+
+test('fields whose keys have a dot keep their columns and rights when names begin to join the keys of a path', async () => {
+  await using db = await testDatabase()
+  const steps = (await history({ superuserUrl: db.superUrl })).map((s) => s.name)
+  await db.query(`select tmidb.ingest('sensor', 'a', '{"p.x": 1, "b\\\\s": 2, "t": 3}'), tmidb.create_listener('one')`)
+  await migrateDown({ superuserUrl: db.superUrl }, steps.length - steps.indexOf('0010_nested'))
+  // As it was written before: names were keys.
+  await db.query(`update tmidb.schema_version set fields = (select jsonb_agg(f - 'path' || jsonb_build_object('name', coalesce(f->'path'->>0, f->>'name')) order by o)
+      from jsonb_array_elements(fields) with ordinality a(f, o));
+    update tmidb.rollup_field set name = 'p.x' where name = 'p\\.x';
+    update tmidb.rollup_field set name = 'b\\s' where name = 'b\\\\s';
+    select tmidb.subscribe('one', 'sensor', null, array['p.x', 't'])`)
+  await migrate({ superuserUrl: db.superUrl })
+  const [row] = await db.query(`select
+      (select jsonb_agg(f - 'graphql') from tmidb.schema_version, jsonb_array_elements(fields) f) as fields,
+      (select jsonb_agg(name order by name collate "C") from tmidb.rollup_field) as rolled,
+      (select fields from tmidb.listener_subscriptions) as subscribed,
+      (select c.rules -> (select category_id || '/*' from tmidb.category) from tmidb.listener join tmidb.permission_class c using (class_id)) as mask`)
+  assert.deepEqual(row, {
+    fields: [
+      { name: 'b\\\\s', path: ['b\\s'], type: 'integer', column: 'b\\s' },
+      { name: 'p\\.x', path: ['p.x'], type: 'integer', column: 'p.x' },
+      { name: 't', type: 'integer', column: 't' },
+    ],
+    rolled: ['b\\\\s', 'p\\.x', 't'],
+    subscribed: ['p\\.x', 't'],
+    mask: { 'p\\.x': 1, t: 1 },
+  })
+  assert.deepEqual(await db.query('select "p.x", "b\\s", t from api.sensor_v1'), [{ 'p.x': 1, 'b\\s': 2, t: 3 }])
+})

@@ -75,8 +75,94 @@ test('integers beyond 2^53 are exact, and an exact field takes any number', asyn
   assert.deepEqual(await fields(), { 1: { a: 'exact' } })
 })
 
-test('objects and arrays are json; nothing contradicts json', async () => {
-  assert.deepEqual(await versions('{"a":{"x":1}}', '{"a":[1]}', '{"a":5}', '{"a":"x"}'), ['1.0', '1.0', '1.0', '1.0'])
+test('arrays are json; nothing contradicts json', async () => {
+  assert.deepEqual(await versions('{"a":[1]}', '{"a":{"x":1}}', '{"a":5}', '{"a":"x"}'), ['1.0', '1.0', '1.0', '1.0'])
+})
+
+test('a new member of an object is the next minor, an empty object brings nothing', async () => {
+  assert.deepEqual(
+    await versions('{"gps":{"lat":1}}', '{"gps":{"lat":1.5,"lon":2}}', '{"gps":{}}', '{"gps":null}', '{"gps":{"x":{"y":"z"}}}'),
+    ['1.0', '1.1', '1.1', '1.1', '1.2'],
+  )
+  assert.deepEqual(await fields(), { 1: { 'gps.lat': 'number', 'gps.lon': 'integer', 'gps.x.y': 'text' } })
+})
+
+test('an object where a value was, and the reverse, is a new major, which keeps the other fields', async () => {
+  assert.deepEqual(
+    await versions(
+      '{"a":1,"b":"x"}',
+      '{"a":{"x":1,"y":2}}',
+      '{"a":3}',
+      '{"a":{"x":5}}',
+      '{"a":{"x":"5"}}',
+      '{"a":[1]}',
+      '{"a":{"new":1}}',
+    ),
+    ['1.0', '2.0', '1.0', '2.0', '3.0', '4.0', '3.1'],
+  )
+  assert.deepEqual(await fields(), {
+    1: { a: 'integer', b: 'text' },
+    2: { 'a.x': 'integer', 'a.y': 'integer', b: 'text' },
+    3: { 'a.x': 'text', 'a.y': 'integer', b: 'text', 'a.new': 'integer' },
+    4: { a: 'json', b: 'text' },
+  })
+})
+
+test('what has types in an old major goes there rather than into the json of a newer one', async () => {
+  assert.deepEqual(
+    await versions('{"gps":{"lat":1}}', '{"gps":[]}', '{"gps":{"lat":2,"lon":3}}', '{"gps":"none"}', '{"gps":[],"n":1}'),
+    ['1.0', '2.0', '1.1', '2.0', '2.1'],
+  )
+  assert.deepEqual(await fields(), { 1: { 'gps.lat': 'integer', 'gps.lon': 'integer' }, 2: { gps: 'json', n: 'integer' } })
+})
+
+test('a field that is new in an old major becomes known to the newest one only where it fits beside its fields', async () => {
+  assert.deepEqual(await versions('{"a":1,"b":1}', '{"a":{"x":1},"b":2}', '{"a":1,"b":2,"c":{"d":1}}'), ['1.0', '2.0', '1.1'])
+  assert.deepEqual(await fields(), {
+    1: { a: 'integer', b: 'integer', 'c.d': 'integer' },
+    2: { 'a.x': 'integer', b: 'integer', 'c.d': 'integer' },
+  })
+})
+
+test('a top-level key with a dot is another field than the member of an object', async () => {
+  assert.deepEqual(await versions('{"gps.lat":"x","gps_lat":true,"gps":{"lat":1}}', '{"gps.lat":1}'), ['1.0', '2.0'])
+  assert.deepEqual(await fields(), {
+    1: { 'gps.lat': 'integer', 'gps\\.lat': 'text', gps_lat: 'boolean' },
+    2: { 'gps.lat': 'integer', 'gps\\.lat': 'integer', gps_lat: 'boolean' },
+  })
+  const [row] = await db.query<{ columns: string[] }>(
+    `select array(select f->>'column' from jsonb_array_elements(fields) f) as columns from tmidb.schema_version join tmidb.category using (category_id)
+     where name = $1 and major = 1`,
+    [`c${categories - 1}`],
+  )
+  assert.equal(new Set(row?.columns).size, 3)
+})
+
+test('from the ninth major on a contradicted member makes its top-level key json, and versions end', async () => {
+  const kinds = [1, 'x', true, { z: 1 }]
+  const payloads = Array.from({ length: 64 }, (_, n) => ({
+    a: { b: kinds[n % 4], c: kinds[(n >> 2) % 4] },
+    d: { e: kinds[n >> 4] },
+    g: 1,
+  }))
+  const category = `c${categories++}`
+  await db.query('select tmidb.ingest($1, $2::jsonb)', [
+    category,
+    JSON.stringify(payloads.map((data) => ({ target: 't', data }))),
+  ])
+  const found = (await fields()) as Record<number, object>
+  const last = Math.max(...Object.keys(found).map(Number))
+  assert.ok(last >= 9 && last <= 11, `${last} majors`)
+  assert.deepEqual(found[last], { a: 'json', d: 'json', g: 'integer' })
+})
+
+test('more than 256 fields, members of objects among them, stay in the payload only', async () => {
+  const many = (n: number) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`f${i}`, i]))
+  await versions(JSON.stringify({ a: many(200), b: { c: many(100) } }))
+  assert.equal(Object.keys((await fields())[1] ?? {}).length, 256)
+  assert.deepEqual(await db.query('select is_overflowing from tmidb.category where name = $1', [`c${categories - 1}`]), [
+    { is_overflowing: true },
+  ])
 })
 
 test('the ninth major has json where it is contradicted, and no tenth comes', async () => {

@@ -72,7 +72,7 @@ test('a cold chunk shows the same rows through the views, to each listener what 
     .catch(() => db.query(`select tmidb.create_listener('cold-one')`))
   await db.query(`select tmidb.subscribe('cold-one', 'cold', array['cold-1'], array['temperature'])`)
   const view = () =>
-    db.query('select target, ts, reading_id, temperature, status, nested from api.cold_v1 order by target, ts, reading_id')
+    db.query('select target, ts, reading_id, temperature, status, nested_deep from api.cold_v1 order by target, ts, reading_id')
   const asListener = async () => {
     const [l] = await db.query<{ id: string }>(`select listener_id as id from tmidb.listener where name = 'cold-one'`)
     return await withClient(db.url('tmidb_api'), async (c) => {

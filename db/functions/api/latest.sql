@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: rules, expect, unpack
+-- after: rules, expect, unpack, cut
 -- The newest readings of each target and category, looked up one by one in the key (target_id, category_id, ts). Time is gone through
 -- backwards in windows, each four times as long as all before, by a statement that is planned for just this window: the planner
 -- sees the few chunks in it, and what has its n readings is not asked for again. Over all chunks at once the same look-up
@@ -54,8 +54,7 @@ begin
     into v_pair, v_ts, v_position, v_version, v_payload using v_targets, v_categories, v_wanted, v_low, v_high;
     if v_pair is not null then
       return query
-      select t.key, c.name, v.major || '.' || v.minor, f.ts, f.position, case when m.mask ? '*' then f.payload
-          else (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(f.payload) e where m.mask ? e.key) end
+      select t.key, c.name, v.major || '.' || v.minor, f.ts, f.position, case when m.mask ? '*' then f.payload else tmidb.cut(f.payload, m.mask) end
       from unnest(v_pair, v_ts, v_position, v_version, v_payload) with ordinality f(i, ts, position, version_id, payload, o)
       join tmidb.target t on t.target_id = v_targets[f.i]
       join tmidb.category c on c.category_id = v_categories[f.i]

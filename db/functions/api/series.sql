@@ -13,7 +13,7 @@ as $$
 $$;
 
 comment on function api.series(text, text, text, timestamptz, timestamptz, interval, text, text) is
-  'Count, min, max, avg, sum, first and last of a numeric field of one target, from a moment up to before another, per bucket. fill says what empty buckets show: none, null, previous or linear.';
+  'Count, min, max, avg, sum, first and last of a numeric field (a member of an object: gps.alt) of one target, from a moment up to before another, per bucket. fill says what empty buckets show: none, null, previous or linear.';
 revoke all on function api.series(text, text, text, timestamptz, timestamptz, interval, text, text) from public;
 grant execute on function api.series(text, text, text, timestamptz, timestamptz, interval, text, text)
   to tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin;

@@ -12,7 +12,7 @@ as $$
 $$;
 
 comment on function api.series_by_target(text, text, timestamptz, timestamptz, interval, text[], text, text) is
-  'Count, min, max, avg, sum, first and last of a numeric field per target and bucket, from a moment up to before another; of the targets named, or of all that may be seen.';
+  'Count, min, max, avg, sum, first and last of a numeric field (a member of an object: gps.alt) per target and bucket, from a moment up to before another; of the targets named, or of all that may be seen.';
 revoke all on function api.series_by_target(text, text, timestamptz, timestamptz, interval, text[], text, text) from public;
 grant execute on function api.series_by_target(text, text, timestamptz, timestamptz, interval, text[], text, text)
   to tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin;

@@ -15,6 +15,9 @@ begin
   execute format('alter default privileges in schema %I grant select on tables to tmidb_viewer', name);
   execute format('alter default privileges in schema %I grant select, insert, update, delete on tables to tmidb_editor, tmidb_admin', name);
   execute format('alter default privileges in schema %I grant usage on sequences to tmidb_editor, tmidb_admin', name);
+  -- A listener calls what it was granted, not what PostgreSQL lets everybody call.
+  alter default privileges revoke execute on functions from public;
+  execute format('alter default privileges in schema %I grant execute on functions to tmidb_viewer, tmidb_editor, tmidb_admin', name);
   perform tmidb.reload_api();
 end $$;
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: typed_row
+-- after: typed_row, cut
 -- What is new since a vector of positions, for the permission classes that are connected: one row per event and distinct set of
 -- visible fields, with the classes that get exactly that. The payload is cut here once per set, not once per listener. p_from and
 -- p_upto bound the positions (the caller reads p_upto from live_heads first); p_low and p_high, from the wake-up, let the planner
@@ -38,8 +38,7 @@ begin
     where c.rules ?| array['*/*', f.category_id || '/*', f.category_id || '/' || f.target_id, '*/' || f.target_id]
     group by f.shard, f.position, f.category_id, f.target_id, f.ts, f.version_id, f.payload, m.mask
   ), shown as (
-    select m.*, case when m.mask ? '*' then m.payload
-      else (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(m.payload) e where m.mask ? e.key) end as data
+    select m.*, case when m.mask ? '*' then m.payload else tmidb.cut(m.payload, m.mask) end as data
     from masked m
   )
   select s.shard, s.position, s.classes, c.name, t.key,

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- after: field_column, graphql_name
+-- after: field_column, graphql_name, field_path, shown_fields
+-- p_shape has types by field names (tmidb.flat_shape).
 -- The next minor of a major, if the shape brings anything to it: new fields behind the known ones, integers widened to numbers.
 create or replace function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb,
   p_most int, p_version_id int) returns integer
@@ -9,27 +10,32 @@ declare
   v_fields jsonb;
   v_version int;
   v_new record;
+  v_path text[];
   v_graphql text;
   v_column text;
   v_columns text[];
   v_names text[];
 begin
   select coalesce(jsonb_agg(case when f->>'type' = 'integer' and p_shape->>(f->>'name') = 'number'
-           then f || '{"type": "number"}' else f end order by o), '[]'),
-         coalesce(array_agg(f->>'column'), '{}'), coalesce(array_agg(f->>'graphql'), '{}')
-  into v_fields, v_columns, v_names
+           then f || '{"type": "number"}' else f end order by o), '[]')
+  into v_fields
   from jsonb_array_elements(p_fields) with ordinality a(f, o);
+  select coalesce(array_agg(f->>'column'), '{}'), coalesce(array_agg(f->>'graphql'), '{}') into v_columns, v_names
+  from tmidb.shown_fields(p_fields) f;
 
   for v_new in
     select s.key, s.value from jsonb_each_text(p_shape) s
     where not exists (select from jsonb_array_elements(p_fields) f where f->>'name' = s.key)
+      and (strpos(s.key, '.') = 0 or not exists (
+        select from jsonb_array_elements(p_fields) f where f->>'type' = 'json' and starts_with(s.key, (f->>'name') || '.')))
     order by s.key collate "C"
   loop
     if jsonb_array_length(v_fields) >= p_most then
       update tmidb.category set is_overflowing = true where category_id = p_category_id and not is_overflowing;
       exit;
     end if;
-    v_column := tmidb.field_column(v_new.key);
+    v_path := tmidb.field_path(v_new.key);
+    v_column := tmidb.field_column(array_to_string(v_path, '_'));
     while v_column = any(v_columns) loop v_column := left(v_column, 10) || '_' || substr(md5(v_column || v_new.key), 1, 12); end loop;
     v_graphql := tmidb.graphql_name(v_column);
     while v_graphql = any(v_names || array['target', 'targetId', 'ts', 'readingId']) loop
@@ -37,7 +43,8 @@ begin
     end loop;
     v_columns := v_columns || v_column;
     v_names := v_names || v_graphql;
-    v_fields := v_fields || jsonb_build_object('name', v_new.key, 'type', v_new.value, 'column', v_column, 'graphql', v_graphql);
+    v_fields := v_fields || (jsonb_build_object('name', v_new.key, 'type', v_new.value, 'column', v_column, 'graphql', v_graphql)
+      || case when v_path = array[v_new.key] then '{}' else jsonb_build_object('path', v_path) end);
   end loop;
 
   if p_version_id is not null and v_fields = p_fields then return p_version_id; end if;

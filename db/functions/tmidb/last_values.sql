@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: class_of_rules, unpack
+-- after: class_of_rules, unpack, cut
 -- What stands now, for a permission class: the newest reading of each target in each category that it may see, cut to the fields it
 -- may see, as tmidb.fanout writes them. Which pairs those are comes from the rules; each pair costs one step into the index
 -- (target_id, category_id, ts) of the newest chunk that has it, and history is never walked. A pair without a reading looks into
@@ -49,8 +49,7 @@ begin
       where r.target_id = m.target_id and r.category_id = m.category_id and r.ts < v_hot order by r.ts desc limit 1) o
     where (select count(*) from missing) <= 50
   ), shown as (
-    select l.*, case when m.mask ? '*' then l.whole
-      else (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(l.whole) e where m.mask ? e.key) end as data
+    select l.*, case when m.mask ? '*' then l.whole else tmidb.cut(l.whole, m.mask) end as data
     from (select *, coalesce(payload, tmidb.unpack(version_id, compact)) as whole from last) l
     cross join class c
     cross join lateral (

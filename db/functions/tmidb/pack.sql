@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The values of a payload in few bytes, for cold chunks; the names stay with the version. Numbers as nibbles: digits, a for the
 -- point, b for minus, c behind each value but the last, f where a value is text and follows, e at the end; nothing between two c: the
--- field is absent. Then the other values as JSON, a line each. Six fields in 17 bytes where jsonb takes 135. Null where a field
+-- field is absent, or its key was named before. Then the other values as JSON, a line each. Six fields in 17 bytes where jsonb takes 135. Null where a field
 -- is not one of the names.
 create or replace function tmidb.pack(p_names text[], p_payload jsonb) returns bytea
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
@@ -15,7 +15,7 @@ begin
   for i in 1..cardinality(p_names) loop
     v_value := p_payload -> p_names[i];
     if i > 1 then v_slots := v_slots || 'c'; end if;
-    if v_value is null then continue; end if;
+    if v_value is null or array_position(p_names, p_names[i]) < i then continue; end if;
     if jsonb_typeof(v_value) = 'number' then
       v_slots := v_slots || translate(v_value::text, '.-', 'ab');
     else

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: make_rollup_chunk
+-- after: make_rollup_chunk, field_path, value_at
 -- Merges the next readings of one shard into the roll-ups. Rows of a shard are committed in the order of their positions, so all up
 -- to ingest_cursor are there to be read, and moving rollup_cursor in the transaction of the merge counts each of them exactly once:
 -- however late its time is, killed midway or run twice. The shard that is furthest behind goes first; one that another job holds
@@ -37,7 +37,7 @@ begin
         from tmidb.ts_obs o
         where o.position > v_base + v_from and o.position <= v_base + v_upto and o.payload is not null
       ), known as materialized (
-        select v.version_id, r.field_id, r.name, case when c.rollup_enabled then 'infinity' else date_trunc('day', c.raw_from) end as before
+        select v.version_id, r.field_id, r.name, nullif(tmidb.field_path(r.name), array[r.name]) as path, case when c.rollup_enabled then 'infinity' else date_trunc('day', c.raw_from) end as before
         from tmidb.schema_version v
         join tmidb.category c on c.category_id = v.category_id and (c.rollup_enabled or c.raw_from > '-infinity')
         cross join lateral jsonb_array_elements(v.fields) f
@@ -48,7 +48,8 @@ begin
         from fresh f
         join known k on k.version_id = f.version_id and f.ts < k.before
         cross join lateral (
-          select case when jsonb_typeof(f.payload -> k.name) = 'number' then (f.payload -> k.name)::numeric end as value offset 0) x
+          select case when k.path is null then case when jsonb_typeof(f.payload -> k.name) = 'number' then (f.payload -> k.name)::numeric end
+            when jsonb_typeof(tmidb.value_at(f.payload, k.path)) = 'number' then tmidb.value_at(f.payload, k.path)::numeric end as value offset 0) x
         where x.value is not null
       ), minutes as (
         select m.target_id, m.field_id, m.bucket, min(m.ts) as first_ts, max(m.ts) as last_ts, count(*)::int as count,

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: rules, bucket_start, series_plan, series_grain, shard_of, unpack
+-- after: rules, bucket_start, series_plan, series_grain, shard_of, unpack, field_path, field_rights, value_at
 -- Aggregates of a numeric field in buckets, always equal to those over the readings themselves: pieces of roll-ups and readings as
 -- series_plan says, and to what comes from roll-ups the readings that are not merged yet, found by their positions. All of it is one
 -- snapshot, since the function is stable. It checks who asks by the same rules as views and policies: a target or field that is not
@@ -18,6 +18,8 @@ declare
   v_category tmidb.category;
   v_id smallint;
   v_field int;
+  v_path constant text[] := tmidb.field_path(p_field);
+  v_rights constant text[] := tmidb.field_rights(p_field);
   v_versions int[];
   v_targets uuid[];
   v_keys text[];
@@ -44,8 +46,8 @@ begin
   into v_targets, v_keys, v_series
   from (select r.rules, coalesce(r.rules -> '*/*', '{}') || coalesce(r.rules -> (v_id || '/*'), '{}') as base
         from (select tmidb.rules() as rules offset 0) r offset 0) g
-  join tmidb.target t on (p_targets is null or t.key = any(p_targets)) and (g.base ?| array['*', p_field]
-    or (coalesce(g.rules -> (v_id || '/' || t.target_id), '{}') || coalesce(g.rules -> ('*/' || t.target_id), '{}')) ?| array['*', p_field])
+  join tmidb.target t on (p_targets is null or t.key = any(p_targets)) and (g.base ?| v_rights
+    or (coalesce(g.rules -> (v_id || '/' || t.target_id), '{}') || coalesce(g.rules -> ('*/' || t.target_id), '{}')) ?| v_rights)
   left join tmidb.rollup_series s on s.field_id = v_field and s.target_id = t.target_id;
   if v_targets is null then return; end if;
   v_shards := case when cardinality(v_keys) > 8 then array[0, 1, 2, 3, 4, 5, 6, 7]
@@ -121,7 +123,8 @@ begin
     select o.target_id, o.ts, o.ts, o.ts, o.position, 1, v.value, v.value, v.value, v.value, v.value
     from reading o
     cross join lateral (
-      select case when jsonb_typeof(o.payload -> p_field) = 'number' then (o.payload -> p_field)::numeric end as value offset 0) v
+      select case when jsonb_typeof(tmidb.value_at(o.payload, v_path)) = 'number' then tmidb.value_at(o.payload, v_path)::numeric end as value
+      offset 0) v
     where v.value is not null
   ), placed as (
     select p.*, case when v_utc then date_bin(p_width, p.at, '2000-01-03Z') else tmidb.bucket_start(p_width, p.at, p_timezone) end as start

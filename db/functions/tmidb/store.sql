@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: discover, unpack, origin_of
+-- after: discover, unpack, origin_of, note_versions, field_path, value_at
 -- Where every reading goes through, whichever door it came in by: lock the shards, find targets and versions from small
 -- dictionaries, insert all rows in one statement, keep the ledger, wake the listeners once. Rows arrive as arrays; the
 -- dictionaries keep per-row work to a subscript. Sequential scans are off because the plans are made while the tables are still
@@ -7,7 +7,7 @@
 -- channel obs says "<lowest ts> <highest ts> <shard>:<position>,...". Repeats are rare, so rows are inserted plainly (5.1 us a row in
 -- batches of 4,000; 6.9 with "on conflict do nothing") and only a batch that hits one is sifted. p_unique names rows whose message id
 -- alone says who they are, because their time is the server's.
---   targets    p_keys, p_key_shards               shapes     p_categories, p_sigs, p_shapes ({"field": "type"})
+--   targets    p_keys, p_key_shards               shapes     p_categories, p_sigs, p_shapes (tmidb.shape_of)
 --   speakers   p_speakers                         rows       p_target, p_shape, p_speaker (1-based), p_ts, p_mid, p_payload
 create or replace function tmidb.store(
   p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[],
@@ -23,6 +23,7 @@ declare
   v_category smallint[];
   v_version int[];
   v_geo boolean;
+  v_unnoted boolean;
   v_kept interval[];
   v_low timestamptz;
   v_high timestamptz;
@@ -49,11 +50,14 @@ begin
   order by n on conflict (name) do nothing;
   select array_agg(c.category_id order by u.o),
          array_agg(coalesce(s.version_id, tmidb.discover(c.category_id, u.sig, u.shape::jsonb)) order by u.o),
-         bool_or(s.latitude_field is not null or s.sig is null), array_agg(c.retention order by u.o)
-  into v_category, v_version, v_geo, v_kept
+         bool_or(s.latitude_field is not null or s.sig is null), array_agg(c.retention order by u.o),
+         bool_or(coalesce(q.last_seen < now() - interval '1 minute', true))
+  into v_category, v_version, v_geo, v_kept, v_unnoted
   from unnest(p_categories, p_sigs, p_shapes) with ordinality u(name, sig, shape, o)
   join tmidb.category c on c.name = u.name
-  left join tmidb.shape s on s.category_id = c.category_id and s.sig = u.sig;
+  left join tmidb.shape s on s.category_id = c.category_id and s.sig = u.sig
+  left join tmidb.version_seen q on q.version_id = s.version_id;
+  if v_unnoted then perform tmidb.note_versions(v_version, p_shape, p_payload); end if;
 
   select min(t), max(t) into v_low, v_high from unnest(p_ts) t;
   if not exists (select from tmidb.chunk where from_ts <= v_low and to_ts > v_high and cold_at is null and v_low >= '1900-01-01Z'
@@ -124,13 +128,15 @@ begin
   if v_geo then
     insert into tmidb.geo_trace (target_id, category_id, source_id, ts, lon, lat)
     select distinct on (1, 2, 4) g.target_id, g.category_id, g.source_id, g.ts, g.lon, g.lat from (
-      select v_target[u.t] as target_id, f.category_id, f.source_id, u.ts, tmidb.to_number(u.p::jsonb -> f.longitude_field) as lon,
-             tmidb.to_number(u.p::jsonb -> f.latitude_field) as lat
+      select v_target[u.t] as target_id, f.category_id, f.source_id, u.ts, tmidb.to_number(v.lon) as lon, tmidb.to_number(v.lat) as lat
       from unnest(p_categories, p_sigs) with ordinality d(name, sig, n)
       join tmidb.category c on c.name = d.name
       join tmidb.shape s on s.category_id = c.category_id and s.sig = d.sig
       join tmidb.geo_source f on f.category_id = s.category_id and f.latitude_field = s.latitude_field and f.longitude_field = s.longitude_field
+      cross join lateral (select tmidb.field_path(f.longitude_field) as lon, tmidb.field_path(f.latitude_field) as lat offset 0) k
       join unnest(p_target, p_shape, p_ts, p_payload) with ordinality u(t, s, ts, p, o) on u.s = d.n
+      cross join lateral (select u.p::jsonb as payload offset 0) j
+      cross join lateral (select tmidb.value_at(j.payload, k.lon) as lon, tmidb.value_at(j.payload, k.lat) as lat offset 0) v
       where u.o <> all(v_held || v_parked)) g
     where g.lon between -180 and 180 and g.lat between -90 and 90
     on conflict do nothing;

@@ -26,6 +26,6 @@ begin
 end $$;
 
 comment on function tmidb.subscribe(text, text, text[], text[]) is
-  'Lets a listener read fields of targets in a category; null for any of them means all.';
+  'Lets a listener read fields of targets in a category; null for any of them means all. The field gps is the object with all its members, gps.lat one of them; a "." or "\" in a key is written "\." or "\\".';
 revoke all on function tmidb.subscribe(text, text, text[], text[]) from public;
 grant execute on function tmidb.subscribe(text, text, text[], text[]) to tmidb_admin;

@@ -12,8 +12,14 @@ begin
     raise exception 'The time of the reading is out of range.' using errcode = 'TM216', hint = 'From 1900 to one day ahead.';
   end if;
   v_data := tmidb.row_payload(TG_ARGV[0], regexp_replace(TG_TABLE_NAME, '^.*_v', '')::smallint, v_row);
+  -- What the row becomes is what "returning" shows of it.
+  NEW.target := coalesce(NEW.target, tmidb.target_key(NEW.target_id));
+  NEW.ts := coalesce(NEW.ts, now());
   -- A column may come from a field that is called like a part of the envelope.
-  perform tmidb.ingest(TG_ARGV[0], coalesce(NEW.target, tmidb.target_key(NEW.target_id)), jsonb_build_object('data', v_data), coalesce(NEW.ts, now()));
+  perform tmidb.ingest(TG_ARGV[0], NEW.target, jsonb_build_object('data', v_data), NEW.ts);
+  if NEW.target_id is null and has_table_privilege('api.target', 'select') then
+    NEW.target_id := (select t.target_id from api.target t where t.key = NEW.target);
+  end if;
   return NEW;
 end $$;
 

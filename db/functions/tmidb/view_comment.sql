@@ -15,7 +15,7 @@ as $$
       select to_char(min(v.created_at) at time zone 'UTC', 'YYYY-MM-DD') from tmidb.schema_version v
       where v.category_id = c.category_id and v.major = p_newest)) else '' end,
     c.name, p_version.major, p_version.minor,
-    case when p_version.major < p_newest then format(' Version %s is newer.', p_newest) else '' end)
+    case when p_version.major < p_newest then format(' Version %s is newer.', p_newest) else '' end || coalesce(' ' || c.description, ''))
   from tmidb.category c, lateral (select tmidb.graphql_name(c.name || '_v' || p_version.major) as graphql) n
   where c.category_id = p_version.category_id
 $$;

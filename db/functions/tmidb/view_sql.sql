@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: MIT
+-- after: field_rights, field_path
 -- The text of one generated view. Rows come from row security on ts_obs and target; fields are shown through the mask of the
 -- row, before any filter can see them, so a hidden field cannot be filtered, sorted or counted on. The view has no
 -- security_invoker on purpose: its owner tmidb_views is bound by the policies, and its users have no right on the tables.
 -- Readings of one instant are told apart by their number, not by the digest: that would let a hidden field be guessed and
 -- tested. It is the bare column, because comparing an expression is not leakproof and would keep pages from using the index.
+-- A nested field is shown by a right to it or to an object that it is in. "->" with a text looks into objects only, never into arrays.
 -- A cold reading is unpacked where it is looked at. "offset 0" keeps rules() at one call a query and the mask at one look-up a row.
 create or replace function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -12,9 +14,11 @@ declare
   v_name text := (select name from tmidb.category where category_id = p_category_id);
   v_columns text;
 begin
-  select string_agg(format(E',\n  case when m.mask ?| array[''*'', %L] then tmidb.%I(m.payload -> %L) end as %I',
-      f->>'name', case f->>'type' when 'integer' then 'to_number' else 'to_' || (f->>'type') end, f->>'name', f->>'column'),
-    '' order by o)
+  select string_agg(format(E',\n  case when m.mask ?| array[%s] then tmidb.%I(m.payload%s) end as %I',
+      (select string_agg(quote_literal(r), ', ' order by o) from unnest(tmidb.field_rights(f->>'name')) with ordinality r(r, o)),
+      case f->>'type' when 'integer' then 'to_number' else 'to_' || (f->>'type') end,
+      (select string_agg(' -> ' || quote_literal(k), '' order by o) from unnest(tmidb.field_path(f->>'name')) with ordinality k(k, o)),
+      f->>'column'), '' order by o)
   into v_columns
   from jsonb_array_elements(p_fields) with ordinality a(f, o);
   return format($view$create or replace view api.%I as

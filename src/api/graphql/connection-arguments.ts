@@ -14,7 +14,8 @@ import {
   type Step,
 } from 'postgraphile/grafast'
 import { sql } from 'postgraphile/pg-sql2'
-import { limits, pageProblem } from './limits.ts'
+import { pageProblem } from './cost.ts'
+import { limits } from './limits.ts'
 import { categoryView } from './views.ts'
 
 type Connection = Omit<ConnectionStep<unknown>, 'getSubplan'> & { getSubplan(): PgSelectStep; neededCollection: boolean }
@@ -83,6 +84,7 @@ export const ConnectionArgumentsPlugin: GraphileConfig.Plugin = {
         )
         return {
           ...field,
+          extensions: { ...field.extensions, tmidbPage: unlessTold },
           plan($parent, fieldArgs, info) {
             const $connection = plan($parent, fieldArgs, info) as unknown as Connection
             const has = (name: string) => info.field.args.some((a) => a.name === name)
@@ -135,7 +137,7 @@ function firstOf([first, last]: readonly unknown[], unlessTold: number): number 
 /** The document was checked before; this holds for values that came another way, such as a variable's default. */
 function checked(argument: string, value: unknown): number | null {
   const problem = pageProblem(argument, value)
-  if (problem) throw new SafeError(problem, { code: 'TM303' })
+  if (problem) throw new SafeError(problem.message, { code: problem.code })
   return (value as number | null | undefined) ?? null
 }
 

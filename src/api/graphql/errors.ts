@@ -6,6 +6,7 @@ import { isSafeError } from 'postgraphile/grafast'
 import { GraphQLError, type GraphQLFormattedError } from 'postgraphile/graphql'
 import { fromPg, TmiError } from '../../base/errors.ts'
 import { observe } from '../../base/observe.ts'
+import { limits } from './limits.ts'
 
 type Located = Pick<GraphQLError, 'message' | 'nodes' | 'source' | 'positions' | 'path'> & {
   originalError?: Error | null | undefined
@@ -14,7 +15,10 @@ type Located = Pick<GraphQLError, 'message' | 'nodes' | 'source' | 'positions' |
 export function shownError(error: GraphQLError): GraphQLError {
   let cause: unknown = error.originalError
   while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError
-  if (cause === null || cause === undefined || cause instanceof GraphQLError) return error
+  if (cause === null || cause === undefined || cause instanceof GraphQLError) {
+    // Without a path it is about the request; graphql-js has no codes.
+    return error.path || error.extensions.code ? error : located(error, error.message, { code: 'TM303', ...error.extensions })
+  }
   if (cause instanceof Error && isSafeError(cause)) return located(error, cause.message, { ...cause.extensions })
   const { message, extensions } = told(cause)
   return located(error, message, extensions)
@@ -23,8 +27,15 @@ export function shownError(error: GraphQLError): GraphQLError {
 /** For answers that never came to a GraphQL execution. */
 export function errorBody(e: unknown): { status: number; body: { errors: GraphQLFormattedError[] } } {
   if (e instanceof Error && isSafeError(e)) {
-    const status = Number((e as { extensions?: { statusCode?: unknown } }).extensions?.statusCode ?? 400)
-    return { status, body: { errors: [{ message: e.message, extensions: { code: 'TM303' } }] } }
+    const { statusCode = 400, ...more } = (e.extensions ?? {}) as { statusCode?: number; [key: string]: unknown }
+    if (statusCode === 413) {
+      const { code, message } = new TmiError('TM212')
+      return {
+        status: 413,
+        body: { errors: [{ message, extensions: { code, hint: `At most ${limits.request / 1000} kB a request.` } }] },
+      }
+    }
+    return { status: statusCode, body: { errors: [{ message: e.message, extensions: { code: 'TM303', ...more } }] } }
   }
   const { status, message, extensions } = told(e)
   return { status, body: { errors: [{ message, extensions }] } }
@@ -38,8 +49,8 @@ function told(cause: unknown): { status: number; message: string; extensions: Re
     if (status) return { status, message, extensions: { code: sqlState } }
     if (sqlState === '57014') {
       return {
-        status: 503,
-        message: 'This took longer than 3 s and was stopped.',
+        status: 504,
+        message: 'This took longer than this role has for a request, and was stopped.',
         extensions: { code: sqlState, hint: 'Ask for less: a target, a time range, fewer rows.' },
       }
     }

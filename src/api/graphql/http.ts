@@ -2,13 +2,15 @@
 // Around grafserv: who asks is known before anything is parsed, what is refused is a 4xx whatever the Accept header says, and every
 // answer is a GraphQL answer.
 import type {} from 'postgraphile'
-import { execute, subscribe } from 'postgraphile/grafast'
-import type { GrafservBase, NormalizedRequestDigest, RequestDigest, Result } from 'postgraphile/grafserv'
-import { type DocumentNode, type ExecutionArgs, type GraphQLSchema, Kind } from 'postgraphile/graphql'
+import { execute, SafeError, subscribe } from 'postgraphile/grafast'
+import type { GrafservBase, RequestDigest, Result } from 'postgraphile/grafserv'
+import { type DocumentNode, type ExecutionArgs, GraphQLError, type GraphQLSchema, Kind } from 'postgraphile/graphql'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
+import { costProblems } from './cost.ts'
+import { type LookUp, openDocuments } from './documents.ts'
 import { errorBody } from './errors.ts'
-import { documentChecker, pageProblems, refusal } from './limits.ts'
+import { type Checked, type DocumentChecker, documentChecker, refusal } from './limits.ts'
 
 declare global {
   namespace Grafast {
@@ -25,8 +27,32 @@ export async function identifyReader(access: Pick<Access, 'identify'>, authoriza
   return identity
 }
 
-export function httpPlugin(access: Pick<Access, 'identify'>, graphqlPath: string): GraphileConfig.Plugin {
-  const refused = new WeakSet<object>()
+/** A browser cannot set a header on a socket, so the token travels in the first message; others may use the header. */
+export function socketAuthorization(ws: Grafast.RequestContext['ws'] | undefined): string | undefined {
+  const said = ws?.normalizedConnectionParams?.authorization
+  return typeof said === 'string' ? said : ws?.request?.headers.authorization
+}
+
+export interface HttpOptions {
+  access: Pick<Access, 'identify'> & Partial<Pick<Access, 'onChange'>>
+  graphqlPath: string
+  documentText: LookUp
+}
+
+/** The status of requests that were refused, by their digests. */
+type Refused = WeakMap<object, number>
+
+export function httpPlugin({ access, graphqlPath, documentText }: HttpOptions): GraphileConfig.Plugin {
+  const refused: Refused = new WeakMap()
+  const documents = openDocuments(documentText)
+  const checkers = new WeakMap<GraphQLSchema, DocumentChecker>()
+  const checkerOf = (schema: GraphQLSchema): DocumentChecker => {
+    let check = checkers.get(schema)
+    if (!check) checkers.set(schema, (check = documentChecker(schema)))
+    return check
+  }
+  let serv: GrafservBase | undefined
+  access.onChange?.(documents.forget)
 
   async function answer(next: () => PromiseLike<Result | null> | Result | null, digest: RequestDigest): Promise<Result | null> {
     try {
@@ -35,7 +61,10 @@ export function httpPlugin(access: Pick<Access, 'identify'>, graphqlPath: string
       }
       const result = await next()
       if (result?.type === 'error') return json(errorBody(result.error))
-      if (result?.type === 'buffer' && refused.has(digest) && result.statusCode < 400) result.statusCode = 400
+      if (result?.type !== 'buffer') return result
+      const status = refused.get(digest)
+      if (status === undefined) return result.statusCode < 400 ? result : inOurWords(result)
+      result.statusCode = status
       return result
     } catch (e) {
       return json(errorBody(e))
@@ -47,11 +76,21 @@ export function httpPlugin(access: Pick<Access, 'identify'>, graphqlPath: string
     version: '0.0.0',
     grafserv: {
       middleware: {
-        processRequest(next, { requestDigest }) {
+        processRequest(next, { requestDigest, instance }) {
+          serv ??= instance
           return requestDigest.path === graphqlPath ? (answer(next, requestDigest) as never) : next()
         },
+        async processGraphQLRequestBody(next, event) {
+          const { body, request, graphqlWsContext } = event
+          const identity =
+            request?.requestContext.tmidbIdentity ?? (await identifyReader(access, authorizationOf(graphqlWsContext as never)))
+          await documents.resolve(body, identity)
+          const schema = serv?.getSchema() as GraphQLSchema | undefined
+          if (schema) await checkerOf(schema).turn(body.query, identity.mayIntrospect !== true)
+          return next()
+        },
         setPreset(next, event) {
-          event.getExecutionConfig = executionConfig(refused) as typeof event.getExecutionConfig
+          event.getExecutionConfig = executionConfig(access, refused, checkerOf) as typeof event.getExecutionConfig
           return next()
         },
       },
@@ -59,32 +98,55 @@ export function httpPlugin(access: Pick<Access, 'identify'>, graphqlPath: string
   }
 }
 
+interface WsContext {
+  connectionParams?: Readonly<Record<string, unknown>>
+  extra: { request: { headers: { authorization?: string } } }
+}
+
+function authorizationOf({ connectionParams, extra }: WsContext): string | undefined {
+  return socketAuthorization({
+    request: extra.request,
+    normalizedConnectionParams: Object.fromEntries(Object.entries(connectionParams ?? {}).map(([k, v]) => [k.toLowerCase(), v])),
+  } as never)
+}
+
 /** How grafserv gets from a text to an answer; ours for the limits, which its own parser call has no option for. */
-function executionConfig(refused: WeakSet<object>) {
-  const checkers = new WeakMap<GraphQLSchema, ReturnType<typeof documentChecker>>()
-  return function getExecutionConfig(this: GrafservBase, context: { http?: NormalizedRequestDigest }) {
+function executionConfig(
+  access: Pick<Access, 'identify'>,
+  refused: Refused,
+  checkerOf: (schema: GraphQLSchema) => DocumentChecker,
+) {
+  return async function getExecutionConfig(this: GrafservBase, context: Grafast.RequestContext) {
     const schema = this.getSchema() as GraphQLSchema
-    let check = checkers.get(schema)
-    if (!check) checkers.set(schema, (check = documentChecker(schema)))
-    const parseAndValidate = (query: string) => {
-      const checked = check(query)
-      const problem = checked.document && operationProblem(checked.document, schema, context.http !== undefined)
-      const answer = problem ? { errors: [refusal(problem)] } : checked
-      if (answer.errors && context.http) refused.add(context.http)
+    const resolvedPreset = this.getPreset()
+    context.tmidbIdentity ??= await identifyReader(access, socketAuthorization(context.ws))
+    const mayIntrospect = context.tmidbIdentity.mayIntrospect === true
+    const check = checkerOf(schema)
+    const refuse = <A extends { errors: readonly GraphQLError[] }>(answer: A, status = 400): A => {
+      if (context.http) refused.set(context.http, status)
       return answer
+    }
+    const parseAndValidate = (query: string) => {
+      const checked = check(query, !mayIntrospect)
+      const problem = problemOf(checked, schema, mayIntrospect, context.http !== undefined)
+      if (problem) return refuse({ errors: [problem] }, Number(problem.extensions.statusCode))
+      return checked.errors ? refuse({ errors: checked.errors }) : checked
     }
     const guarded =
       <R>(run: (args: ExecutionArgs) => R) =>
-      (args: ExecutionArgs) => {
-        const errors = pageProblems(args.document, args.variableValues as Record<string, unknown> | undefined)
-        if (errors.length === 0) return run(args)
-        if (context.http) refused.add(context.http)
-        return { errors }
+      async (args: ExecutionArgs) => {
+        const { document, operationName, variableValues } = args
+        const errors = costProblems(schema, document, operationName, variableValues)
+        if (errors.length > 0) return refuse({ errors })
+        const result = await run(args)
+        // Without data nothing ran: values of variables are looked at here, and graphql-js suggests names for them too.
+        const { data, errors: wrong } = (result ?? {}) as { data?: unknown; errors?: readonly GraphQLError[] }
+        return wrong && data === undefined ? refuse({ ...result, errors: wrong.map((e) => ownWords(e, mayIntrospect)) }) : result
       }
     return {
       schema,
       parseAndValidate,
-      resolvedPreset: this.getPreset(),
+      resolvedPreset,
       execute: guarded(execute),
       subscribe: guarded(subscribe),
       contextValue: Object.create(null) as Record<string, unknown>,
@@ -92,7 +154,13 @@ function executionConfig(refused: WeakSet<object>) {
   }
 }
 
-/** What the standard rules let through and nobody here could answer. */
+/** What the standard rules let through and is not for this caller, or nobody here could answer. */
+function problemOf(checked: Checked, schema: GraphQLSchema, mayIntrospect: boolean, overHttp: boolean): GraphQLError | null {
+  if (checked.introspects && !mayIntrospect) return refusal('This token may not look at the schema.', 'TM102', 403)
+  const words = checked.document && operationProblem(checked.document, schema, overHttp)
+  return words ? refusal(words, 'TM303') : null
+}
+
 function operationProblem(document: DocumentNode, schema: GraphQLSchema, overHttp: boolean): string | null {
   const kinds = document.definitions.flatMap((d) => (d.kind === Kind.OPERATION_DEFINITION ? [d.operation] : []))
   if (kinds.some((k) => k === 'mutation') && !schema.getMutationType())
@@ -103,6 +171,28 @@ function operationProblem(document: DocumentNode, schema: GraphQLSchema, overHtt
   return null
 }
 
+/** Without names for who may not look at the schema. */
+function ownWords(e: GraphQLError, mayIntrospect: boolean): GraphQLError {
+  const { nodes, source, positions, path, originalError } = e
+  const message = mayIntrospect ? e.message : e.message.replace(/ Did you mean [^?]*\?/g, '')
+  return new GraphQLError(message, {
+    nodes,
+    source,
+    positions,
+    path,
+    originalError: originalError ?? null,
+    extensions: e.extensions,
+  })
+}
+
+/** What grafserv refuses by itself, such as a body that is too large, has a status and no code. */
+function inOurWords(result: Extract<Result, { type: 'buffer' }>): Result {
+  const { errors } = JSON.parse(result.buffer.toString()) as { errors?: { message: string; extensions?: { code?: string } }[] }
+  const [first] = errors ?? []
+  if (!first || first.extensions?.code) return result
+  return json(errorBody(new SafeError(first.message, { statusCode: result.statusCode })))
+}
+
 function json({ status, body }: { status: number; body: object }): Result {
   const buffer = Buffer.from(JSON.stringify(body))
   const headers: Record<string, string> = {
@@ -110,5 +200,7 @@ function json({ status, body }: { status: number; body: object }): Result {
     'content-length': String(buffer.length),
   }
   if (status === 401) headers['www-authenticate'] = 'Bearer realm="tmiDB"'
+  // What is left of a body that is too large is not read.
+  if (status === 413) headers.connection = 'close'
   return { type: 'buffer', statusCode: status, headers, buffer }
 }

@@ -1,177 +1,131 @@
 // SPDX-License-Identifier: MIT
-// What one document may ask for. Everything here is refused before it runs, with a 4xx and the reason.
+// What one request may ask for, and whether a document stays within it. Everything here is refused before it runs, with a 4xx and the
+// reason; what depends on variables is in cost.ts. The figures' reasons are in docs/decisions/0027-limits.md.
 import {
   type DocumentNode,
   GraphQLError,
   type GraphQLSchema,
-  Kind,
-  type OperationDefinitionNode,
   parse,
-  type SelectionSetNode,
   Source,
   specifiedRules,
-  type ValidationRule,
   validate,
-  visit,
 } from 'postgraphile/graphql'
+import { sizeProblem } from './size.ts'
 
 export const limits = {
+  /** Bytes of a request, by HTTP and as a message of a socket. */
+  request: 100_000,
+  tokens: 1000,
   page: 1000,
   defaultPage: 50,
   offset: 100_000,
+  /** Rows of all pages together: a page within a page is multiplied. */
+  rows: 10_000,
+  /** What a count or an aggregate is taken for. */
+  count: 100,
   depth: 10,
   introspectionDepth: 20,
   aliases: 15,
+  /** Fields with those of a fragment counted wherever it is spread. */
+  fields: 1000,
+  rootFields: 20,
+  /** How often one field may stand in one pair of braces: merging them is quadratic. */
+  repeats: 10,
   calls: 10,
-  tokens: 1000,
+  operations: 10,
+  fragments: 50,
+  directives: 50,
+  /** Levels of one value: some ten of and/or in a filter. */
+  valueDepth: 24,
+  /** Elements of one list, and values in all variables. */
+  list: 1000,
+  values: 2000,
+  orderBy: 16,
+  /** Documents remembered with the verdict, and the longest of them. */
   documents: 500,
+  longestKept: 20_000,
 } as const
 
-export type Checked = { document: DocumentNode; errors?: never } | { errors: readonly GraphQLError[]; document?: never }
+export interface Checked {
+  document?: DocumentNode
+  errors?: readonly GraphQLError[]
+  /** Whether it asks for more of the schema than __typename. */
+  introspects?: boolean
+}
 
-/** Parses and validates; answers are kept by document, as clients send the same few over and over. */
-export function documentChecker(schema: GraphQLSchema): (query: string) => Checked {
-  const known = new Map<string, Checked>()
-  return (query) => {
-    const before = known.get(query)
+/**
+ * Parses and validates; answers are kept by document, as clients send the same few over and over. Who may not look at the schema is not
+ * told similar names either.
+ */
+export interface DocumentChecker {
+  (query: string, hideSuggestions: boolean): Checked
+  /**
+   * Resolves when this document's turn has come: at once if it is known. New ones are looked at one a turn of the event loop, so that
+   * who sends nothing but new ones does not hold up those who do not.
+   */
+  turn(query: unknown, hideSuggestions: boolean): Promise<void>
+}
+
+export function documentChecker(schema: GraphQLSchema): DocumentChecker {
+  const known = [new Map<string, Checked>(), new Map<string, Checked>()] as const
+  const look = (query: string, hideSuggestions: boolean): Checked => {
+    const mine = known[hideSuggestions ? 0 : 1]
+    const before = mine.get(query)
     if (before) {
-      known.delete(query)
-      known.set(query, before)
+      mine.delete(query)
+      mine.set(query, before)
       return before
     }
-    const answer = check(schema, query)
-    known.set(query, answer)
-    if (known.size > limits.documents)
-      for (const oldest of known.keys()) {
-        known.delete(oldest)
+    const answer = check(schema, query, hideSuggestions)
+    if (query.length > limits.longestKept) return answer
+    mine.set(query, answer)
+    if (mine.size > limits.documents)
+      for (const oldest of mine.keys()) {
+        mine.delete(oldest)
         break
       }
     return answer
   }
+  let last: Promise<void> = Promise.resolve()
+  return Object.assign(look, {
+    async turn(query: unknown, hideSuggestions: boolean) {
+      if (typeof query !== 'string' || known[hideSuggestions ? 0 : 1].has(query)) return
+      const mine = last.then(() => new Promise<void>((resolve) => void setImmediate(resolve)))
+      last = mine
+      await mine
+    },
+  })
 }
 
-function check(schema: GraphQLSchema, query: string): Checked {
+function check(schema: GraphQLSchema, query: string, hideSuggestions: boolean): Checked {
   let document: DocumentNode
   try {
     document = parse(new Source(query, 'GraphQL request'), { maxTokens: limits.tokens })
   } catch (e) {
-    return { errors: [e as GraphQLError] }
+    const { message, source, positions } = e as GraphQLError
+    const isLong = message.includes('tokens')
+    return {
+      errors: [
+        isLong
+          ? refusal(`The document has more than ${limits.tokens} tokens.`)
+          : new GraphQLError(message, { source, positions, extensions: { code: 'TM303' } }),
+      ],
+    }
   }
   // Ours first and alone: the standard rules take long on exactly the documents that these refuse.
-  const ours = validate(schema, document, [sizeRule])
-  const errors = ours.length > 0 ? ours : validate(schema, document, specifiedRules)
-  return errors.length > 0 ? { errors } : { document }
-}
-
-interface Size {
-  depth: number
-  aliases: number
-}
-
-/** Depth and aliases with fragments counted as often as they are spread. */
-export const sizeRule: ValidationRule = (context) => {
-  const fragments = new Map<string, Size>()
-  const none: Size = { depth: 0, aliases: 0 }
-
-  function ofFragment(name: string): Size {
-    const before = fragments.get(name)
-    if (before) return before
-    fragments.set(name, none) // a cycle is refused by the standard rules; here it only has to end
-    const size = of(context.getFragment(name)?.selectionSet)
-    fragments.set(name, size)
-    return size
-  }
-
-  function of(set: SelectionSetNode | undefined): Size {
-    let depth = 0
-    let aliases = 0
-    for (const s of set?.selections ?? []) {
-      const inner = s.kind === Kind.FRAGMENT_SPREAD ? ofFragment(s.name.value) : of(s.selectionSet)
-      aliases += inner.aliases + (s.kind === Kind.FIELD && s.alias ? 1 : 0)
-      // Introspection nests deeper than data ever does, and reads nothing but the schema.
-      const free = s.kind === Kind.FIELD && s.name.value.startsWith('__')
-      const here =
-        s.kind !== Kind.FIELD
-          ? inner.depth
-          : free
-            ? Math.max(1, inner.depth + 1 - (limits.introspectionDepth - limits.depth))
-            : inner.depth + 1
-      depth = Math.max(depth, here)
-    }
-    return { depth, aliases }
-  }
-
-  /** Functions called, each of which may take its seconds. */
-  const queries = context.getSchema().getQueryType()?.getFields() ?? {}
-  const callsOf = new Map<string, number>()
-  function calls(set: SelectionSetNode | undefined): number {
-    return (set?.selections ?? []).reduce((n, s) => {
-      if (s.kind === Kind.FIELD) return n + (queries[s.name.value]?.extensions.tmidbCall ? 1 : 0)
-      if (s.kind === Kind.INLINE_FRAGMENT) return n + calls(s.selectionSet)
-      const { value } = s.name
-      if (!callsOf.has(value)) {
-        callsOf.set(value, 0)
-        callsOf.set(value, calls(context.getFragment(value)?.selectionSet))
-      }
-      return n + (callsOf.get(value) ?? 0)
-    }, 0)
-  }
-
+  const size = sizeProblem(document, schema)
+  if (typeof size === 'string') return { errors: [refusal(size)] }
+  // Each complaint is looked up against all names of the schema, so a few of them are enough.
+  const errors = validate(schema, document, specifiedRules, { maxErrors: 5, hideSuggestions })
+  if (errors.length === 0) return { document, introspects: size.introspects }
   return {
-    OperationDefinition(operation: OperationDefinitionNode) {
-      const { depth, aliases } = of(operation.selectionSet)
-      if (depth > limits.depth)
-        context.reportError(refusal(`This is nested ${depth} levels deep; at most ${limits.depth} are answered.`))
-      if (aliases > limits.aliases)
-        context.reportError(refusal(`There are ${aliases} aliases; at most ${limits.aliases} are answered.`))
-      const called = operation.operation === 'query' ? calls(operation.selectionSet) : 0
-      if (called > limits.calls)
-        context.reportError(refusal(`There are ${called} calls of functions; at most ${limits.calls} are answered.`))
-      return false
-    },
+    errors: errors.map(
+      ({ message, nodes }) => new GraphQLError(message, { nodes: nodes ?? null, extensions: { code: 'TM303' } }),
+    ),
+    introspects: size.introspects,
   }
 }
 
-export function refusal(message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'TM303', statusCode: 400 } })
-}
-
-const pageArguments = new Set(['first', 'last', 'offset'])
-
-/** Why this page size cannot be had, or null. */
-export function pageProblem(argument: string, value: unknown): string | null {
-  if (value === null || value === undefined) return null
-  const most = argument === 'offset' ? limits.offset : limits.page
-  if (typeof value !== 'number' || value < 0) return `"${argument}" must be 0 or more.`
-  return value > most ? `"${argument}" may be at most ${most}; ask for the next page with "after".` : null
-}
-
-interface PageArgument {
-  argument: string
-  variable?: string
-  value?: number
-}
-const pages = new WeakMap<DocumentNode, PageArgument[]>()
-
-/** The page sizes a document asks for, of its text and of its variables. */
-export function pageProblems(
-  document: DocumentNode,
-  variables: Readonly<Record<string, unknown>> | null | undefined,
-): GraphQLError[] {
-  let asked = pages.get(document)
-  if (!asked) {
-    const found: PageArgument[] = []
-    visit(document, {
-      Argument({ name, value }) {
-        if (!pageArguments.has(name.value)) return
-        if (value.kind === Kind.INT) found.push({ argument: name.value, value: Number(value.value) })
-        if (value.kind === Kind.VARIABLE) found.push({ argument: name.value, variable: value.name.value })
-      },
-    })
-    pages.set(document, (asked = found))
-  }
-  return asked
-    .map((a) => pageProblem(a.argument, a.variable === undefined ? a.value : variables?.[a.variable]))
-    .filter((p) => p !== null)
-    .map(refusal)
+export function refusal(message: string, code = 'TM308', statusCode = 400): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, statusCode } })
 }

@@ -50,7 +50,7 @@ export const NamingPlugin: GraphileConfig.Plugin = {
         return nameTag(details.codec.attributes[details.attributeName]) ?? previous!(details)
       },
       orderByAttributeEnum(_previous, _preset, { codec, attributeName, variant }) {
-        return `${enumName(this.attribute({ codec, attributeName }))}_${variant.toUpperCase()}`
+        return orderName(this.attribute({ codec, attributeName }), variant)
       },
     },
   },
@@ -113,4 +113,8 @@ export const NamingPlugin: GraphileConfig.Plugin = {
 export function enumName(field: string): string {
   const upper = field.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase()
   return /^[a-z][A-Za-z0-9]*$/.test(field) && upper !== 'PRIMARY_KEY' ? upper : field
+}
+
+export function orderName(field: string, variant: string): string {
+  return `${enumName(field)}_${variant.toUpperCase()}`
 }

@@ -4,30 +4,32 @@
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection'
 import { PgManyToManyRelationInflectionPlugin, PgManyToManyRelationPlugin } from '@graphile-contrib/pg-many-to-many'
 import type {} from 'postgraphile'
-import { makePgService } from 'postgraphile/adaptors/pg'
 import type {} from 'postgraphile/grafserv/node'
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter'
-import type { Access, Identity } from '../../db/access.ts'
+import type { Access } from '../../db/access.ts'
+import { asOf, type Pool } from '../../db/pool.ts'
 import { aggregatePlugins } from './aggregates.ts'
 import { BehaviourMemoPlugin } from './behaviour-memo.ts'
 import { ConnectionArgumentsPlugin } from './connection-arguments.ts'
 import { shownError } from './errors.ts'
 import { FunctionsPlugin } from './functions.ts'
-import { httpPlugin, identifyReader } from './http.ts'
+import { httpPlugin, identifyReader, socketAuthorization } from './http.ts'
+import { limits } from './limits.ts'
 import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
+import { pgService, settingsOf } from './pg-client.ts'
+import { RelationTagsPlugin } from './relation-tags.ts'
 import { RelationsPlugin } from './relations.ts'
 import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
 
 export interface PresetOptions {
   pool: Pool
-  access: Pick<Access, 'identify'>
+  access: Pick<Access, 'identify'> & Partial<Pick<Access, 'onChange'>>
   hub: LiveSource
   /** Off only to compare the schema with and without it. */
   memo?: boolean
   plugins?: GraphileConfig.Plugin[]
 }
-export type Pool = NonNullable<Parameters<typeof makePgService>[0]['pool']>
 
 export const graphqlPath = '/graphql'
 
@@ -43,12 +45,13 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       ...aggregatePlugins,
       FunctionsPlugin,
       SubscriptionsPlugin,
-      httpPlugin(access, graphqlPath),
+      RelationTagsPlugin,
+      httpPlugin({ access, graphqlPath, documentText: documentText(pool) }),
       ...(memo ? [BehaviourMemoPlugin] : []),
       ...plugins,
     ],
     disablePlugins: withoutNodes,
-    pgServices: [makePgService({ pool, schemas: ['api'], pubsub: false })],
+    pgServices: [pgService(pool, ['api'])],
     schema: {
       defaultBehavior,
       // Amber would drop what it cannot build and go on: subscriptions vanished that way.
@@ -59,7 +62,17 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       context: async (request) => {
         const authorization = request.http?.getHeader('authorization') ?? socketAuthorization(request.ws)
         const identity = request.tmidbIdentity ?? (await identifyReader(access, authorization))
-        return { identity, authorization, hub, pgSettings: settingsOf(identity) }
+        return { identity, authorization, hub, pgSettings: settingsOf(asOf(identity.claims)) }
+      },
+    },
+    ruru: {
+      htmlParts: {
+        styleTags: (tags) => `${tags}<link rel="stylesheet" href="/docs/bar.css">`,
+        bodyContent: (content) => `${content}<script src="/docs/bar.js"></script>`,
+        // Whoever signed in on the bar asks with that token, over sockets too.
+        bodyScripts: (scripts) => `<script>
+          { const known = sessionStorage.getItem(tmidbKey); if (known) RURU_CONFIG.initialHeaders = JSON.stringify({ authorization: known }, null, 2) }
+          </script>${scripts}`,
       },
     },
     grafserv: {
@@ -67,18 +80,21 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       graphiqlPath: '/ruru',
       graphiqlOnGraphQLGET: false,
       websockets: true,
+      maxRequestLength: limits.request,
       outputDataAsString: true,
       maskError: shownError,
     },
   }
 }
 
-function settingsOf({ claims }: Identity): Record<string, string> {
-  return { role: claims.role, 'tmidb.claims': JSON.stringify(claims), statement_timeout: '3000', TimeZone: 'UTC' }
-}
-
-/** A browser cannot set a header on a socket, so the token travels in the first message; others may use the header. */
-export function socketAuthorization(ws: Grafast.RequestContext['ws'] | undefined): string | undefined {
-  const said = ws?.normalizedConnectionParams?.authorization
-  return typeof said === 'string' ? said : ws?.request?.headers.authorization
+/** Of a registered document, by its hash. */
+function documentText(pool: Pool) {
+  return async (hash: Buffer): Promise<string | null> => {
+    const { rows } = await pool.query<{ text: string | null }>({
+      name: 'document_text',
+      text: 'select tmidb.document_text($1) as text',
+      values: [hash],
+    })
+    return rows[0]?.text ?? null
+  }
 }

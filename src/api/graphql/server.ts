@@ -4,12 +4,13 @@ import './environment.ts'
 import type { Server } from 'node:http'
 import type { Express, NextFunction, Request, Response } from 'express'
 import { type ExpressGrafserv, grafserv } from 'postgraphile/grafserv/express/v4'
-import { printSchema } from 'postgraphile/graphql'
+import { type GraphQLSchema, printSchema } from 'postgraphile/graphql'
 import { observe } from '../../base/observe.ts'
 import { sleep } from '../../base/retry.ts'
 import type { Access } from '../../db/access.ts'
+import type { Pool } from '../../db/pool.ts'
 import { type Built, buildSchema } from './build.ts'
-import { graphqlPath, makePreset, type Pool } from './preset.ts'
+import { graphqlPath, makePreset } from './preset.ts'
 import { type GraphqlSockets, openSockets } from './socket.ts'
 import type { LiveSource } from './subscriptions.ts'
 
@@ -39,6 +40,7 @@ export interface Graphql extends AsyncDisposable {
   handleUpgrade: GraphqlSockets['handleUpgrade']
   /** Soon and once, however often it is asked for; resolved when a build that began after the call has ended. */
   rebuild(): Promise<void>
+  schema(): GraphQLSchema
   sdl(): string
   status(): GraphqlStatus
 }
@@ -101,6 +103,7 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
     },
     handleUpgrade: sockets.handleUpgrade,
     rebuild: () => (wanted ??= soon()),
+    schema: () => built.schema,
     sdl: () => (text ??= printSchema(built.schema)),
     status: () => ({
       builtAt: builtAt.toISOString(),

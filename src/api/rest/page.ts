@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: MIT
 // What the request says beside its query: how many rows from where, whether to count them, in which form to send them.
 import type { IncomingHttpHeaders } from 'node:http'
-import { RestError } from './error.ts'
-import type { Query } from './parse.ts'
+import { parseError, RestError } from './error.ts'
+import { checkOffset } from './limits.ts'
+import { applied, type Preferences, preferences } from './prefer.ts'
+import type { Query } from './query.ts'
 import type { CountKind } from './sql.ts'
 
 export const defaultPage = 50
 export const largestPage = 1000
 
 export type Form = 'array' | 'object' | 'csv'
+
+export interface Accepted {
+  form: Form
+  /** Without what is null. */
+  stripped: boolean
+}
 
 export interface Window {
   offset: number
@@ -35,64 +43,53 @@ export function pageWindow(
     from = Math.max(from, first)
     to = Math.max(from, Math.min(to, last + 1))
   }
-  if (from > Number.MAX_SAFE_INTEGER - atMost) {
-    throw new RestError(416, 'PGRST103', 'Requested range not satisfiable', { details: 'The offset is beyond any relation.' })
-  }
+  if (query.after !== null && from > 0) throw parseError('after', query.after, 0, 'neither offset nor range beside a cursor')
+  checkOffset(from)
   return { offset: from, limit: Number.isFinite(to) ? Math.min(to - from, atMost) : unlessTold }
 }
 
 export interface Preference {
   count: CountKind | null
+  all: Preferences
   /** What of it was followed, for Preference-Applied. */
   applied: string | null
 }
 
-const counts: Record<string, CountKind> = { 'count=exact': 'exact', 'count=planned': 'planned', 'count=estimated': 'estimated' }
-
-/** Preferences of PostgREST that say nothing to a read. */
-const known = /^(handling|return|missing|resolution|tx|max-affected|timezone)=/
-
+/** What a read heeds of the header. */
 export function preference(prefer: string | string[] | undefined): Preference {
-  if (prefer === undefined) return { count: null, applied: null }
-  const said = String(prefer)
-    .split(',')
-    .map((p) => p.trim())
-  const applied = said.find((p) => Object.hasOwn(counts, p))
-  if (said.includes('handling=strict')) {
-    const unknown = said.filter((p) => !Object.hasOwn(counts, p) && !known.test(p))
-    if (unknown.length > 0) {
-      throw new RestError(400, 'PGRST122', 'Invalid preferences given with handling=strict', {
-        details: `Invalid preferences: ${unknown.join(', ')}`,
-      })
-    }
-  }
-  return applied === undefined ? { count: null, applied: null } : { count: counts[applied] ?? null, applied }
+  const said = preferences(prefer)
+  return { count: said.count ?? null, all: said, applied: applied(said, ['count', 'handling'])['preference-applied'] ?? null }
 }
 
-export const formTypes: Record<Form, string> = {
-  array: 'application/json; charset=utf-8',
-  object: 'application/vnd.pgrst.object+json; charset=utf-8',
-  csv: 'text/csv; charset=utf-8',
+export function contentType({ form, stripped }: Accepted): string {
+  if (form === 'csv') return 'text/csv; charset=utf-8'
+  if (stripped) return `application/vnd.pgrst.${form}+json;nulls=stripped; charset=utf-8`
+  return form === 'object' ? 'application/vnd.pgrst.object+json; charset=utf-8' : 'application/json; charset=utf-8'
 }
+
+const forms: Record<string, Form> = {
+  'application/json': 'array',
+  'application/vnd.pgrst.array+json': 'array',
+  'application/vnd.pgrst.array': 'array',
+  'application/*': 'array',
+  '*/*': 'array',
+  'application/vnd.pgrst.object+json': 'object',
+  'application/vnd.pgrst.object': 'object',
+  'text/csv': 'csv',
+  'text/*': 'csv',
+}
+const plain: Accepted = { form: 'array', stripped: false }
 
 /** The first that we know wins; a browser's header ends in one that takes all. */
-export function acceptedForm(headers: IncomingHttpHeaders): Form {
+export function acceptedForm(headers: IncomingHttpHeaders): Accepted {
   const accept = headers.accept
-  if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return 'array'
+  if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return plain
   for (const part of accept.split(',')) {
-    switch (part.split(';')[0]?.trim().toLowerCase()) {
-      case 'application/json':
-      case 'application/vnd.pgrst.array+json':
-      case 'application/vnd.pgrst.array':
-      case 'application/*':
-      case '*/*':
-        return 'array'
-      case 'application/vnd.pgrst.object+json':
-      case 'application/vnd.pgrst.object':
-        return 'object'
-      case 'text/csv':
-      case 'text/*':
-        return 'csv'
+    const [type = '', ...parameters] = part.split(';').map((p) => p.trim().toLowerCase())
+    if (!Object.hasOwn(forms, type)) continue
+    return {
+      form: forms[type] as Form,
+      stripped: type.startsWith('application/vnd.pgrst.') && parameters.includes('nulls=stripped'),
     }
   }
   throw new RestError(406, 'PGRST107', `None of these media types are available: ${accept}`, {
@@ -118,13 +115,4 @@ export function pageResult(window: Window, rows: number, total: number | null): 
     status: total !== null && rows < total ? 206 : 200,
     range: `${rows > 0 ? `${offset}-${offset + rows - 1}` : '*'}/${total ?? '*'}`,
   }
-}
-
-/** Rows of texts as RFC 4180; null is nothing, an empty text is "". */
-export function csv(header: readonly string[], rows: readonly (readonly (string | null)[])[]): string {
-  const cell = (value: string | null): string => {
-    if (value === null) return ''
-    return value === '' || /[",\r\n]|^\s|\s$/.test(value) ? `"${value.replaceAll('"', '""')}"` : value
-  }
-  return [header, ...rows].map((r) => r.map(cell).join(',')).join('\n')
 }

@@ -3,25 +3,35 @@
 // what is left of the address selects, filters, orders and pages what the function gives.
 import { type SQL, type SQLRawValue, sql } from 'pg-sql2'
 import { TmiError } from '../../base/errors.ts'
+import { type Body, objectOf } from './body.ts'
+import type { Relation } from './catalog.ts'
 import { RestError } from './error.ts'
 import { jsonSql, row, textSql, typeSql } from './fields.ts'
+import { checkQuery } from './limits.ts'
+import { type LinkContext, link } from './link.ts'
 import type { Window } from './page.ts'
-import { parseQuery, type Query } from './parse.ts'
+import { parseQuery } from './parse.ts'
+import { parseJson, textOf as textOfBody } from './payload.ts'
+import type { Query } from './query.ts'
 import type { ApiFunction, Argument } from './rpc-catalog.ts'
-import { checkSize, type Page, type Statement, selectSql, statementName } from './sql.ts'
+import { type Page, type Statement, selectSql, statementName } from './sql.ts'
 
 /** A function says itself how much it gives; a track of 1,000 points is not cut to a page of 50. */
 export const functionPage = { unlessTold: 10_000, atMost: 10_000 }
 
 export interface Call {
   given: readonly { arg: Argument; value: unknown }[]
+  /** The body as it came, for the function that takes it so. */
+  json?: string
   query: Query
 }
 
 const grammar = new Set(['select', 'order', 'limit', 'offset', 'and', 'or', 'not.and', 'not.or', 'columns', 'on_conflict'])
 
-/** body: undefined for GET, where the arguments are in the address. */
-export function readCall(fn: ApiFunction, search: string, body: Record<string, unknown> | undefined): Call {
+/** body: null for GET, where the arguments are in the address. */
+export function readCall(fn: ApiFunction, search: string, sent: Body | null): Call {
+  const json = fn.takesBody ? bodyText(fn, sent) : undefined
+  const body = json !== undefined ? {} : sent === null ? undefined : objectOf(sent)
   const given = new Map<string, unknown>()
   const rest = new URLSearchParams()
   for (const [name, value] of new URLSearchParams(search)) {
@@ -43,11 +53,23 @@ export function readCall(fn: ApiFunction, search: string, body: Record<string, u
     throw new TmiError('TM305', `The function ${fn.name} needs ${missing.join(', ')}.`, { hint: signature(fn) })
   }
   const query = parseQuery(rest.toString())
-  checkSize(query.where)
+  checkQuery(query)
   return {
     given: [...given].map(([name, value]) => ({ arg: fn.args.get(name) as Argument, value: argumentValue(fn, name, value) })),
+    ...(json === undefined ? {} : { json }),
     query,
   }
+}
+
+function bodyText(fn: ApiFunction, body: Body | null): string {
+  if (body === null || body.type !== 'application/json') {
+    throw new RestError(body === null ? 405 : 415, body === null ? 'PGRST101' : 'PGRST102', `${fn.name} takes a JSON body.`, {
+      hint: 'POST it as application/json.',
+    })
+  }
+  const text = textOfBody(body.bytes)
+  parseJson(text)
+  return text
 }
 
 /** In an address: PostgreSQL's own {a,"b,c"}, else a list with commas; a name given more than once adds up. */
@@ -79,16 +101,28 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-export function callSql(fn: ApiFunction, { given, query }: Call, window: Window, page: Pick<Page, 'count' | 'shape'>): Statement {
-  const args = sql.join(
+export function callSql(
+  context: LinkContext,
+  fn: ApiFunction,
+  { given, json, query }: Call,
+  window: Window,
+  page: Pick<Page, 'count' | 'shape'>,
+): Statement {
+  const named = sql.join(
     given.map(({ arg, value }) => sql`${sql.identifier(arg.name)} => ${sql.value(value as SQLRawValue)}::${typeSql(arg)}`),
     ', ',
   )
-  const call = sql`${sql.identifier('api', fn.name)}(${args})`
+  const args = json === undefined ? named : sql`${sql.value(json)}::${sql.identifier(fn.takesBody ?? 'json')}`
+  const call = sql`${sql.identifier(fn.schema, fn.name)}(${args})`
+  if (fn.isVoid) return statementOf(sql`select '' as body, 1 as n, null::text as total from ${call}`, [])
   if (fn.hasColumns) {
     // One row is asked for as it is: a function that finds nothing gives one of nulls.
     const paged = fn.isSet ? { ...window, ...page } : { limit: 1, offset: 0, ...page }
-    return selectSql(fn.relation, query, paged, sql`${call} ${row}`)
+    const linked = link(context, rowsOf(context, fn), query)
+    if (!fn.isVolatile) return selectSql(linked, paged, sql`${call} ${row}`)
+    // Called once, whatever else is counted of it.
+    const before = sql`with c as materialized (select * from ${call}) `
+    return selectSql(linked, paged, sql`c ${row}`, { before, n: null, inserted: null })
   }
   const [column] = fn.relation.columns.values()
   const at = { sql: sql`${row}.value`, type: column?.type ?? 'text' }
@@ -100,10 +134,15 @@ export function callSql(fn: ApiFunction, { given, query }: Call, window: Window,
       : fn.isSet
         ? sql`coalesce(json_agg(x.value)::text, '[]')`
         : sql`coalesce(min(to_json(x.value)::text), 'null')`
-  const { text, values } = sql.compile(
+  return statementOf(
     sql`select ${body} as body, count(*)::int as n, null::text as total from (select ${value} as value ${from}) x`,
+    ['value'],
   )
-  return { text, values: values as unknown[], name: statementName(text), header: ['value'] }
+}
+
+function statementOf(statement: SQL, header: string[]): Statement {
+  const { text, values } = sql.compile(statement)
+  return { text, values: values as unknown[], name: statementName(text), header, items: [] }
 }
 
 function unknownArgument(fn: ApiFunction, name: string): TmiError {
@@ -111,6 +150,7 @@ function unknownArgument(fn: ApiFunction, name: string): TmiError {
 }
 
 export function signature(fn: ApiFunction): string {
+  if (fn.takesBody) return `${fn.name} takes the body as ${fn.takesBody}.`
   if (fn.args.size === 0) return `${fn.name} takes no arguments.`
   const list = [...fn.args.values()].map((a) => `${a.name} ${a.type}${a.isRequired ? '' : ' (may be left out)'}`)
   return `Its arguments: ${list.join(', ')}.`
@@ -130,9 +170,9 @@ export function argumentError(fn: ApiFunction, statement: Statement, e: unknown)
   return new TmiError('TM305', `The argument "${name}": ${String(message)}.`, { hint: signature(fn) })
 }
 
-export function unknownFunction(name: string, known: Iterable<string>): RestError {
-  const near = [...known].find((k) => k.startsWith(name) || name.startsWith(k))
-  return new RestError(404, 'PGRST202', `Could not find the function api.${name} in the schema cache`, {
-    ...(near === undefined ? {} : { hint: `Perhaps you meant to call the function api.${near}` }),
-  })
+/** Rows of a table are that table's, with its relationships; those of readings stay what the function makes of them. */
+function rowsOf({ catalog }: LinkContext, fn: ApiFunction): Relation {
+  const [schema, name] = fn.rowsOf ?? []
+  const relation = catalog.schemas.get(schema ?? '')?.get(name ?? '')
+  return relation && relation.category === null ? relation : fn.relation
 }

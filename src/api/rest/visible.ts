@@ -31,5 +31,6 @@ export async function listenerClaims(pool: Pool, identity: Identity, listener: s
   })
   const found = rows[0]
   if (!found) throw new TmiError('TM107', `There is no listener named "${listener.slice(0, 80)}".`)
-  return { role: 'tmidb_listener', listener_id: found.listener_id, name: listener }
+  const { timeout_ms } = identity.claims
+  return { role: 'tmidb_listener', listener_id: found.listener_id, name: listener, ...(timeout_ms ? { timeout_ms } : {}) }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What OpenAPI says of the functions of the schema api: a GET with arguments in the address and a POST with them in the body.
+
+import { signature } from '../rest/rpc.ts'
+import type { ApiFunction, Argument } from '../rest/rpc-catalog.ts'
 import { openapiParts, type Schema } from './openapi-parts.ts'
 import { columnSchema, typeSchema } from './openapi-types.ts'
-import { signature } from './rest/rpc.ts'
-import type { ApiFunction, Argument } from './rest/rpc-catalog.ts'
 
 /** Parameters of a read that make sense on what a function gives. */
 const paging = ['select', 'order', 'limit', 'offset', 'and', 'or', 'Prefer', 'Range']
@@ -15,14 +16,18 @@ export function callPath(fn: ApiFunction): Schema {
     description: fn.description,
     ...(fn.deprecated === null ? {} : { deprecated: true }),
     responses: {
-      200: {
-        description: fn.isSet ? 'What it gives, in its own order unless another is asked for.' : 'What it gives.',
-        ...(fn.isSet ? { headers: openapiParts.pageHeaders } : {}),
-        content: {
-          'application/json': { schema: fn.isSet ? { type: 'array', items: itemSchema(fn) } : itemSchema(fn) },
-          'text/csv': { schema: { type: 'string' } },
-        },
-      },
+      ...(fn.isVoid
+        ? { 204: { description: 'It gives nothing.' } }
+        : {
+            200: {
+              description: fn.isSet ? 'What it gives, in its own order unless another is asked for.' : 'What it gives.',
+              ...(fn.isSet ? { headers: openapiParts.pageHeaders } : {}),
+              content: {
+                'application/json': { schema: fn.isSet ? { type: 'array', items: itemSchema(fn) } : itemSchema(fn) },
+                'text/csv': { schema: { type: 'string' } },
+              },
+            },
+          }),
       ...Object.fromEntries(
         Object.keys(openapiParts.responses).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
       ),
@@ -33,7 +38,7 @@ export function callPath(fn: ApiFunction): Schema {
       ? paging.filter((p) => !fn.args.has(p)).map((name) => ({ $ref: `#/components/parameters/${name}` }))
       : []
   const args = [...fn.args.values()]
-  return {
+  const read = {
     get: {
       ...common,
       operationId: `call_${fn.name}`,
@@ -49,6 +54,9 @@ export function callPath(fn: ApiFunction): Schema {
         ...shared,
       ],
     },
+  }
+  return {
+    ...(fn.isVolatile || fn.takesBody ? {} : read),
     post: {
       ...common,
       operationId: `call_${fn.name}_by_post`,
@@ -58,17 +66,19 @@ export function callPath(fn: ApiFunction): Schema {
         description: signature(fn),
         content: {
           'application/json': {
-            schema: {
-              type: 'object',
-              required: args.filter((a) => a.isRequired).map((a) => a.name),
-              properties: Object.fromEntries(
-                args.map((a) => [
-                  a.name,
-                  { ...argumentSchema(a), ...(a.description === null ? {} : { description: a.description }) },
-                ]),
-              ),
-              additionalProperties: false,
-            },
+            schema: fn.takesBody
+              ? {}
+              : {
+                  type: 'object',
+                  required: args.filter((a) => a.isRequired).map((a) => a.name),
+                  properties: Object.fromEntries(
+                    args.map((a) => [
+                      a.name,
+                      { ...argumentSchema(a), ...(a.description === null ? {} : { description: a.description }) },
+                    ]),
+                  ),
+                  additionalProperties: false,
+                },
           },
         },
       },
