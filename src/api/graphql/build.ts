@@ -2,32 +2,43 @@
 // One build of the schema. A view that cannot be built is left out, with a warning: what one device sends never takes the API away
 // from the others.
 import './environment.ts'
+import { createHash } from 'node:crypto'
 import type { GraphQLSchema } from 'postgraphile/graphql'
 import { observe } from '../../base/observe.ts'
-import { introspect, readFrom } from './introspect.ts'
+import { type Introspection, introspect, readFrom } from './introspect.ts'
 import { makePreset, type PresetOptions } from './preset.ts'
 import { schemaInSlices } from './slices.ts'
 
 export interface Built {
   schema: GraphQLSchema
   ms: number
-  /** Names of the views that were left out, each with why. */
+  /** Names of the views, tables and functions that were left out, each with why. */
   leftOut: ReadonlyMap<string, string>
+  /** Hash of what was read of the catalog. */
+  digest: string
 }
 
-/** `before` is what the last build had to leave out; it is tried first when everything together fails. */
-export async function buildSchema(options: PresetOptions, before: ReadonlyMap<string, string> = new Map()): Promise<Built> {
+/**
+ * The very same thing if the catalog is as it was. What the last build had to leave out is tried first when everything together
+ * fails.
+ */
+export async function buildSchema(options: PresetOptions, before?: Built): Promise<Built> {
   const begun = performance.now()
+  // The catalog cannot be read: it is the database that is away, not a view that is odd.
+  const read = await introspect(options.pool)
+  const digest = createHash('sha1').update(read.text).update(read.schemas.join()).digest('hex')
+  if (before?.digest === digest) return before
   const done = (schema: GraphQLSchema, leftOut: ReadonlyMap<string, string>): Built => ({
     schema,
     leftOut,
+    digest,
     ms: Math.round(performance.now() - begun),
   })
-  const all = await attempt(options, () => false)
+  const all = await attempt(options, read, () => false)
   if ('schema' in all) return done(all.schema, new Map())
-  if (before.size > 0) {
-    const again = await attempt(options, (view) => before.has(view))
-    if ('schema' in again) return done(again.schema, before)
+  if (before && before.leftOut.size > 0) {
+    const again = await attempt(options, read, (name) => before.leftOut.has(name))
+    if ('schema' in again) return done(again.schema, before.leftOut)
   }
 
   // Oldest first, so that of two that cannot stand together the older stays. The first view that breaks is found by halving.
@@ -37,7 +48,7 @@ export async function buildSchema(options: PresetOptions, before: ReadonlyMap<st
     const kept = views.filter((v) => !leftOut.has(v))
     const upTo = async (count: number) => {
       const these = new Set(kept.slice(0, count))
-      return await attempt(options, (view) => !these.has(view))
+      return await attempt(options, read, (name) => !these.has(name))
     }
     const whole = leftOut.size === 0 ? all : await upTo(kept.length)
     if ('schema' in whole) return done(whole.schema, leftOut)
@@ -67,9 +78,7 @@ export async function buildSchema(options: PresetOptions, before: ReadonlyMap<st
 
 type Attempt = { schema: GraphQLSchema } | { error: Error; views: string[] }
 
-async function attempt(options: PresetOptions, isLeftOut: (name: string) => boolean): Promise<Attempt> {
-  // The catalog cannot be read: it is the database that is away, not a view that is odd.
-  const read = await introspect(options.pool)
+async function attempt(options: PresetOptions, read: Introspection, isLeftOut: (name: string) => boolean): Promise<Attempt> {
   let views: string[] = []
   const only = onlyOurs(
     read.schemas,

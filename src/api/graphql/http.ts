@@ -8,6 +8,7 @@ import { type DocumentNode, type ExecutionArgs, type GraphQLSchema, Kind } from 
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
 import { errorBody } from './errors.ts'
+import { handoverOf } from './handover.ts'
 import { documentChecker, pageProblems, refusal } from './limits.ts'
 
 declare global {
@@ -86,7 +87,7 @@ function executionConfig(refused: WeakSet<object>) {
       parseAndValidate,
       resolvedPreset: this.getPreset(),
       execute: guarded(execute),
-      subscribe: guarded(subscribe),
+      subscribe: guarded((args) => handoverOf(this).subscribe(args, subscribe)),
       contextValue: Object.create(null) as Record<string, unknown>,
     }
   }
