@@ -28,17 +28,19 @@ export async function buildSchema(options: PresetOptions, before?: Built): Promi
   const read = await introspect(options.pool)
   const digest = createHash('sha1').update(read.text).update(read.schemas.join()).digest('hex')
   if (before?.digest === digest) return before
-  const done = (schema: GraphQLSchema, leftOut: ReadonlyMap<string, string>): Built => ({
-    schema,
-    leftOut,
-    digest,
-    ms: Math.round(performance.now() - begun),
-  })
+  const made = await build(options, read, before?.leftOut ?? new Map())
+  return { ...made, digest, ms: Math.round(performance.now() - begun) }
+}
+
+type Made = Pick<Built, 'schema' | 'leftOut'>
+
+/** Apart from the above, because what is built remembers all that a function here knows, and must not remember the schema before it. */
+async function build(options: PresetOptions, read: Introspection, leftOutBefore: ReadonlyMap<string, string>): Promise<Made> {
   const all = await attempt(options, read, () => false)
-  if ('schema' in all) return done(all.schema, new Map())
-  if (before && before.leftOut.size > 0) {
-    const again = await attempt(options, read, (name) => before.leftOut.has(name))
-    if ('schema' in again) return done(again.schema, before.leftOut)
+  if ('schema' in all) return { schema: all.schema, leftOut: new Map() }
+  if (leftOutBefore.size > 0) {
+    const again = await attempt(options, read, (name) => leftOutBefore.has(name))
+    if ('schema' in again) return { schema: again.schema, leftOut: leftOutBefore }
   }
 
   // Oldest first, so that of two that cannot stand together the older stays. The first view that breaks is found by halving.
@@ -51,7 +53,7 @@ export async function buildSchema(options: PresetOptions, before?: Built): Promi
       return await attempt(options, read, (name) => !these.has(name))
     }
     const whole = leftOut.size === 0 ? all : await upTo(kept.length)
-    if ('schema' in whole) return done(whole.schema, leftOut)
+    if ('schema' in whole) return { schema: whole.schema, leftOut }
     let good = 0
     let bad = kept.length
     let reason = whole.error
