@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { withLogin } from '../src/db/superuser.ts'
 import { adminQuery } from '../test/lib/admin.ts'
 import { type Instance, instanceEnv, startInstance } from '../test/lib/instance.ts'
 import type { Load, Loaded } from './load.ts'
@@ -11,6 +12,8 @@ export interface Bench extends AsyncDisposable {
   instance: Instance
   connection: Instance['connection']
   superUrl: string
+  /** As the api process is known to PostgreSQL. */
+  apiUrl: string
   seconds: number
   query: ReturnType<typeof adminQuery>
   note(what: string, value: string, beside?: string): void
@@ -28,7 +31,8 @@ export async function openBench(options: { seconds: number; json: boolean; env?:
   return {
     instance,
     connection,
-    superUrl: connection.postgres.replace(/\/\/[^@]+@/, `//postgres:${String(secrets.postgres)}@`),
+    superUrl: withLogin(connection.postgres, 'postgres', String(secrets.postgres)),
+    apiUrl: withLogin(connection.postgres, 'tmidb_api', String(secrets.tmidb_api)),
     seconds: options.seconds,
     query: adminQuery(connection.postgres),
     results,

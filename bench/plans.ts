@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { loadCatalog } from '../src/api/rest/catalog.ts'
+import { link } from '../src/api/rest/link.ts'
 import { parseQuery } from '../src/api/rest/parse.ts'
 import { selectSql } from '../src/api/rest/sql.ts'
 import { openPool } from '../src/db/pool.ts'
@@ -62,10 +63,12 @@ function executed(plan: string[]): { lines: string[]; dropped: number } {
 }
 
 const pool = openPool(db.url('tmidb_api'), { max: 1, application: 'plans' })
-const view = (await loadCatalog(pool)).relations.get('sensor_v1')
+const catalog = await loadCatalog(pool)
+const view = catalog.relations.get('sensor_v1')
 await pool.end()
 if (view === undefined) throw new Error('no view sensor_v1')
-const rest = selectSql(view, parseQuery('target=eq.device-7&order=ts.desc&limit=20'), {
+const context = { catalog, major: 1, role: 'tmidb_listener', isKnown: () => true } as const
+const rest = selectSql(link(context, view, parseQuery('target=eq.device-7&order=ts.desc&limit=20')), {
   shape: 'objects',
   limit: 20,
   offset: 0,

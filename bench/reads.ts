@@ -1,73 +1,166 @@
 // SPDX-License-Identifier: MIT
-// Reading: the latest rows of one target through every API, beside a bare handler.
+// Reading: the latest 20 rows of one target of 1,000 with 300 readings each and more. 50 listeners on 50 connections, each of which may
+// read 20 targets: through REST and GraphQL, beside a bare handler that sends the very same SQL under the same role, and beside a
+// stock PostGraphile on a plain table of the same rows with a policy of its own.
+import { spawn } from 'node:child_process'
 import { createServer } from 'node:http'
+import { join } from 'node:path'
 import pg from 'pg'
+import { loadCatalog } from '../src/api/rest/catalog.ts'
+import { link } from '../src/api/rest/link.ts'
+import { parseQuery } from '../src/api/rest/parse.ts'
+import { selectSql } from '../src/api/rest/sql.ts'
+import { type Claims, openPool, readAs } from '../src/db/pool.ts'
 import type { Bench } from './bench.ts'
 import type { Loaded } from './load.ts'
 
-/** Latest 20 rows of one of 1,000 targets as a listener, beside the same rows by a bare handler without any rule. */
-export async function reads({ connection, superUrl, query, note, perSecond, run }: Bench): Promise<void> {
-  await run({ kind: 'http', seconds: 1, connections: 4, batch: 1000, targets: 1000 })
-  const admin = await query<{ target_id: string; key: string }>(
-    `select target_id, key from tmidb.target where key like 'device-%'`,
-  )
-  const pool = new pg.Pool({ connectionString: superUrl, max: 10 })
-  pool.on('error', () => {})
-  await pool.query('vacuum analyze tmidb.ts_obs')
-  const bare = createServer((req, res) => {
-    const id = (req.url ?? '').slice(1)
-    pool
-      .query({
-        name: 'bare',
-        text: `select coalesce(json_agg(r), '[]')::text as j from (select ts, payload->'temperature' as temperature, payload->'humidity' as humidity,
-          payload->'pressure' as pressure, payload->'voltage' as voltage, payload->'status' as status, payload->'n' as n
-          from tmidb.ts_obs where target_id = $1 and category_id = (select category_id from tmidb.category where name = 'sensor')
-          order by ts desc limit 20) r`,
-        values: [id],
-      })
-      .then(({ rows }) => {
-        const body = Buffer.from(rows[0].j as string)
-        res.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length })
-        res.end(body)
-      })
-  })
-  await new Promise<void>((resolve) => bare.listen(0, '127.0.0.1', resolve))
-  const get = (path: string): string =>
-    `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${connection.listener.token}\r\n\r\n`
-  const post = (path: string, body: string): string =>
-    `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${connection.listener.token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+const listenerCount = 50
+const targetsEach = 20
+const rowsEach = 300
+const search = (key: string): string => `target=eq.${key}&order=ts.desc&limit=20`
+
+interface Reader {
+  name: string
+  token: string
+  listener_id: string
+  keys: string[]
+}
+
+export async function reads({ apiUrl, superUrl, query, note, perSecond, run }: Bench): Promise<void> {
+  for (let missing = true; missing; ) {
+    await run({ kind: 'http', seconds: 1, connections: 4, batch: 1000, targets: 1000 })
+    const [least] = await query<{ n: string }>(
+      `select min(n)::text as n from (select count(*) as n from tmidb.ts_obs group by target_id) x`,
+    )
+    missing = Number(least?.n) < rowsEach
+  }
+  const readers: Reader[] = []
+  for (let n = 0; n < listenerCount; n++) {
+    const keys = Array.from({ length: targetsEach }, (_, i) => `device-${n * targetsEach + i}`)
+    const [made] = await query<{ token: string }>(`select tmidb.create_listener($1) as token`, [`reader-${n}`])
+    await query(`select tmidb.subscribe($1, 'sensor', $2::text[])`, [`reader-${n}`, keys])
+    const [known] = await query<{ id: string }>(`select listener_id::text as id from tmidb.listener where name = $1`, [
+      `reader-${n}`,
+    ])
+    readers.push({ name: `reader-${n}`, token: made?.token ?? '', listener_id: known?.id ?? '', keys })
+  }
+  const superuser = new pg.Pool({ connectionString: superUrl, max: 2 })
+  superuser.on('error', () => {})
+  await superuser.query('vacuum analyze tmidb.ts_obs')
+
+  const each = (make: (reader: Reader, key: string) => string): string[] =>
+    readers.flatMap((r) => r.keys.map((key) => make(r, key)))
   const common = { kind: 'get', connections: 50 } as const
+  const head = (r: Reader): string => `Host: x\r\nAuthorization: Bearer ${r.token}\r\n`
+  const post = (path: string, r: Reader, body: string): string =>
+    `POST ${path} HTTP/1.1\r\n${head(r)}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+
+  await using bare = await bareHandler(apiUrl, readers)
   const base = await run({
     ...common,
-    port: (bare.address() as { port: number }).port,
-    requests: admin.map((t) => get(`/${t.target_id}`)),
+    port: bare.port,
+    requests: each((r, key) => `GET /${r.name}/${key} HTTP/1.1\r\nHost: x\r\n\r\n`),
   })
   const rest = await run({
     ...common,
-    requests: admin.map((t) => get(`/api/v1/sensor?target=eq.${t.key}&order=ts.desc&limit=20`)),
+    requests: each((r, key) => `GET /api/v1/sensor?${search(key)} HTTP/1.1\r\n${head(r)}\r\n`),
   })
   const document =
     'query($t:String!){sensorV1(target:$t,first:20,orderBy:TS_DESC){nodes{target ts temperature humidity pressure voltage status n}}}'
   const graphql = await run({
     ...common,
-    requests: admin.map((t) => post('/graphql', JSON.stringify({ query: document, variables: { t: t.key } }))),
+    requests: each((r, key) => post('/graphql', r, JSON.stringify({ query: document, variables: { t: key } }))),
   })
-  note(
-    'bare node:http + pg, latest 20 of one target, no rules',
-    perSecond(base.acknowledged, base.seconds),
-    `p50 ${base.p50} p99 ${base.p99} ms`,
+  await using stock = await stockPostgraphile(superuser, superUrl, readers)
+  const stockDocument =
+    'query($t:String!){allReadings(condition:{target:$t},first:20,orderBy:TS_DESC){nodes{target ts temperature humidity pressure voltage status n}}}'
+  const peer = await run({
+    ...common,
+    port: stock.port,
+    requests: each((r, key) => post('/graphql', r, JSON.stringify({ query: stockDocument, variables: { t: key } }))),
+  })
+
+  const line = (what: string, l: Loaded): void => {
+    const ratio = (l.acknowledged / l.seconds / (base.acknowledged / base.seconds)).toFixed(2)
+    const failed = l.failed ? `, ${l.failed} failed` : ''
+    note(
+      what,
+      perSecond(l.acknowledged, l.seconds),
+      `p50 ${l.p50} p99 ${l.p99} ms${l === base ? '' : `, ${ratio} of bare`}${failed}`,
+    )
+  }
+  line('bare node:http + pg, the same SQL, role and claims', base)
+  line('REST, latest 20 of one target as one of 50 listeners', rest)
+  line('GraphQL, the same rows', graphql)
+  line('stock PostGraphile 5, plain table and policy', peer)
+  await superuser.end()
+}
+
+/** The statement that REST sends, with the same transaction around it, and nothing else. */
+async function bareHandler(apiUrl: string, readers: readonly Reader[]): Promise<AsyncDisposable & { port: number }> {
+  const pool = openPool(apiUrl, { max: 10, application: 'bare' })
+  const catalog = await loadCatalog(pool)
+  const relation = catalog.relations.get('sensor_v1')
+  if (!relation) throw new Error('There is no view sensor_v1.')
+  const linked = link({ catalog, major: 1, role: 'tmidb_listener', isKnown: () => true }, relation, parseQuery(search('x')))
+  const { text } = selectSql(linked, { limit: 20, offset: 0, count: null, shape: 'objects' })
+  const claims = new Map(
+    readers.map((r) => [r.name, { role: 'tmidb_listener', listener_id: r.listener_id, name: r.name } satisfies Claims]),
   )
-  const ratio = (l: Loaded): string => (l.acknowledged / l.seconds / (base.acknowledged / base.seconds)).toFixed(2)
-  note(
-    'REST, the same rows as a listener',
-    perSecond(rest.acknowledged, rest.seconds),
-    `p50 ${rest.p50} p99 ${rest.p99} ms, ${ratio(rest)} of bare${rest.failed ? `, ${rest.failed} failed` : ''}`,
-  )
-  note(
-    'GraphQL, the same rows as a listener',
-    perSecond(graphql.acknowledged, graphql.seconds),
-    `p50 ${graphql.p50} p99 ${graphql.p99} ms, ${ratio(graphql)} of bare${graphql.failed ? `, ${graphql.failed} failed` : ''}`,
-  )
-  bare.close()
-  await pool.end()
+  const server = createServer((req, res) => {
+    const [, name = '', key = ''] = (req.url ?? '').split('/')
+    readAs<{ body: string }>(pool, claims.get(name) as Claims, { name: 'bare', text, values: [key] }).then(({ rows }) => {
+      const body = Buffer.from(rows[0]?.body ?? '')
+      res.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length })
+      res.end(body)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as { port: number }).port,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await pool.end()
+    },
+  }
+}
+
+/** The same rows in a plain table, who may read what in another; PostGraphile as its own documentation starts it, in a process of its own. */
+async function stockPostgraphile(
+  superuser: pg.Pool,
+  superUrl: string,
+  readers: readonly Reader[],
+): Promise<AsyncDisposable & { port: number }> {
+  await superuser.query(`
+    drop schema if exists bench_stock cascade;
+    create schema bench_stock;
+    create table bench_stock.reading as
+      select v.reading_id as id, v.target, v.ts, v.temperature, v.humidity, v.pressure, v.voltage, v.status, v.n from api.sensor_v1 v;
+    alter table bench_stock.reading add primary key (id);
+    create index on bench_stock.reading (target, ts desc);
+    create table bench_stock.allowed as
+      select l.name as listener, t.key as target from tmidb.listener_subscriptions s join tmidb.listener l using (listener_id) join tmidb.target t using (target_id);
+    create index on bench_stock.allowed (listener, target);
+    alter table bench_stock.reading enable row level security;
+    create policy read on bench_stock.reading for select using (
+      target in (select a.target from bench_stock.allowed a where a.listener = current_setting('bench.listener', true)));
+    grant usage on schema bench_stock to tmidb_listener;
+    grant select on bench_stock.reading, bench_stock.allowed to tmidb_listener;`)
+  await superuser.query('vacuum analyze bench_stock.reading')
+  const tokens = JSON.stringify(Object.fromEntries(readers.map((r) => [`Bearer ${r.token}`, r.name])))
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'stock-postgraphile.ts'), superUrl], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  child.stdin.end(tokens)
+  const port = await new Promise<number>((resolve, reject) => {
+    child.stdout.once('data', (line: Buffer) => resolve(Number(String(line))))
+    child.once('exit', (code) => reject(new Error(`PostGraphile ended with ${code}.`)))
+  })
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      child.kill()
+    },
+  }
 }

@@ -51,6 +51,7 @@ async function main(argv: string[]): Promise<number> {
 
 function exitOf(e: TmiError): number {
   if (e.code === 'TM107' || e.status === 404) return exit.notFound
+  if (e.code === 'TM306') return exit.problems
   if (e.status === 401 || e.status === 403) return exit.notAllowed
   return e.code === 'TM401' ? exit.unreachable : exit.failed
 }

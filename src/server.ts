@@ -3,6 +3,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { openApp } from './api/app.ts'
+import { documentHandler } from './api/docs/documents.ts'
 import { follow, graphqlPart, restPart } from './api/follow.ts'
 import { createGraphql } from './api/graphql/server.ts'
 import { openCatalog } from './api/rest/catalog.ts'
@@ -51,10 +52,13 @@ endWith(async () => {
     parts: [graphqlPart(graphql), restPart(catalog)],
   })
 
+  const documents = documentHandler({ pool, catalog, access, graphqlSchema: graphql.schema, mqttPort: config.mqttPort })
+
   const app = openApp(isUp)
   const listener: RequestListener = (req, res) => {
     // The hot ways first; express and what it carries for everything else.
     for (const way of waysIn) if (way(req, res)) return
+    if (documents(req, res)) return
     void rest(req, res).then((taken) => {
       if (!taken) app(req, res)
     })

@@ -3,5 +3,7 @@
 -- Who sees a reading: the views' owner, for whoever asks through it, where a rule of that one's class names the category and target,
 -- by name or by "*". rules() runs once a query.
 drop policy if exists listener_read on tmidb.ts_obs;
+-- "is not null" on purpose: the planner takes nearly every row to pass it, and walks the index in the order that is asked for. Of a bare
+-- "?|" it takes one row in a hundred to pass: it read and sorted all rows of a target for the latest 20 (3.5 against 0.5 ms).
 create policy listener_read on tmidb.ts_obs for select to tmidb_views using (
-  (select tmidb.rules()) ?| array['*/*', category_id || '/*', category_id || '/' || target_id, '*/' || target_id]);
+  nullif((select tmidb.rules()) ?| array['*/*', category_id || '/*', category_id || '/' || target_id, '*/' || target_id], false) is not null);

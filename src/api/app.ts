@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import express, { type Express } from 'express'
 import { errorTable, problem, TmiError } from '../base/errors.ts'
-import { docsHandler } from './docs.ts'
+import { docsHandler } from './docs/pages.ts'
 
 export interface App extends Express {
   /** Puts the last word behind everything that was mounted. */

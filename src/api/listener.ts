@@ -68,13 +68,14 @@ async function latest(pool: Pool, claims: Claims, views: Relation[], visible: Vi
 
 function latestOf(view: Relation, visible: Visible): SQL {
   const mayBeSeen = visible.get(view.category ?? '') ?? null
+  const scope = { relation: view, row }
   const fields = shownColumns(view)
     .filter((c) => !['target', 'target_id', 'ts'].includes(c.name) && (mayBeSeen === null || mayBeSeen.has(c.name)))
-    .map((c) => sql`${jsonSql({ sql: columnSql(c), type: c.type })} as ${sql.identifier(c.name)}`)
+    .map((c) => sql`${jsonSql({ sql: columnSql(scope, c.name), type: c.type })} as ${sql.identifier(c.name)}`)
   const data = fields.length > 0 ? sql`(select to_json(d.*) from (select ${sql.join(fields, ', ')}) d)` : sql`'{}'::json`
   return sql`(select ${sql.value(view.category)}::text as category, ${sql.value(view.major)}::int as version,
       ${row}.target, ${row}.ts, ${data} as data
     from (select t.target_id from api.target t order by t.key limit ${sql.literal(targetsLookedAt)}) k
-    cross join lateral (select * from ${sql.identifier('api', view.name)} ${row} where ${row}.target_id = k.target_id
+    cross join lateral (select * from ${sql.identifier(view.schema, view.name)} ${row} where ${row}.target_id = k.target_id
       order by ${row}.ts desc, ${row}.reading_id desc limit 1) ${row} order by ${row}.ts desc limit ${sql.literal(latestCount)})`
 }

@@ -97,6 +97,11 @@ export function unitConfig(env: Env = process.env): UnitConfig {
   }
 }
 
+/** Where an administrator's own migrations are; as said, since it is printed with each file. */
+export function migrationsDir(env: Env = process.env): string {
+  return text(env, 'TMIDB_MIGRATIONS') ?? 'migrations'
+}
+
 function limits(env: Env): { streamMaxBytes: number; minFree: number | null } {
   return {
     // Four GB: about an hour of 1,000 readings/s a GB with PostgreSQL away.

@@ -15,8 +15,15 @@ export type ObservedEvent = { level?: Level } & (
   | { kind: 'error'; code: string; message: string; requestId?: string; stack?: string }
 )
 
+let out: { write(line: string): unknown } = process.stdout
+
+/** For a command, whose answer is what stands on stdout. */
+export function observeOn(stream: { write(line: string): unknown }): void {
+  out = stream
+}
+
 export function observe(event: ObservedEvent): void {
-  process.stdout.write(`${observedLine(event)}\n`)
+  out.write(`${observedLine(event)}\n`)
 }
 
 export function observedLine(event: ObservedEvent, unit = process.env.TMIDB_UNIT ?? 'tmidb'): string {

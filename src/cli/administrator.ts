@@ -10,13 +10,21 @@ export type Ask = <T>(sql: string, values?: unknown[]) => Promise<T[]>
 
 /** Calls fn with a connection; what goes wrong in the database comes out as our own errors. */
 export async function withDatabase<T>(url: string | undefined, fn: (ask: Ask) => Promise<T>): Promise<T> {
+  return await withClientOf(
+    url ?? administratorUrl(),
+    async (client) => await fn(async <R>(sql: string, values: unknown[] = []) => (await client.query(sql, values)).rows as R[]),
+  )
+}
+
+/** The same with a client, for what takes more than a question. */
+export async function withClientOf<T>(url: string, fn: (client: Client) => Promise<T>): Promise<T> {
+  return await inOurWords(() => withClient(url, fn, { connectionTimeoutMillis: 5000, application_name: 'tmiDB-tmictl' }))
+}
+
+/** What the database refuses as an error of ours. */
+export async function inOurWords<T>(fn: () => Promise<T>): Promise<T> {
   try {
-    return await withClient(
-      url ?? administratorUrl(),
-      async (client: Client) =>
-        await fn(async <R>(sql: string, values: unknown[] = []) => (await client.query(sql, values)).rows as R[]),
-      { connectionTimeoutMillis: 5000, application_name: 'tmiDB-tmictl' },
-    )
+    return await fn()
   } catch (e) {
     if ((e as { code?: string }).code === '42501')
       throw new TmiError('TM102', 'This login may not do that.', { hint: 'Ask an administrator.', cause: e })
@@ -31,7 +39,7 @@ export async function withDatabase<T>(url: string | undefined, fn: (ask: Ask) =>
   }
 }
 
-function administratorUrl(): string {
+export function administratorUrl(): string {
   const file = connectionFile(loadConfig().dataDir)
   const connection = read(file)
   if (!connection) throw new TmiError('TM401', `There is no ${file}.`, { hint: 'Start tmiDB first, or set TMIDB_DATA.' })

@@ -1,55 +1,56 @@
 // SPDX-License-Identifier: MIT
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { loadConfig } from '../base/config.ts'
-import { TmiError } from '../base/errors.ts'
-import { history, migrate, migrateDown } from '../db/migrate.ts'
-import { runningOwner, type Secrets } from '../supervisor/data-folder.ts'
-import { type Args, type Command, exit, print, printJson, UsageError } from './command.ts'
+import { type Args, type Command, UsageError } from './command.ts'
+import { nearestWord } from './nearest-word.ts'
+
+const text = { type: 'string' } as const
+const flag = { type: 'boolean' } as const
 
 export const command: Command = {
-  summary: 'Show the schema steps of the running database, apply them, or take the last ones back.',
-  usage: 'migrate status | up | down [n] --yes [--json]',
-  examples: ['npx tmictl migrate status', 'npx tmictl migrate down 1 --yes'],
-  options: { yes: { type: 'boolean' } },
+  summary: 'Change the schema by your own SQL migrations, and see what becomes of the API first.',
+  usage: `migrate new <name> | up | down | status | history [--json]
+  new add_sites: writes a file with an example to ./migrations (or --dir, or TMIDB_MIGRATIONS)
+  up: applies what is pending    --to <name>  --count <n>  --dry-run  --force  --allow-out-of-order
+  down: takes the last one back  --to <name>  --count <n>  --dry-run  --force
+        --to <name>: afterwards <name> is the last that is applied
+        --dry-run: prints the SQL and what changes in GraphQL and OpenAPI, and changes nothing
+        --force: though it breaks the API, or though an applied file was edited
+        --wait 60: seconds to wait while somebody else migrates
+  all: --postgres <url of another login>
+  system status | up | down [n] --yes: tmiDB's own schema steps, which every start applies`,
+  examples: ['npx tmictl migrate new add_sites', 'npx tmictl migrate up --dry-run'],
+  options: {
+    dir: text,
+    to: text,
+    count: text,
+    'dry-run': flag,
+    force: flag,
+    'allow-out-of-order': flag,
+    wait: text,
+    postgres: text,
+    yes: flag,
+  },
   run,
 }
 
-async function run(args: Args): Promise<number> {
-  const [what, count = '1'] = args.positionals
-  const options = { superuserUrl: superuserUrl(), log: (line: string) => void process.stderr.write(`${line}\n`) }
-  if (what === 'status') {
-    const steps = await history(options)
-    if (args.json) printJson({ steps })
-    else for (const s of steps) print(`${s.name.padEnd(32)}${s.appliedAt ?? 'not applied'}`)
-    return exit.ok
-  }
-  if (what === 'up') {
-    const done = await migrate(options)
-    if (args.json) printJson(done)
-    else print(done.steps.length > 0 ? `${done.steps.length} steps applied.` : 'Nothing to do.')
-    return exit.ok
-  }
-  if (what === 'down') {
-    const n = Number(count)
-    if (!Number.isInteger(n) || n < 1) throw new UsageError(`"${count}" is not a number of steps.`)
-    if (!args.values.yes) throw new UsageError('Taking steps back drops the data of their tables: say --yes.')
-    const steps = await migrateDown(options, n)
-    if (args.json) printJson({ steps })
-    else print(`${steps.length} steps taken back: ${steps.join(', ') || 'none'}.`)
-    return exit.ok
-  }
-  throw new UsageError(what ? `There is no "migrate ${what}".` : 'Say what to do.')
+type Act = (args: Args) => Promise<number> | number
+
+/** Loaded when asked for: what reads the API takes half a second, which the others need not wait for. */
+const acts: Record<string, () => Promise<Act>> = {
+  new: async () => (await import('./migrate/new.ts')).make,
+  up: async () => (await import('./migrate/apply.ts')).up,
+  down: async () => (await import('./migrate/apply.ts')).down,
+  status: async () => (await import('./migrate/status.ts')).status,
+  history: async () => (await import('./migrate/status.ts')).history,
+  system: async () => (await import('./migrate/system.ts')).system,
 }
 
-function superuserUrl(): string {
-  const config = loadConfig()
-  if (config.pgUrl) return config.pgUrl
-  if (!runningOwner(config.dataDir)) {
-    throw new TmiError('TM501', `The database of ${config.dataDir} does not run.`, {
-      hint: 'Start it with "npm start", or set TMIDB_PG_URL.',
-    })
+async function run(args: Args): Promise<number> {
+  const [act = 'status', more] = args.positionals
+  const load = acts[act]
+  if (!load) {
+    const near = nearestWord(act, Object.keys(acts))
+    throw new UsageError(`There is no "migrate ${act}".${near ? ` Did you mean "${near}"?` : ''}`)
   }
-  const secrets = JSON.parse(readFileSync(join(config.dataDir, 'secrets.json'), 'utf8')) as Secrets
-  return `postgres://postgres:${secrets.postgres}@127.0.0.1:${config.pgPort}/tmidb`
+  if (more !== undefined && act !== 'new' && act !== 'system') throw new UsageError(`"${more}" is too much.`)
+  return await (await load())(args)
 }

@@ -3,6 +3,7 @@
 import pg from 'pg'
 import { observe } from '../base/observe.ts'
 import { sleep } from '../base/retry.ts'
+import { oneTrip } from './one-trip.ts'
 
 export type Pool = pg.Pool
 export type QueryResult<T extends pg.QueryResultRow> = pg.QueryResult<T>
@@ -31,8 +32,9 @@ export function openPool(url: string, options: { max: number; application: strin
     application_name: `tmiDB-${options.application}`,
     connectionTimeoutMillis: 5000,
     keepAlive: true,
-    pipeline: true,
-  } as pg.PoolConfig)
+    // What prints a time prints it the same for everybody.
+    options: '-c TimeZone=UTC',
+  })
   // An idle connection that breaks is thrown away by the pool; the next query opens another.
   pool.on('error', (e) => observe({ kind: 'log', level: 'warn', message: `idle connection lost: ${e.message}` }))
   pool.on('connect', (client) => client.on('error', () => {}))
@@ -57,37 +59,42 @@ export async function whenReachable(url: string, signal: AbortSignal): Promise<v
   }
 }
 
-const claimsStatement = {
+const beforehand = {
   name: 'tmidb_claims',
-  text: `select set_config('role', $1, true), set_config('tmidb.claims', $2, true), set_config('statement_timeout', $3, true)`,
+  text: `select set_config('role', $1, true), set_config('tmidb.claims', $2, true), set_config('statement_timeout', $3, true),
+    set_config('transaction_read_only', $4, true)`,
 }
 
-/**
- * Runs one statement read-only under somebody's role and claims. The four parts of the transaction go out together and cost one
- * round trip (0.26 against 0.30 ms of PostgreSQL, 0.12 against 0.13 of Node).
- */
+/** Runs one statement read-only under somebody's role and claims, in one round trip. */
 export async function readAs<T extends pg.QueryResultRow>(
   pool: Pool,
   claims: Claims,
   statement: Statement,
   timeoutMs = 3000,
 ): Promise<pg.QueryResult<T>> {
+  return await runAs<T>(pool, { role: claims.role, claims: JSON.stringify(claims), timeoutMs, readOnly: true }, statement)
+}
+
+export interface As {
+  role: string
+  /** JSON for tmidb.identity(). */
+  claims: string
+  timeoutMs: number
+  readOnly: boolean
+}
+
+/** Runs one statement as a transaction of its own under a role and claims. */
+export async function runAs<T extends pg.QueryResultRow>(
+  pool: Pool,
+  { role, claims, timeoutMs, readOnly }: As,
+  statement: Statement,
+  rowMode?: 'array',
+): Promise<pg.QueryResult<T>> {
   const client = await pool.connect()
   let broken: Error | undefined
   try {
-    const parts = [
-      client.query('begin read only'),
-      client.query({ ...claimsStatement, values: [claims.role, JSON.stringify(claims), String(timeoutMs)] }),
-      client.query<T>(statement),
-      client.query('commit'),
-    ] as const
-    const settled = await Promise.allSettled(parts)
-    const failed = settled.find((s) => s.status === 'rejected')
-    if (failed) {
-      // The first failure is the cause; what follows in the transaction only says that it was aborted.
-      throw failed.reason
-    }
-    return await parts[2]
+    const before = { ...beforehand, values: [role, claims, String(timeoutMs), readOnly ? 'on' : 'off'] }
+    return await oneTrip<T>(client, before, statement, rowMode)
   } catch (e) {
     // A connection that broke midway must not go back into the pool; one that only refused the statement may.
     if (!isServerError(e)) broken = e as Error

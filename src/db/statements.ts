@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where one SQL statement ends and the next begins; only used to say in which line something failed.
+// Where one SQL statement ends and the next begins.
 
 export interface Statement {
   text: string
@@ -8,12 +8,11 @@ export interface Statement {
 
 /** One token that may hide a semicolon: comments, quoted text, dollar quotes; else the semicolon itself. */
 const token =
-  /--[^\n]*|\/\*[\s\S]*?\*\/|[eE]'(?:\\[\s\S]|''|[^'\\])*'|'(?:''|[^'])*'|"(?:""|[^"])*"|(\$(?:[A-Za-z_]\w*)?\$)[\s\S]*?\1|;/g
+  /--[^\n]*|\/\*(?:[^*/]|\*(?!\/)|\/(?!\*)|\/\*[\s\S]*?\*\/)*\*\/|[eE]'(?:\\[\s\S]|''|[^'\\])*'|'(?:''|[^'])*'|"(?:""|[^"])*"|(\$(?:[A-Za-z_]\w*)?\$)[\s\S]*?\1|;/g
 
 export function splitStatements(sql: string): Statement[] {
   const statements: Statement[] = []
   let start = 0
-  let atomic = false
   const add = (end: number) => {
     const text = sql.slice(start, end)
     const blank = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/.exec(text)?.[0].length ?? 0
@@ -22,10 +21,14 @@ export function splitStatements(sql: string): Statement[] {
   }
   for (const match of sql.matchAll(token)) {
     if (match[0] !== ';') continue
+    // "begin atomic ... end" is one statement with semicolons inside, and may have a "case ... end" of its own.
     const text = sql.slice(start, match.index)
-    // "begin atomic ... end" is one statement with semicolons inside.
-    atomic = /\bbegin\s+atomic\b/i.test(text) && !/\bend\s*$/i.test(text)
-    if (!atomic) add(match.index + 1)
+    if (/\bbegin\s+atomic\b/i.test(text)) {
+      const words = text.replace(token, ' ')
+      const count = (pattern: RegExp) => words.match(pattern)?.length ?? 0
+      if (count(/\bbegin\s+atomic\b|\bcase\b/gi) > count(/\bend\b/gi)) continue
+    }
+    add(match.index + 1)
   }
   add(sql.length)
   return statements

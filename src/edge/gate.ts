@@ -127,6 +127,10 @@ function rejection(index: number, before: number): Rejection {
   const { code, at, field } = gate
   const { sentence, hint } = errorTable[code]
   if (before >= mostWorded) return { index, code, message: sentence }
+  if (code === 'TM223') {
+    const why = gate.shapes.contradiction(gate.keysRead, gate.kinds, gate.count)
+    return { index, code, message: `${sentence.slice(0, -1)} (${why}). ${hint}` }
+  }
   const name = field === null ? '' : `, in ${JSON.stringify(field.name.length > 80 ? `${field.name.slice(0, 80)}…` : field.name)}`
   return { index, code, message: `${sentence.slice(0, -1)} (byte ${at}${name}). ${hint}` }
 }

@@ -8,6 +8,7 @@ import type { Places, Publisher } from '../nats-bridge/publish.ts'
 import { gateBody, type Reading, type Rejection } from './gate.ts'
 import { ShapeBook } from './shape.ts'
 import { openStoredWatch } from './stored.ts'
+import { openStrictWatch } from './strict.ts'
 
 export interface Intake {
   access: Access
@@ -57,7 +58,11 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
   const shapes = new ShapeBook()
   const pool = openPool(parts.edgeUrl, { max: 2, application: 'edge' })
   const knownNames = new Set<string>()
-  access.onChange(() => knownNames.clear())
+  const strict = openStrictWatch(pool, shapes)
+  access.onChange(() => {
+    knownNames.clear()
+    strict.reload()
+  })
 
   const whenStored = openStoredWatch(pool)
 
@@ -113,12 +118,14 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
     room: () => publisher.room?.() ?? noWait,
     stored: ({ at }, ms) => whenStored(at, ms),
     async take(message) {
+      if (!strict.isKnown) await strict.known()
       const { rows, verdict } = judge(message)
       if (!message.identity.mayCreate) await mustBeKnown(message.category, rows)
       if (rows.length > 0) await publisher.publish(rows, verdict.at)
       return verdict
     },
     async takeAll(messages) {
+      if (!strict.isKnown) await strict.known()
       const judged = messages.map(judge)
       for (const [i, { identity, category }] of messages.entries()) {
         if (!identity.mayCreate) await mustBeKnown(category, judged[i]!.rows)

@@ -92,6 +92,11 @@ export class ReadingScan extends Scan {
     }
     const { ts } = this
     const isTimed = !Number.isNaN(ts)
+    const shape = this.shapes.shapeOf(this.keysRead, this.kinds, this.count)
+    if (shape === null) {
+      this.fault('TM223', i)
+      return to
+    }
     if (isTimed && (ts < leastTs || ts > this.now + mostAhead)) this.quarantine = 'TM216'
     this.reading = {
       index,
@@ -99,7 +104,7 @@ export class ReadingScan extends Scan {
       ts: isTimed ? ts : null,
       mid: this.mid,
       payload: this.payload(i, to),
-      shape: this.shapes.shapeOf(this.keysRead, this.kinds, this.count),
+      shape,
       quarantine: this.quarantine,
     }
     return to

@@ -5,6 +5,9 @@
 // readings have shown instead: whatever fits the union has the union's shape, what adds to it makes it grow, and what contradicts
 // it (text where a number is known) goes to the first further union that it fits. The last union takes contradicted fields as
 // json, which nothing contradicts, so shapes come to an end whatever devices send.
+//
+// In a strict category the unions are its majors, newest first, as SQL told them, and no other is made: what none of them takes has
+// no shape and is refused. So a refused reading leaves nothing behind in a union, and a shape never mixes two majors.
 import { createHash } from 'node:crypto'
 import { BOOLEAN, EXACT, INTEGER, JSON_VALUE, NULL, NUMBER, TEXT } from './scan.ts'
 
@@ -16,6 +19,16 @@ export interface Shape {
   /** Small and unique in this process. */
   readonly seq: number
 }
+
+/** A field of a major of a strict category; pinned: it takes any value. */
+export interface StrictField {
+  readonly name: string
+  readonly type: string
+  readonly pinned: boolean
+}
+
+/** By category, the fields of its majors, newest first. */
+export type StrictMajors = ReadonlyMap<string, readonly (readonly StrictField[])[]>
 
 export const mostUnions = 16
 /** One more than the views show (tmidb.discover): by the one too many SQL learns that the category has too many fields, and flags it. */
@@ -33,6 +46,7 @@ const typeNames = new Map([
   [TEXT, 'text'],
   [JSON_VALUE, 'json'],
 ])
+const kindsByName = new Map([...typeNames].map(([kind, name]) => [name, kind]))
 /** The kinds that a field of a type takes, as SQL's tmidb.discover has it: an integer is a number, and both fit an exact one. */
 const accepted = new Map([
   [BOOLEAN, BOOLEAN],
@@ -108,11 +122,13 @@ export class CategoryShapes {
   /** Keys of the current reading that nobody has seen before. */
   readonly #fresh = new Map<string, Key>()
   readonly #unions: Union[] = []
+  readonly #isStrict: boolean
   #spare = 0
   #stamp = 0
 
-  constructor(book: ShapeBook) {
+  constructor(book: ShapeBook, majors: readonly (readonly StrictField[])[]) {
     this.#book = book
+    this.#isStrict = majors.length > 0
     for (const [name, role] of [
       ['target', TARGET],
       ['ts', TS],
@@ -123,6 +139,23 @@ export class CategoryShapes {
       key.know()
       this.#envelope.set(name, key)
     }
+    for (const fields of majors.slice(0, mostUnions)) this.#seed(fields)
+  }
+
+  #seed(fields: readonly StrictField[]): void {
+    const union = new Union(this.#unions.length)
+    for (const { name, type, pinned } of fields) {
+      const kind = kindsByName.get(type) ?? JSON_VALUE
+      let key = this.#keys.get(name)
+      if (key === undefined) {
+        key = new Key(name, FIELD)
+        this.#know(key)
+      }
+      key.masks[union.index] = pinned || kind === JSON_VALUE ? anything : accepted.get(kind)!
+      union.fields.set(name, kind)
+    }
+    union.shape = describe(union.fields)
+    this.#unions.push(union)
   }
 
   startReading(): void {
@@ -157,14 +190,28 @@ export class CategoryShapes {
     return key
   }
 
-  /** The shape of the reading with these fields. */
-  shapeOf(keys: readonly Key[], kinds: Uint8Array, count: number): Shape {
+  /** The shape of the reading with these fields; null where it would break a strict category. */
+  shapeOf(keys: readonly Key[], kinds: Uint8Array, count: number): Shape | null {
     const union = this.#unionOf(keys, kinds, count)
     if (this.#fresh.size > 0) this.#keepSpare()
-    return union.shape
+    return union === null ? null : union.shape
   }
 
-  #unionOf(keys: readonly Key[], kinds: Uint8Array, count: number): Union {
+  /** What a reading without a shape has that the newest major has not, in the words of SQL's tmidb.discover. */
+  contradiction(keys: readonly Key[], kinds: Uint8Array, count: number): string {
+    const known = this.#unions[0]?.fields
+    const words: string[] = []
+    for (let k = 0; k < count; k++) {
+      const { name, masks } = keys[k]!
+      const kind = kinds[k]!
+      const mask = masks[0]!
+      if (kind === NULL || mask === 0 || (mask & kind) !== 0 || (mask === INTEGER && kind === NUMBER)) continue
+      words.push(`${cut(name)}: ${typeNames.get(kind)} where ${typeNames.get(known?.get(name) ?? JSON_VALUE)} is known`)
+    }
+    return words.slice(0, 5).join(', ') + (words.length > 5 ? ` and ${words.length - 5} more` : '')
+  }
+
+  #unionOf(keys: readonly Key[], kinds: Uint8Array, count: number): Union | null {
     for (const union of this.#unions) {
       const { index } = union
       let grows = false
@@ -181,6 +228,7 @@ export class CategoryShapes {
       if (grows) this.#grow(union, keys, kinds, count)
       return union
     }
+    if (this.#isStrict) return null
     const union = new Union(this.#unions.length)
     this.#unions.push(union)
     this.#grow(union, keys, kinds, count)
@@ -221,6 +269,15 @@ export class CategoryShapes {
 export class ShapeBook {
   keyCount = 0
   readonly #categories = new Map<string, CategoryShapes>()
+  #strict: StrictMajors = new Map()
+
+  /** What strict categories take from now on; where that is what it was, their unions stay. */
+  setStrict(strict: StrictMajors): void {
+    for (const category of new Set([...this.#strict.keys(), ...strict.keys()])) {
+      if (JSON.stringify(this.#strict.get(category)) !== JSON.stringify(strict.get(category))) this.#categories.delete(category)
+    }
+    this.#strict = strict
+  }
 
   of(category: string): CategoryShapes {
     if (this.keyCount > mostBookKeys) {
@@ -229,13 +286,15 @@ export class ShapeBook {
     }
     let shapes = this.#categories.get(category)
     if (shapes === undefined) {
-      shapes = new CategoryShapes(this)
+      shapes = new CategoryShapes(this, this.#strict.get(category) ?? [])
       this.#categories.set(category, shapes)
       this.keyCount += 4
     }
     return shapes
   }
 }
+
+const cut = (name: string) => (name.length > 80 ? `${name.slice(0, 80)}…` : name)
 
 function describe(fields: ReadonlyMap<string, number>): Shape {
   const members = [...fields.keys()].sort().map((name) => `${JSON.stringify(name)}:"${typeNames.get(fields.get(name)!)}"`)

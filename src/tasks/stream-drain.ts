@@ -24,8 +24,8 @@ const quietMs = 2000
 /** A refusal that may be a mistake of ours or of the database's state is believed after so long of it. */
 const doubtMs = 20_000
 
-/** What lies in the data: cardinality, data exceptions, constraints, check options, limits of a row, exceptions that a trigger raised. */
-const certain = /^(21|22|23|44|54|P0)/
+/** What lies in the data: cardinality, data exceptions, constraints, check options, limits of a row, exceptions that a trigger raised; a strict category. */
+const certain = /^(21|22|23|44|54|P0|TM223)/
 /** What passes: connection, transaction state, deadlock, resources, in use, shutdown, the system; damage; and our own fence. */
 const passing = /^($|08|25|40|53|55|57|58|XX001|XX002|TM00|E)/
 const siftMs = 120_000

@@ -8,6 +8,7 @@ import WebSocket from 'ws'
 import { createGraphql, type Graphql, type GraphqlOptions } from '../../src/api/graphql/server.ts'
 import type { LiveRow, LiveSource, LiveTopic } from '../../src/api/graphql/subscriptions.ts'
 import { TmiError } from '../../src/base/errors.ts'
+import { hashPassword } from '../../src/base/password.ts'
 import { type Access, openAccess } from '../../src/db/access.ts'
 import { openPool, type Pool } from '../../src/db/pool.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
@@ -22,6 +23,17 @@ export async function admin(db: TestDatabase, ...statements: string[]): Promise<
   } finally {
     await pool.end()
   }
+}
+
+/** Accounts of these names and roles; what they authorize themselves with. */
+export async function accounts<R extends string>(db: TestDatabase, ...roles: R[]): Promise<Record<R, string>> {
+  const hash = await hashPassword('secret')
+  const all = {} as Record<R, string>
+  for (const role of roles) {
+    await db.query('select tmidb.create_account($1, $2, $1)', [role, hash])
+    all[role] = `Basic ${Buffer.from(`${role}:secret`).toString('base64')}`
+  }
+  return all
 }
 
 export interface Answer {
@@ -89,7 +101,9 @@ export async function serve(
         headers: {
           'content-type': 'application/json',
           ...(accept ? { accept } : {}),
-          ...(authorization === null ? {} : { authorization: `Bearer ${authorization}` }),
+          ...(authorization === null
+            ? {}
+            : { authorization: authorization.includes(' ') ? authorization : `Bearer ${authorization}` }),
         },
         body: JSON.stringify({ query, variables }),
       })

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { PoolClient } from 'pg'
+import type { Part } from '../../src/db/one-trip.ts'
 import { admin, type Served, serve } from './graphql-served.ts'
 
 let api: Served
@@ -201,11 +202,11 @@ test('a value that PostgreSQL does not take is told with its code', async () => 
   assert.equal(errors?.[0]?.extensions?.code, '22007')
 })
 
-test('the introspection that tools send is answered, and shows no reading_id, no node id and no mutation', async () => {
+test('the introspection that tools send is answered, and shows no reading_id and no node id', async () => {
   const { getIntrospectionQuery } = await import('graphql')
   const { status, data } = await api.ask(getIntrospectionQuery())
   assert.equal(status, 200)
-  assert.equal(data.__schema.mutationType, null)
+  assert.ok(data.__schema.types.length > 50)
   const sdl = api.graphql.sdl()
   assert.doesNotMatch(sdl, /reading_id|nodeId|interface Node/i)
   assert.match(sdl, /ts: Datetime!/)
@@ -233,9 +234,10 @@ async function statementOf(query: string): Promise<{ text: string; values: unkno
     new Proxy(client, {
       get(target, name) {
         if (name !== 'query') return Reflect.get(target, name, target) as unknown
-        return (q: { text: string; values?: unknown[] }) => {
-          if (q.text.includes('sensor_v1')) seen.push({ text: q.text, values: q.values ?? [] })
-          return target.query(q)
+        return (q: { asked: Part }) => {
+          const { text, values = [] } = q.asked
+          if (text.includes('sensor_v1')) seen.push({ text, values: [...values] })
+          return target.query(q as never)
         }
       },
     })

@@ -131,10 +131,10 @@ test('a new field and a new category are described after a reload', async () => 
 })
 
 test('a catalog that cannot be read keeps the last good one', async () => {
-  await world.db.query('alter schema api rename to api_away')
+  await world.db.query('alter function tmidb.exposed_schemas() rename to exposed_away')
   await assert.rejects(world.catalog.reload())
   assert.ok(world.catalog.current.relations.has('sensor_v1'))
-  await world.db.query('alter schema api_away rename to api')
+  await world.db.query('alter function tmidb.exposed_away() rename to exposed_schemas')
   assert.ok((await world.catalog.reload()).relations.has('sensor_v1'))
 })
 

@@ -57,13 +57,30 @@ test('neither the counted nor the estimated number tells of hidden rows', async 
   }
 })
 
-test('a listener without a subscription sees no row', async () => {
-  assert.deepEqual((await world.as('none').from('sensor').select()).data, [])
+test('a listener without a subscription sees no target', async () => {
   assert.deepEqual((await world.as('none').from('../target').select()).data, [])
 })
 
-test('a category that is not subscribed has no rows', async () => {
-  assert.deepEqual((await world.as('few').from('secret').select()).data, [])
+test('a category that a listener may not see is answered as one that is not there, whatever is asked of it', async () => {
+  for (const query of ['', '?select=nope', '?order=ts', '?code=eq.x', '?limit=x', '?select=*,target(*)']) {
+    const [hidden, none] = await Promise.all([
+      world.get(`/api/v1/secret${query}`, 'few'),
+      world.get(`/api/v1/sesame${query}`, 'few'),
+    ])
+    assert.deepEqual([hidden.status, none.status], [404, 404], query)
+    assert.equal((await hidden.text()).replaceAll('secret', 'sesame'), await none.text())
+  }
+  const odd: Record<string, string>[] = [
+    { accept: 'image/png' },
+    { prefer: 'handling=strict, x=y' },
+    { range: '9-2' },
+    { range: '5-', prefer: 'count=exact' },
+  ]
+  for (const headers of odd) {
+    const status = async (name: string) => (await world.get(`/api/v1/${name}`, 'few', headers)).status
+    assert.equal(await status('secret'), await status('sesame'), JSON.stringify(headers))
+  }
+  assert.equal((await world.as('none').from('sensor').select()).error?.code, 'PGRST205')
   assert.equal((await world.as('all').from('secret').select()).data?.length, 1)
 })
 

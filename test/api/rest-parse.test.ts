@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { makeCatalog, type Relation } from '../../src/api/rest/catalog.ts'
 import { RestError } from '../../src/api/rest/error.ts'
+import { link } from '../../src/api/rest/link.ts'
 import { csv, pageWindow } from '../../src/api/rest/page.ts'
 import { parseQuery } from '../../src/api/rest/parse.ts'
 import { selectSql } from '../../src/api/rest/sql.ts'
@@ -14,21 +15,27 @@ const column = (name: string, type: string, short = type) => ({
   typeName: ['pg_catalog', short] as [string, string],
   comment: null,
 })
-const relation = makeCatalog([
-  {
-    name: 'sensor_v1',
-    comment: '@primaryKey target_id,ts,reading_id\n@tmidbCategory sensor\n@tmidbMajor 1\nReadings.',
-    columns: [
-      column('target', 'text'),
-      column('target_id', 'uuid'),
-      column('ts', 'timestamp with time zone', 'timestamptz'),
-      column('reading_id', 'bigint', 'int8'),
-      column('temperature', 'double precision', 'float8'),
-      column('gps.lat', 'double precision', 'float8'),
-      column('meta', 'jsonb'),
-    ],
-  },
-]).relations.get('sensor_v1') as Relation
+const catalog = makeCatalog(
+  ['api'],
+  [
+    {
+      schema: 'api',
+      name: 'sensor_v1',
+      comment: '@primaryKey target_id,ts,reading_id\n@tmidbCategory sensor\n@tmidbMajor 1\nReadings.',
+      columns: [
+        column('target', 'text'),
+        column('target_id', 'uuid'),
+        column('ts', 'timestamp with time zone', 'timestamptz'),
+        column('reading_id', 'bigint', 'int8'),
+        column('temperature', 'double precision', 'float8'),
+        column('gps.lat', 'double precision', 'float8'),
+        column('meta', 'jsonb'),
+      ],
+    },
+  ],
+)
+const relation = catalog.relations.get('sensor_v1') as Relation
+const context = { catalog, major: 1, role: 'tmidb_admin', isKnown: () => true } as const
 
 const refused = (search: string, code: string) =>
   assert.throws(
@@ -54,7 +61,7 @@ test('names: other scripts, spaces, dashes, dots, quotes', () => {
   assert.equal(name('gps.lat=eq.1'), 'gps.lat')
   assert.equal(name('"a b.c"=eq.1'), 'a b.c')
   assert.deepEqual(parseQuery('order="gps.lat".desc').order, [
-    { field: { name: 'gps.lat', path: [] }, descending: true, nulls: null },
+    { field: { name: 'gps.lat', path: [] }, embed: null, descending: true, nulls: null },
   ])
 })
 
@@ -106,7 +113,10 @@ test('what is not of the grammar is PGRST100', () => {
     `or=${'(and('.repeat(11)}`,
   ])
     refused(search, 'PGRST100')
-  refused('select=*,target(key)', 'PGRST200')
+  refused('select=*,count()', 'PGRST123')
+  refused('select=temperature.avg()', 'PGRST123')
+  refused('site.limit=5', 'PGRST108')
+  refused(`select=${'a('.repeat(11)}${')'.repeat(11)}`, 'PGRST100')
   refused('limit=-5', 'PGRST103')
 })
 
@@ -184,7 +194,7 @@ test('whatever is asked, it is answered with SQL or a RestError, and no word of 
     fc.property(fc.array(piece, { maxLength: 25 }), fc.boolean(), (pieces, csvAsked) => {
       try {
         const query = parseQuery(pieces.join(''))
-        const statement = selectSql(relation, query, {
+        const statement = selectSql(link(context, relation, query), {
           ...pageWindow(query, undefined),
           count: 'exact',
           shape: csvAsked ? 'texts' : 'objects',

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // What the REST tests read: two trucks and a house, two versions of one category, three listeners, a speaker and an administrator;
 // served over a real socket.
+import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { PostgrestClient } from '@supabase/postgrest-js'
-import { docsHandler } from '../../src/api/docs.ts'
+import { documentHandler } from '../../src/api/docs/documents.ts'
+import { docsHandler } from '../../src/api/docs/pages.ts'
+import { buildSchema } from '../../src/api/graphql/build.ts'
 import { type LiveCatalog, openCatalog } from '../../src/api/rest/catalog.ts'
 import { restHandler } from '../../src/api/rest/handler.ts'
 import { hashPassword } from '../../src/base/password.ts'
@@ -20,6 +23,8 @@ export interface RestWorld extends AsyncDisposable {
   tokens: { all: string; few: string; none: string; speaker: string; admin: string }
   // biome-ignore lint/suspicious/noExplicitAny: the client's own word for a schema that is not declared
   as(who: keyof RestWorld['tokens'], major?: number): PostgrestClient<any>
+  /** After a change of what there is. */
+  reload(): Promise<void>
   get(path: string, who?: keyof RestWorld['tokens'], headers?: Record<string, string>, method?: string): Promise<Response>
 }
 
@@ -90,10 +95,13 @@ export async function restWorld(): Promise<RestWorld> {
   const pool = openPool(db.url('tmidb_api'), { max: 4, application: 'rest-test' })
   const access = await openAccess(db.url('tmidb_api'))
   const catalog = await openCatalog(pool)
+  const build = () => buildSchema({ pool, access, hub: { subscribe: () => assert.fail('nothing is live here') } })
+  let { schema: graphql } = await build()
   const rest = restHandler({ pool, catalog, access })
   const docs = docsHandler()
+  const documents = documentHandler({ pool, catalog, access, graphqlSchema: () => graphql, mqttPort: 1883 })
   const server = createServer(async (req, res) => {
-    if ((await rest(req, res)) || docs(req, res)) return
+    if (documents(req, res) || (await rest(req, res)) || docs(req, res)) return
     res.writeHead(404, { 'x-fell-through': '1' }).end()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -104,6 +112,10 @@ export async function restWorld(): Promise<RestWorld> {
     base,
     catalog,
     tokens,
+    async reload() {
+      await catalog.reload()
+      graphql = (await build()).schema
+    },
     as: (who, major = 1) => new PostgrestClient(`${base}/api/v${major}`, { headers: { Authorization: authorization(who) } }),
     get: async (path, who, headers = {}, method = 'GET') =>
       await fetch(`${base}${path}`, { method, headers: { ...(who ? { authorization: authorization(who) } : {}), ...headers } }),

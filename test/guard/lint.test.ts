@@ -27,6 +27,8 @@ const faults: Record<string, string[]> = {
     'create function api.stray(int) returns int language sql stable return 1',
     'create function api.latest(n int) returns int language sql stable return 1',
     'alter function api.latest volatile',
+    'alter function api.ingest security definer',
+    'grant execute on function api.ingest to tmidb_viewer',
     'grant execute on function api.latest to tmidb_speaker',
     'grant execute on function api.latest to public',
   ],

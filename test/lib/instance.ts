@@ -97,7 +97,7 @@ export async function startInstance(options: { env?: Record<string, string>; kee
   return instance
 }
 
-function launch(args: string[], env: Record<string, string>): ChildProcess {
+export function launch(args: string[], env: Record<string, string>): ChildProcess {
   // Nothing of the tester's own TMIDB_* settings may leak in.
   const outer = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^TMIDB_(?!CACHE|NATS_BIN)/.test(name)))
   return spawn(process.execPath, [tmictl, ...args], { cwd: root, env: { ...outer, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })

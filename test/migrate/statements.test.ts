@@ -18,6 +18,17 @@ select 3`
   assert.equal(found.at(-1)?.text, 'select 3')
 })
 
+test('a case inside an atomic body and a comment inside a comment end no statement', () => {
+  const sql = `create function f(n int) returns int begin atomic select case when n > 0 then 1 end; select case n when 1 then 2 end; end;
+/* a /* ; */ ; */ select 1;
+select 2`
+  const found = splitStatements(sql)
+  assert.deepEqual(
+    found.map((s) => lineAt(sql, s.offset)),
+    [1, 2, 3],
+  )
+})
+
 test('a SCRAM verifier matches its password only', () => {
   const verifier = scramVerifier('secret')
   assert.match(verifier, /^SCRAM-SHA-256\$4096:[^$]+\$[^:]+:.+$/)

@@ -4,7 +4,7 @@ create or replace function tmidb.graphql_name(p_field text) returns text
 language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when n ~ '^[A-Za-z]' and n not in ('nodeId', 'cursor', 'version', 'category') then n
+    when n ~ '^[A-Za-z]' and n not in ('nodeId', 'cursor', 'version', 'category', 'ofTarget') then n
     when n ~ '^[0-9]' then 'f' || n
     when n <> '' then n || 'Value'
     else 'f' || substr(md5(p_field), 1, 10) end

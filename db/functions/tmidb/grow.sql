@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: field_column, graphql_name
+-- after: field_column, graphql_name, shown_fields
 -- The next minor of a major, if the shape brings anything to it: new fields behind the known ones, integers widened to numbers.
 create or replace function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb,
   p_most int, p_version_id int) returns integer
@@ -15,10 +15,11 @@ declare
   v_names text[];
 begin
   select coalesce(jsonb_agg(case when f->>'type' = 'integer' and p_shape->>(f->>'name') = 'number'
-           then f || '{"type": "number"}' else f end order by o), '[]'),
-         coalesce(array_agg(f->>'column'), '{}'), coalesce(array_agg(f->>'graphql'), '{}')
-  into v_fields, v_columns, v_names
+           then f || '{"type": "number"}' else f end order by o), '[]')
+  into v_fields
   from jsonb_array_elements(p_fields) with ordinality a(f, o);
+  select coalesce(array_agg(f->>'column'), '{}'), coalesce(array_agg(f->>'graphql'), '{}') into v_columns, v_names
+  from tmidb.shown_fields(p_fields) f;
 
   for v_new in
     select s.key, s.value from jsonb_each_text(p_shape) s

@@ -97,4 +97,4 @@ $$;
 
 comment on function tmidb.introspection() is 'The catalog of the exposed schemas, as PostGraphile reads it.';
 revoke all on function tmidb.introspection() from public;
-grant execute on function tmidb.introspection() to tmidb_api;
+grant execute on function tmidb.introspection() to tmidb_api, tmidb_admin;

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- From columns back to fields: the payload that a row of api.<category>_v<major> stands for.
+-- From columns back to fields: the payload that a row of api.<category>_v<major> stands for. Of a renamed field the new
+-- column counts more.
 create or replace function tmidb.row_payload(p_category text, p_major smallint, p_row jsonb) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -8,13 +9,13 @@ declare
                      where c.name = p_category and v.major = p_major order by v.minor desc limit 1);
 begin
   -- A number column holds text only for NaN and infinity, which JSON has not.
-  if exists (select from jsonb_array_elements(v_fields) f where f->>'type' in ('integer', 'number', 'exact')
+  if exists (select from tmidb.shown_fields(v_fields) f where f->>'type' in ('integer', 'number', 'exact')
              and jsonb_typeof(p_row -> (f->>'column')) = 'string') then
     raise exception 'A number is not finite.' using errcode = 'TM207', hint = 'Leave it out, or send null.';
   end if;
   return (
-    select coalesce(jsonb_object_agg(f->>'name', p_row -> (f->>'column')) filter (where p_row -> (f->>'column') <> 'null'), '{}')
-    from jsonb_array_elements(v_fields) f);
+    select coalesce(jsonb_object_agg(f->>'name', p_row -> (f->>'column') order by f ? 'renamed' desc) filter (where p_row -> (f->>'column') <> 'null'), '{}')
+    from tmidb.shown_fields(v_fields) f);
 end $$;
 
 comment on function tmidb.row_payload(text, smallint, jsonb) is 'Payload of a view''s row.';

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: discover, unpack, origin_of
+-- after: discover, unpack, origin_of, note_versions
 -- Where every reading goes through, whichever door it came in by: lock the shards, find targets and versions from small
 -- dictionaries, insert all rows in one statement, keep the ledger, wake the listeners once. Rows arrive as arrays; the
 -- dictionaries keep per-row work to a subscript. Sequential scans are off because the plans are made while the tables are still
@@ -23,6 +23,7 @@ declare
   v_category smallint[];
   v_version int[];
   v_geo boolean;
+  v_unnoted boolean;
   v_kept interval[];
   v_low timestamptz;
   v_high timestamptz;
@@ -49,11 +50,14 @@ begin
   order by n on conflict (name) do nothing;
   select array_agg(c.category_id order by u.o),
          array_agg(coalesce(s.version_id, tmidb.discover(c.category_id, u.sig, u.shape::jsonb)) order by u.o),
-         bool_or(s.latitude_field is not null or s.sig is null), array_agg(c.retention order by u.o)
-  into v_category, v_version, v_geo, v_kept
+         bool_or(s.latitude_field is not null or s.sig is null), array_agg(c.retention order by u.o),
+         bool_or(coalesce(q.last_seen < now() - interval '1 minute', true))
+  into v_category, v_version, v_geo, v_kept, v_unnoted
   from unnest(p_categories, p_sigs, p_shapes) with ordinality u(name, sig, shape, o)
   join tmidb.category c on c.name = u.name
-  left join tmidb.shape s on s.category_id = c.category_id and s.sig = u.sig;
+  left join tmidb.shape s on s.category_id = c.category_id and s.sig = u.sig
+  left join tmidb.version_seen q on q.version_id = s.version_id;
+  if v_unnoted then perform tmidb.note_versions(v_version, p_shape, p_payload); end if;
 
   select min(t), max(t) into v_low, v_high from unnest(p_ts) t;
   if not exists (select from tmidb.chunk where from_ts <= v_low and to_ts > v_high and cold_at is null and v_low >= '1900-01-01Z'

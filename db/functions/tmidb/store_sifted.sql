@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: store, quarantine, origin_of
+-- after: store, sift_strict, quarantine, origin_of
 -- A batch that PostgreSQL refuses (a constraint or trigger that somebody put on ts_obs, a value that nothing can hold): halved
 -- until what is refused stands alone. All others are stored in their order, each half in a subtransaction of the same transaction;
 -- the ones that stand alone are parked with PostgreSQL's own words. 40 bad ones in a batch of 4,000 cost some 500 halves. What would
@@ -24,6 +24,10 @@ begin
       p_target, p_shape, p_speaker, p_ts, p_mid, p_payload, nullif(p_unique, '{}'));
   exception when others then
     get stacked diagnostics v_state = returned_sqlstate, v_message = message_text;
+    if v_state = 'TM223' then
+      return tmidb.sift_strict(p_keys, p_key_shards, p_categories, p_sigs, p_shapes, p_speakers,
+        p_target, p_shape, p_speaker, p_ts, p_mid, p_payload, p_unique);
+    end if;
     if v_state ~ '^(08|25|40|53|55|57|58|XX001|XX002)' or v_count = 0 then raise; end if;
   end;
   if v_count = 1 then

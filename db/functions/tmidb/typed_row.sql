@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: to_number, to_exact, to_boolean, to_text, to_json
+-- after: to_number, to_exact, to_boolean, to_text, to_json, shown_fields
 -- The typed fields of a payload as api.<category>_v<major> shows them, by GraphQL names; for live events, where the payload has
 -- already been cut to the fields that the class may see.
 create or replace function tmidb.typed_row(p_category_id smallint, p_major smallint, p_data jsonb) returns jsonb
@@ -13,7 +13,7 @@ as $$
       when 'text' then to_jsonb(tmidb.to_text(p_data -> (f->>'name')))
       else tmidb.to_json(p_data -> (f->>'name')) end), '{}')
   from (select fields from tmidb.schema_version where category_id = p_category_id and major = p_major order by minor desc limit 1) v,
-       jsonb_array_elements(v.fields) f
+       tmidb.shown_fields(v.fields) f
   where p_data ? (f->>'name')
 $$;
 

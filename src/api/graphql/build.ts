@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import type { GraphQLSchema } from 'postgraphile/graphql'
 import { observe } from '../../base/observe.ts'
 import { type Introspection, introspect, readFrom } from './introspect.ts'
+import { onlyOurs } from './only-ours.ts'
 import { makePreset, type PresetOptions } from './preset.ts'
 import { schemaInSlices } from './slices.ts'
 
@@ -94,57 +95,5 @@ async function attempt(options: PresetOptions, read: Introspection, isLeftOut: (
     return { schema: await schemaInSlices(readFrom(read, preset)) }
   } catch (e) {
     return { views, error: e instanceof Error ? e : new Error(String(e)) }
-  }
-}
-
-/**
- * Of what was read, the relations and functions of the exposed schemas; of functions only what REST calls too: they only read, and have
- * a name for themselves and for each argument. What may be left out is told, oldest first: what devices and users made.
- */
-export function onlyOurs(
-  schemas: string[],
-  tell: (names: string[]) => void,
-  isLeftOut: (name: string) => boolean,
-): GraphileConfig.Plugin {
-  return {
-    name: 'TmidbOnlyOursPlugin',
-    version: '0.0.0',
-    gather: {
-      hooks: {
-        pgIntrospection_introspection(_info, { introspection }) {
-          const ours = new Map(introspection.namespaces.filter((n) => schemas.includes(n.nspname)).map((n) => [n._id, n.nspname]))
-          const made: { id: number; name: string }[] = []
-          /** Whether it stays; of what may go, its name is noted. */
-          const stays = (id: string, schema: string | undefined, short: string, isMade: boolean): boolean => {
-            if (!isMade) return true
-            const name = schema === 'api' ? short : `${schema}.${short}`
-            made.push({ id: Number(id), name })
-            return !isLeftOut(name)
-          }
-          const classes = introspection.classes.filter((c) => {
-            const schema = ours.get(c.relnamespace)
-            if (schema === undefined) return false
-            return stays(c._id, schema, c.relname, schema !== 'api' || c.getTags().tmidbCategory !== undefined)
-          })
-          introspection.classes.splice(0, Infinity, ...classes)
-          const ids = new Set(classes.map((c) => c._id))
-          introspection.attributes.splice(0, Infinity, ...introspection.attributes.filter((a) => ids.has(a.attrelid)))
-          const procs = introspection.procs.filter((p) => ours.has(p.pronamespace) && p.prokind === 'f')
-          const named = new Map<string, number>()
-          for (const { proname } of procs) named.set(proname, (named.get(proname) ?? 0) + 1)
-          const callable = procs.filter((p) => {
-            const schema = ours.get(p.pronamespace)
-            return (
-              p.provolatile !== 'v' &&
-              named.get(p.proname) === 1 &&
-              ((p.proargtypes ?? []).length === 0 || (p.proargnames ?? []).slice(0, p.pronargs ?? 0).every((n) => n !== '')) &&
-              stays(p._id, schema, `${p.proname}()`, schema !== 'api')
-            )
-          })
-          introspection.procs.splice(0, Infinity, ...callable)
-          tell(made.sort((a, b) => a.id - b.id).map((m) => m.name))
-        },
-      },
-    },
   }
 }

@@ -44,7 +44,8 @@ export const ConnectionArgumentsPlugin: GraphileConfig.Plugin = {
             description: `Skips so many, at most ${limits.offset}; "after" with a cursor is faster.`,
           }
         }
-        if (!categoryView(scope.pgFieldResource)) return args
+        // Behind a target it is that target's.
+        if (!categoryView(scope.pgFieldResource) || !isRoot(scope)) return args
         return build.extend(
           args,
           {
@@ -107,6 +108,10 @@ export const ConnectionArgumentsPlugin: GraphileConfig.Plugin = {
       },
     },
   },
+}
+
+function isRoot(scope: object): boolean {
+  return (scope as { isRootQuery?: boolean }).isRootQuery === true
 }
 
 function given(fieldArgs: FieldArgs, name: string): Step {

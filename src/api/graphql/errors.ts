@@ -34,7 +34,8 @@ function told(cause: unknown): { status: number; message: string; extensions: Re
   const sqlState = (cause as { code?: unknown } | null)?.code
   if (typeof sqlState === 'string' && !(cause instanceof TmiError)) {
     const message = cause instanceof Error ? cause.message : String(cause)
-    if (sqlState.startsWith('22')) return { status: 400, message, extensions: { code: sqlState } }
+    const status = callersFault(sqlState)
+    if (status) return { status, message, extensions: { code: sqlState } }
     if (sqlState === '57014') {
       return {
         status: 503,
@@ -68,6 +69,12 @@ function told(cause: unknown): { status: number; message: string; extensions: Re
     extensions.requestId = requestId
   }
   return { status: e.status, message: e.message, extensions }
+}
+
+/** Values that do not fit (22), constraints (23), columns that are generated (428C9) and what a user's own function raises (P0). */
+function callersFault(sqlState: string): number | null {
+  if (sqlState === '23505' || sqlState === '23503') return 409
+  return /^(22|23|428C9|P0)/.test(sqlState) ? 400 : null
 }
 
 function located(at: Located, message: string, extensions: Record<string, unknown>): GraphQLError {

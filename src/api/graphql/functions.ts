@@ -35,6 +35,19 @@ export const FunctionsPlugin: GraphileConfig.Plugin = {
         if (!isRootQuery || !pgFieldResource?.parameters) return field
         return { ...field, extensions: { ...field.extensions, tmidbCall: true } }
       },
+      GraphQLInputObjectType_fields(fields, build, { scope, Self }) {
+        if (!scope.isMutationInput) return fields
+        const { inflection } = build
+        const called = Object.values(build.pgResources).find(
+          (r) => r.parameters && inflection.customMutationInput({ resource: r as never }) === Self.name,
+        )
+        const said = called ? namedTags(called, 'param') : []
+        for (const [name, words] of said) {
+          const field = fields[inflection.camelCase(name)]
+          if (field) field.description = words
+        }
+        return fields
+      },
       GraphQLObjectType_fields_field_args(args, build, { scope }) {
         const resource = scope.pgFieldResource
         if (!resource?.parameters) return args

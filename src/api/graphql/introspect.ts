@@ -2,7 +2,7 @@
 // What a build reads of the database: one call, of the exposed schemas only. PostGraphile asks through the adaptor of its service;
 // this one has the answer already and can do nothing else.
 import type {} from 'postgraphile'
-import type { Pool } from './preset.ts'
+import type { Pool } from '../../db/pool.ts'
 
 export interface Introspection {
   /** The exposed schemas, in the order in which a name is looked up. */

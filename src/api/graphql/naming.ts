@@ -2,13 +2,16 @@
 // Names and behaviours of the generated schema. SQL chooses the names of views and fields once (smart tag "@name"), so that a name
 // never changes when a neighbour appears; here they are taken over letter by letter instead of being inflected again.
 import type {} from 'postgraphile'
+import { TYPES } from 'postgraphile/@dataplan/pg'
 import { categoryView, nameTag, ownColumns } from './views.ts'
 
-/** Only what may be asked now; mutations come with the functions they call. */
-export const defaultBehavior = '-insert -update -delete -base -node -type:node -interface:node -list +connection'
+/** Lists are connections; what may be changed is what somebody has the right to change (PostGraphile reads the grants). */
+export const defaultBehavior = '-base -node -type:node -interface:node -list +connection +delete:resource:select'
 
 /** What PostGraphile has for Relay Classic and node ids; readings have no node id, and "id" is a field name that devices use. */
 export const withoutNodes = [
+  'MutationPayloadQueryPlugin',
+  'PgMutationPayloadEdgePlugin',
   'NodePlugin',
   'NodeIdCodecBase64JSONPlugin',
   'NodeIdCodecPipeStringPlugin',
@@ -17,6 +20,8 @@ export const withoutNodes = [
   'PgTableNodePlugin',
   'PgNodeIdAttributesPlugin',
   'QueryQueryPlugin',
+  // What has no index can be asked for as by REST; statement_timeout is the bound.
+  'PgIndexBehaviorsPlugin',
   'PgConditionArgumentPlugin',
   'PgConditionCustomFieldsPlugin',
   'PgJWTPlugin',
@@ -28,7 +33,9 @@ export const NamingPlugin: GraphileConfig.Plugin = {
   after: ['PgSimplifyInflectionPlugin'],
   inflection: {
     replace: {
-      _schemaPrefix: () => '',
+      // What stands in api and app has its own name; another schema says whose it is: fleet.truck is fleetTruck.
+      _schemaPrefix: (_previous, _preset, { pgNamespace }) =>
+        ['api', 'app'].includes(pgNamespace.nspname) ? '' : `${pgNamespace.nspname}_`,
       tableType(previous, _preset, codec) {
         return categoryView(codec)?.type ?? previous!(codec)
       },
@@ -63,7 +70,14 @@ export const NamingPlugin: GraphileConfig.Plugin = {
     entityBehavior: {
       pgResource: {
         override: {
-          callback: (behavior, resource) => (categoryView(resource) ? [behavior, '-single'] : behavior),
+          // Readings come in at one door; see mutations.
+          callback: (behavior, resource) =>
+            categoryView(resource) ? [behavior, '-single', '-insert', '-update', '-delete'] : behavior,
+        },
+      },
+      pgCodec: {
+        override: {
+          callback: (behavior, codec) => (categoryView(codec) ? [behavior, '-insert', '-update', '-delete'] : behavior),
         },
       },
       pgResourceUnique: {
@@ -74,11 +88,13 @@ export const NamingPlugin: GraphileConfig.Plugin = {
       pgCodecAttribute: {
         override: {
           callback(behavior, [codec, attributeName]) {
-            if (!categoryView(codec)) return behavior
-            if (attributeName === 'reading_id') return [behavior, '-select', '-filterBy', '-orderBy']
+            const attribute = codec.attributes[attributeName]
+            if (categoryView(codec) && attributeName === 'reading_id') return [behavior, '-select', '-filterBy', '-orderBy']
             // The filter's own words win over a field of the same name; it can still be read and sorted by.
-            const name = nameTag(codec.attributes[attributeName])
-            return name === 'and' || name === 'or' || name === 'not' ? [behavior, '-filterBy'] : behavior
+            const name = nameTag(attribute) ?? attributeName
+            if (name === 'and' || name === 'or' || name === 'not') return [behavior, '-filterBy']
+            // JSON by what it contains and which keys it has.
+            return attribute?.codec === TYPES.jsonb ? [behavior, 'attribute:filterBy'] : behavior
           },
         },
       },
@@ -94,7 +110,7 @@ export const NamingPlugin: GraphileConfig.Plugin = {
 }
 
 /** fooBar_ and fooBar are two fields: what does not come back from UPPER_CASE keeps its own letters, so the two never meet. */
-function orderName(field: string, variant: string): string {
+export function orderName(field: string, variant: string): string {
   const upper = field.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase()
   const plain = /^[a-z][A-Za-z0-9]*$/.test(field) && upper !== 'PRIMARY_KEY'
   return `${plain ? upper : field}_${variant.toUpperCase()}`

@@ -4,12 +4,13 @@ import './environment.ts'
 import type { Server } from 'node:http'
 import type { Express, NextFunction, Request, Response } from 'express'
 import { type ExpressGrafserv, grafserv } from 'postgraphile/grafserv/express/v4'
-import { printSchema } from 'postgraphile/graphql'
+import { type GraphQLSchema, printSchema } from 'postgraphile/graphql'
 import type { Access } from '../../db/access.ts'
+import type { Pool } from '../../db/pool.ts'
 import { coalesced } from '../coalesced.ts'
 import { type Built, buildSchema } from './build.ts'
 import { handoverOf } from './handover.ts'
-import { graphqlPath, makePreset, type Pool } from './preset.ts'
+import { graphqlPath, makePreset } from './preset.ts'
 import { type GraphqlSockets, openSockets } from './socket.ts'
 import type { LiveSource } from './subscriptions.ts'
 
@@ -37,6 +38,7 @@ export interface Graphql extends AsyncDisposable {
   handleUpgrade: GraphqlSockets['handleUpgrade']
   /** Resolved when a build that began after the call has ended; rejected when it failed, and the schema before it is still served. */
   rebuild(): Promise<void>
+  schema(): GraphQLSchema
   sdl(): string
   status(): GraphqlStatus
 }
@@ -80,6 +82,7 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
     },
     handleUpgrade: sockets.handleUpgrade,
     rebuild: builder.run,
+    schema: () => built.schema,
     sdl: () => (text ??= printSchema(built.schema)),
     status: () => ({
       builtAt: builtAt.toISOString(),

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What the schema api shows, read from PostgreSQL's own catalog: REST and OpenAPI know a column because it is there.
+// What the exposed schemas show, read from PostgreSQL's own catalog: REST and OpenAPI know a column because it is there.
 // A catalog is never changed, only replaced, so a request sees one state from beginning to end.
-import type { Pool } from '../../db/pool.ts'
+import type { Pool, RequestRole } from '../../db/pool.ts'
+import { type ColumnRow, type RelationRow, readCatalog } from './catalog-query.ts'
+import { type Relationship, relationshipsOf } from './relationships.ts'
 import { type ApiFunction, loadFunctions } from './rpc-catalog.ts'
 
 export interface Column {
@@ -11,52 +13,58 @@ export interface Column {
   /** Schema and name of the type, to cast to. */
   readonly typeName: readonly [string, string]
   readonly description: string | null
+  /** Its name in GraphQL, where SQL chose one. */
+  readonly graphql: string | null
+  readonly notNull: boolean
+  readonly hasDefault: boolean
+  /** Written by PostgreSQL alone: a generated column or "generated always as identity". */
+  readonly generated: boolean
+  readonly enumValues: readonly string[] | null
 }
 
+export type Verb = 'select' | 'insert' | 'update' | 'delete'
+
 export interface Relation {
-  /** Name of the view in the schema api. */
+  readonly schema: string
   readonly name: string
+  readonly kind: 'table' | 'view'
+  /** Set for the generated views of readings alone. */
   readonly category: string | null
   readonly major: number | null
   readonly deprecated: string | null
   readonly description: string
-  /** Columns that tell rows apart; all not null. */
+  /** Smart tags of the comment; a tag that is given more than once has its values on lines of their own. */
+  readonly tags: ReadonlyMap<string, string>
+  /** Columns that tell rows apart; the primary key, or what @primaryKey says of a view. */
   readonly key: readonly string[]
+  /** Sets of columns that are unique, the key among them. */
+  readonly uniques: readonly (readonly string[])[]
   readonly columns: ReadonlyMap<string, Column>
+  /** What a role may do with at least one column. Row security says which rows. */
+  readonly rights: ReadonlyMap<RequestRole, ReadonlySet<Verb>>
+  /** What the relation can take, whoever asks: a view that joins takes nothing without a trigger. */
+  readonly takes: ReadonlySet<Verb>
 }
 
 export interface Catalog {
-  /** By name of the view. */
+  /** In the order in which a name is looked up: api, app, others. */
+  readonly schemas: ReadonlyMap<string, ReadonlyMap<string, Relation>>
+  /** By name; of equal names the one of the first schema. */
   readonly relations: ReadonlyMap<string, Relation>
   /** By category: its majors, newest first. */
   readonly categories: ReadonlyMap<string, readonly Relation[]>
-  /** By name. */
+  /** By the relation they start from. */
+  readonly relationships: ReadonlyMap<Relation, readonly Relationship[]>
+  /** By name; of equal names the one of the first schema. */
   readonly functions: ReadonlyMap<string, ApiFunction>
+  /** Those too that stand behind another of their name. */
+  readonly everyFunction: readonly ApiFunction[]
 }
 
 export interface LiveCatalog {
   readonly current: Catalog
   /** When the catalog cannot be read, the last good one stays and the error is thrown. */
   reload(): Promise<Catalog>
-}
-
-const catalogSql = `
-select c.relname as name, obj_description(c.oid, 'pg_class') as comment,
-  json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
-    'typeName', json_build_array(n.nspname, t.typname), 'comment', col_description(c.oid, a.attnum)) order by a.attnum) as columns
-from pg_class c
-join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-join pg_type t on t.oid = a.atttypid
-join pg_namespace n on n.oid = t.typnamespace
-where c.relnamespace = 'api'::regnamespace and c.relkind in ('r', 'v', 'm', 'p', 'f')
-  and (has_table_privilege('tmidb_listener', c.oid, 'select') or has_table_privilege('tmidb_admin', c.oid, 'select'))
-group by c.oid, c.relname
-order by c.relname`
-
-interface CatalogRow {
-  name: string
-  comment: string | null
-  columns: { name: string; type: string; typeName: [string, string]; comment: string | null }[]
 }
 
 export async function openCatalog(pool: Pool): Promise<LiveCatalog> {
@@ -80,39 +88,81 @@ export async function openCatalog(pool: Pool): Promise<LiveCatalog> {
 }
 
 export async function loadCatalog(pool: Pool): Promise<Catalog> {
-  const { rows } = await pool.query<CatalogRow>(catalogSql)
-  return makeCatalog(rows, await loadFunctions(pool))
+  const { schemas, relations } = await readCatalog(pool)
+  return makeCatalog(schemas, relations, await loadFunctions(pool))
 }
 
-export function makeCatalog(rows: readonly CatalogRow[], functions: Catalog['functions'] = new Map()): Catalog {
+export function makeCatalog(
+  exposed: readonly string[],
+  rows: readonly RelationRow[],
+  everyFunction: Catalog['everyFunction'] = [],
+): Catalog {
+  const schemas = new Map(exposed.map((name) => [name, new Map<string, Relation>()]))
   const relations = new Map<string, Relation>()
   const categories = new Map<string, Relation[]>()
   for (const row of rows) {
-    const { tags, text } = smartTags(row.comment)
-    const category = tags.get('tmidbCategory') ?? null
-    const major = Number(tags.get('tmidbMajor') ?? Number.NaN)
-    const relation: Relation = {
-      name: row.name,
-      category,
-      major: Number.isInteger(major) ? major : null,
-      deprecated: tags.get('deprecated') ?? null,
-      description: text,
-      key: (tags.get('primaryKey') ?? '').split(',').filter((k) => row.columns.some((c) => c.name === k)),
-      columns: new Map(row.columns.map(({ comment, ...c }) => [c.name, { ...c, description: smartTags(comment).text || null }])),
-    }
-    relations.set(relation.name, relation)
-    if (category === null || relation.major === null) continue
+    const relation = makeRelation(row)
+    schemas.get(row.schema)?.set(row.name, relation)
+    if (!relations.has(row.name)) relations.set(row.name, relation)
+    if (relation.category === null) continue
     categories.set(
-      category,
-      [...(categories.get(category) ?? []), relation].sort((a, b) => (b.major ?? 0) - (a.major ?? 0)),
+      relation.category,
+      [...(categories.get(relation.category) ?? []), relation].sort((a, b) => (b.major ?? 0) - (a.major ?? 0)),
     )
   }
-  return { relations, categories, functions }
+  const functions = new Map([...everyFunction].reverse().map((f) => [f.name, f]))
+  return { schemas, relations, categories, functions, everyFunction, relationships: relationshipsOf(schemas, rows) }
 }
 
-/** The relation behind /api/v{major}/{category}. */
-export function categoryView(catalog: Catalog, category: string, major: number): Relation | undefined {
-  return catalog.categories.get(category)?.find((r) => r.major === major)
+const verbs: Record<string, Verb> = { s: 'select', i: 'insert', u: 'update', d: 'delete' }
+const verbsOf = (letters: string) => new Set([...letters].map((l) => verbs[l] as Verb))
+
+function makeRelation(row: RelationRow): Relation {
+  const { tags, text } = smartTags(row.comment)
+  const major = Number(tags.get('tmidbMajor') ?? Number.NaN)
+  const isCategory = row.schema === 'api' && tags.has('tmidbCategory') && Number.isInteger(major)
+  const columnsIn = (list: string | undefined) => (list ?? '').split(',').map((c) => c.trim())
+  const exist = (columns: readonly string[]) => columns.every((k) => row.columns.some((c) => c.name === k))
+  const tagged = columnsIn(tags.get('primaryKey'))
+  const primary = row.uniques?.find((u) => u.primary)?.columns
+  const key = primary ?? (exist(tagged) ? tagged : [])
+  const unique = tags.get('unique')?.split('\n').map(columnsIn).filter(exist) ?? []
+  const rest = (row.uniques ?? []).filter((u) => !u.primary).map((u) => u.columns)
+  return {
+    schema: row.schema,
+    name: row.name,
+    kind: row.kind ?? 'view',
+    category: isCategory ? (tags.get('tmidbCategory') ?? null) : null,
+    major: isCategory ? major : null,
+    deprecated: tags.get('deprecated') ?? null,
+    description: text,
+    tags,
+    key,
+    uniques: [...(key.length > 0 ? [key] : []), ...rest, ...unique],
+    columns: new Map(row.columns.map((c) => [c.name, makeColumn(c)])),
+    rights: new Map(Object.entries(row.rights ?? {}).map(([role, letters]) => [role as RequestRole, verbsOf(letters)])),
+    takes: verbsOf(row.takes ?? ''),
+  }
+}
+
+export function makeColumn(c: ColumnRow, words?: string): Column {
+  const { tags, text } = smartTags(c.comment)
+  return {
+    name: c.name,
+    type: c.type,
+    typeName: c.typeName,
+    description: words ?? (text || null),
+    graphql: tags.get('name') ?? null,
+    notNull: c.notNull ?? false,
+    hasDefault: c.hasDefault ?? false,
+    generated: c.generated ?? false,
+    enumValues: c.enumValues ?? null,
+  }
+}
+
+/** Whether the role may do it with some column of some row, and the relation can take it. */
+export function may(relation: Relation, role: RequestRole, verb: Verb): boolean {
+  return (relation.rights.get(role)?.has(verb) ?? false) && (verb === 'select' || relation.takes.has(verb))
 }
 
 /** Columns that are shown unless asked otherwise: reading_id is there for keys only. */
@@ -128,7 +178,9 @@ export function smartTags(comment: string | null): { tags: Map<string, string>; 
   for (; n < lines.length; n++) {
     const found = /^@(\S+)\s*(.*)$/.exec(lines[n] ?? '')
     if (!found) break
-    tags.set(found[1] ?? '', found[2] ?? '')
+    const [, name = '', value = ''] = found
+    const before = tags.get(name)
+    tags.set(name, before === undefined ? value : `${before}\n${value}`)
   }
   return { tags, text: lines.slice(n).join('\n').trim() }
 }

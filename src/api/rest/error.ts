@@ -5,14 +5,15 @@ import { errorTable, fromPg, isErrorCode, TmiError } from '../../base/errors.ts'
 export interface RestErrorBody {
   code: string
   message: string
-  details: string | null
+  /** A list where PostgREST gives one: the relationships of PGRST201. */
+  details: string | null | readonly object[]
   hint: string | null
 }
 
 export class RestError extends Error {
   readonly status: number
   readonly code: string
-  readonly details: string | null
+  readonly details: RestErrorBody['details']
   readonly hint: string | null
   readonly headers: Record<string, string>
 
@@ -20,7 +21,7 @@ export class RestError extends Error {
     status: number,
     code: string,
     message: string,
-    more: { details?: string; hint?: string; headers?: Record<string, string>; cause?: unknown } = {},
+    more: { details?: string | readonly object[]; hint?: string; headers?: Record<string, string>; cause?: unknown } = {},
   ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause })
     this.name = 'RestError'
@@ -52,6 +53,18 @@ export function unknownRelation(name: string, near: string | null): RestError {
   return new RestError(404, 'PGRST205', `Could not find the table '${name}' in the schema cache`, {
     ...(near === null ? {} : { hint: `Perhaps you meant the table '${near}'` }),
   })
+}
+
+export function notEmbedded(name: string, aliased: { name: string; alias: string } | null): RestError {
+  const message = `'${name.slice(0, 80)}' is not an embedded resource in this request`
+  return aliased
+    ? new RestError(400, 'PGRST108', message, {
+        details: 'Target names are not allowed in filters if they have an alias',
+        hint: `Change '${aliased.name}' to '${aliased.alias}' in filters, orders or limits.`,
+      })
+    : new RestError(400, 'PGRST108', message, {
+        hint: `Verify that '${name.slice(0, 80)}' is included in the 'select' query parameter.`,
+      })
 }
 
 /** SQLSTATE (or its class) to HTTP, as PostgREST has it. A timeout is 504 there too when a proxy says it: the request is at fault. */

@@ -3,8 +3,8 @@
 // and operators, which are chosen from closed lists.
 import { type SQL, sql } from 'pg-sql2'
 import type { Column, Relation } from './catalog.ts'
-import { RestError, unknownColumn } from './error.ts'
-import type { Cast, Field, PathStep } from './parse.ts'
+import { notEmbedded, RestError, unknownColumn } from './error.ts'
+import type { Cast, Field, PathStep } from './query.ts'
 
 export interface Typed {
   sql: SQL
@@ -14,34 +14,59 @@ export interface Typed {
 }
 
 const castTypes: Record<Cast, { type: string; typeName: readonly [string, string] }> = {
-  text: { type: 'text', typeName: ['pg_catalog', 'text'] },
-  int: { type: 'integer', typeName: ['pg_catalog', 'int4'] },
-  integer: { type: 'integer', typeName: ['pg_catalog', 'int4'] },
-  bigint: { type: 'bigint', typeName: ['pg_catalog', 'int8'] },
-  float8: { type: 'double precision', typeName: ['pg_catalog', 'float8'] },
-  numeric: { type: 'numeric', typeName: ['pg_catalog', 'numeric'] },
-  boolean: { type: 'boolean', typeName: ['pg_catalog', 'bool'] },
-  date: { type: 'date', typeName: ['pg_catalog', 'date'] },
-  timestamptz: { type: 'timestamp with time zone', typeName: ['pg_catalog', 'timestamptz'] },
-  jsonb: { type: 'jsonb', typeName: ['pg_catalog', 'jsonb'] },
+  text: builtin('text', 'text'),
+  varchar: builtin('character varying', 'varchar'),
+  int: builtin('integer', 'int4'),
+  int2: builtin('smallint', 'int2'),
+  int4: builtin('integer', 'int4'),
+  int8: builtin('bigint', 'int8'),
+  integer: builtin('integer', 'int4'),
+  smallint: builtin('smallint', 'int2'),
+  bigint: builtin('bigint', 'int8'),
+  real: builtin('real', 'float4'),
+  float4: builtin('real', 'float4'),
+  float8: builtin('double precision', 'float8'),
+  numeric: builtin('numeric', 'numeric'),
+  decimal: builtin('numeric', 'numeric'),
+  boolean: builtin('boolean', 'bool'),
+  bool: builtin('boolean', 'bool'),
+  date: builtin('date', 'date'),
+  time: builtin('time without time zone', 'time'),
+  timestamp: builtin('timestamp without time zone', 'timestamp'),
+  timestamptz: builtin('timestamp with time zone', 'timestamptz'),
+  interval: builtin('interval', 'interval'),
+  uuid: builtin('uuid', 'uuid'),
+  json: builtin('json', 'json'),
+  jsonb: builtin('jsonb', 'jsonb'),
 }
 
-/** The alias that the relation has in every query. */
+function builtin(type: string, name: string): { type: string; typeName: readonly [string, string] } {
+  return { type, typeName: ['pg_catalog', name] }
+}
+
+/** A relation under the alias that it has in the statement. */
+export interface Scope {
+  relation: Relation
+  row: SQL
+}
+
+/** The alias of the relation that is asked for. */
 export const row = sql.identifier('r')
 
 export function columnOf(relation: Relation, name: string): Column {
   const column = relation.columns.get(name)
-  if (!column) throw unknownColumn(relation.name, name)
-  return column
+  if (column) return column
+  const dot = name.lastIndexOf('.')
+  throw dot > 0 ? notEmbedded(name.slice(0, dot), null) : unknownColumn(relation.name, name)
 }
 
-export function columnSql(column: Column): SQL {
-  return sql`${row}.${sql.identifier(column.name)}`
+export function columnSql(scope: Scope, name: string): SQL {
+  return sql`${scope.row}.${sql.identifier(name)}`
 }
 
-export function fieldSql(relation: Relation, field: Field): Typed {
-  const column = columnOf(relation, field.name)
-  const at = columnSql(column)
+export function fieldSql(scope: Scope, field: Field): Typed {
+  const column = columnOf(scope.relation, field.name)
+  const at = columnSql(scope, column.name)
   if (field.path.length === 0) return { sql: at, type: column.type, typeName: column.typeName }
   const isJson = column.type === 'jsonb' || column.type === 'json'
   const start = isJson ? at : sql`to_jsonb(${at})`

@@ -3,19 +3,23 @@
 // rows spends more time in PostgreSQL than in all of this.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TmiError } from '../../base/errors.ts'
-import { observe } from '../../base/observe.ts'
-import type { Access, Identity } from '../../db/access.ts'
+import type { Access } from '../../db/access.ts'
 import { type Claims, type Pool, readAs } from '../../db/pool.ts'
+import { preparing } from '../../db/preparing.ts'
 import { listenerIndex } from '../listener.ts'
-import { openapi } from '../openapi.ts'
+import { sendAnswer, sendError, sendJson } from './answer.ts'
 import { readObject } from './body.ts'
-import { categoryView, type LiveCatalog, type Relation } from './catalog.ts'
-import { RestError, toRestError, unknownRelation } from './error.ts'
-import { acceptedForm, csv, type Form, formTypes, pageResult, pageWindow, preference, type Window } from './page.ts'
+import type { LiveCatalog, Relation } from './catalog.ts'
+import { RestError } from './error.ts'
+import { nextCursor } from './keyset.ts'
+import { embeddedCategories, type LinkContext, link } from './link.ts'
+import { type Accepted, acceptedForm, contentType, pageWindow, preference, type Window } from './page.ts'
 import { parseQuery } from './parse.ts'
-import { argumentError, callSql, functionPage, readCall, unknownFunction } from './rpc.ts'
+import { planCache } from './plans.ts'
+import { checkProfile, functionOf, notThere, profileOf, type Route, type RowsRoute, relationOf, routeOf } from './route.ts'
+import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
-import { type Answer, checkSize, type Statement, selectSql } from './sql.ts'
+import { type Answer, checkSize, type Page, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
 
 export interface RestOptions {
@@ -26,23 +30,24 @@ export interface RestOptions {
 
 export type RestHandler = (req: IncomingMessage, res: ServerResponse) => Promise<boolean>
 
-type Route =
-  | { kind: 'rows'; major: number; category: string }
-  | { kind: 'relation'; name: string }
-  | { kind: 'newest'; listener: string; category: string }
-  | { kind: 'index'; listener: string }
-  | { kind: 'openapi'; listener: string | null }
-  | { kind: 'call'; name: string }
+interface Plan {
+  window: Window
+  statement: Statement
+  after: string | null
+  /** Embedded ones; whether they may be known is asked for each who asks. */
+  categories: readonly string[]
+}
 
 /** Answers what is his and says true; false leaves the request untouched to whoever comes next. */
 export function restHandler({ pool, catalog, access }: RestOptions): RestHandler {
-  const plans = planCache()
+  const plans = planCache<Plan>()
   const prepare = preparing()
   return async (req, res) => {
     const url = req.url ?? ''
     if (!url.startsWith('/api/')) return false
     const mark = url.indexOf('?')
-    const route = routeOf(mark < 0 ? url : url.slice(0, mark), catalog)
+    const profile = profileOf(req.method, req.headers)
+    const route = routeOf(mark < 0 ? url : url.slice(0, mark), catalog.current, profile)
     if (route === null) return false
     const search = mark < 0 ? '' : url.slice(mark + 1)
     try {
@@ -58,19 +63,16 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
         throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers: { allow: allowed(route) } })
       }
       const identity = await access.identify(req.headers.authorization)
-      if (route.kind === 'openapi') await sendOpenapi(req, res, identity, route.listener)
-      else if (identity.kind === 'anonymous') throw new TmiError('TM100')
-      else if (route.kind === 'call') {
-        const { functions } = catalog.current
-        const fn = functions.get(route.name)
-        if (!fn) throw unknownFunction(route.name, functions.keys())
-        await sendCall(req, res, identity.claims, fn, search)
+      checkProfile(catalog.current, profile)
+      if (identity.kind === 'anonymous') throw new TmiError('TM100')
+      if (route.kind === 'call') {
+        await sendCall(req, res, identity.claims, functionOf(route, catalog.current, identity.claims.role), search)
       } else if (route.kind === 'index') {
         const claims = await listenerClaims(pool, identity, route.listener)
         sendJson(req, res, 200, await listenerIndex(pool, catalog.current, claims, route.listener))
       } else {
         const claims = route.kind === 'newest' ? await listenerClaims(pool, identity, route.listener) : identity.claims
-        await sendRows(req, res, claims, relationOf(route, catalog), search)
+        await sendRows(req, res, claims, route, search)
       }
     } catch (e) {
       sendError(req, res, e)
@@ -78,99 +80,102 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     return true
   }
 
-  async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, relation: Relation, search: string) {
-    const form = acceptedForm(req.headers)
+  async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, route: RowsRoute, search: string) {
+    // What is wrong with the headers is wrong with them for any relation, there or not.
+    const accepted = acceptedForm(req.headers)
     const prefer = preference(req.headers.prefer)
-    const head = req.method === 'HEAD'
-    const key = `${head ? 'head' : form} ${prefer.count} ${req.headers.range ?? ''} ${search}`
-    const plan = plans(relation, key, () => {
-      const query = parseQuery(search)
-      checkSize(query.where)
-      const window = pageWindow(query, req.headers.range)
-      const shape = head ? 'none' : form === 'csv' ? 'texts' : 'objects'
-      return { window, statement: selectSql(relation, query, { ...window, count: prefer.count, shape }) }
+    const relation = relationOf(route, catalog.current, claims.role)
+    const { plan, answer } = await read().catch(async (e) => {
+      if (await isHidden(claims, relation)) throw notThere(route)
+      throw e
     })
-    const { text, values, name, header } = plan.statement
-    const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) })
-    const { applied } = prefer
-    sendAnswer(req, res, { form, answer: rows[0] as Answer, window: plan.window, header, applied, more: deprecation(relation) })
+    if (answer.n === 0 && (await isHidden(claims, relation))) throw notThere(route)
+    const more = linksOf(req.url ?? '', relation, plan, answer)
+    const { header } = plan.statement
+    sendAnswer(req, res, { accepted, answer, window: plan.window, header, applied: prefer.applied, more })
+
+    async function read() {
+      const shape = shapeOf(req, accepted)
+      const major = 'major' in route ? route.major : null
+      const key = `${shape} ${accepted.form} ${prefer.count} ${major} ${req.headers.range ?? ''} ${search}`
+      const make = (isKnown: LinkContext['isKnown']): Plan => {
+        const query = parseQuery(search)
+        checkSize(query)
+        const window = pageWindow(query, req.headers.range)
+        const linked = link({ catalog: catalog.current, major, role: claims.role, isKnown }, relation, query)
+        const statement = selectSql(linked, { ...window, count: prefer.count, shape })
+        return { window, statement, after: query.after, categories: embeddedCategories(linked) }
+      }
+      const plan = await planFor(claims, () => plans(relation, key, () => make(() => true)), make)
+      const { text, values, name } = plan.statement
+      const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) })
+      return { plan, answer: rows[0] as Answer }
+    }
   }
 
-  interface Sent {
-    form: Form
-    answer: Answer
-    window: Window
-    header: readonly string[]
-    applied: string | null
-    type?: string
-    more?: Record<string, string>
+  /** What a listener embeds, or fails to, is looked at again knowing only the categories that it may see. */
+  async function planFor(claims: Claims, open: () => Plan, make: (isKnown: LinkContext['isKnown']) => Plan): Promise<Plan> {
+    if (claims.role !== 'tmidb_listener') return open()
+    let plan: Plan | null = null
+    try {
+      plan = open()
+      if (plan.categories.length === 0) return plan
+    } catch (e) {
+      if (!(e instanceof RestError)) throw e
+    }
+    const visible = await visibleCategories(pool, claims)
+    return plan?.categories.every((c) => visible.has(c)) ? plan : make((c) => visible.has(c))
   }
 
-  function sendAnswer(
-    req: IncomingMessage,
-    res: ServerResponse,
-    { form, answer, window, header, applied, type, more }: Sent,
-  ): void {
-    const head = req.method === 'HEAD'
-    // An estimate stops counting early, but never before what is on the page.
-    const total = answer.total === null ? null : Math.max(Number(answer.total), answer.n > 0 ? window.offset + answer.n : 0)
-    const { status, range } = pageResult(window, answer.n, total)
-    if (form === 'object' && answer.n !== 1 && !head) {
-      throw new RestError(406, 'PGRST116', 'Cannot coerce the result to a single JSON object', {
-        details: `The result contains ${answer.n} rows`,
-      })
-    }
-    const headers: Record<string, string> = { 'content-type': type ?? formTypes[form], 'content-range': range, ...more }
-    if (applied) headers['preference-applied'] = applied
-    if (head) {
-      res.writeHead(status, headers).end()
-      return
-    }
-    const body = Buffer.from(bodyOf(form, answer.body, header))
-    headers['content-length'] = String(body.length)
-    res.writeHead(status, headers).end(body)
+  /**
+   * A category that the listener may read nothing of is as if it were not there; asked only where nothing was found, so that who sees
+   * rows does not pay for it.
+   */
+  async function isHidden(claims: Claims, relation: Relation): Promise<boolean> {
+    if (claims.role !== 'tmidb_listener' || relation.category === null) return false
+    return !(await visibleCategories(pool, claims)).has(relation.category)
   }
 
   async function sendCall(req: IncomingMessage, res: ServerResponse, claims: Claims, fn: ApiFunction, search: string) {
-    const form = acceptedForm(req.headers)
+    const accepted = acceptedForm(req.headers)
+    const { form } = accepted
     const prefer = preference(req.headers.prefer)
-    const head = req.method === 'HEAD'
     if (!fn.roles.has(claims.role)) throw new TmiError('TM102', `This token may not call ${fn.name}.`)
     const call = readCall(fn, search, req.method === 'POST' ? await readObject(req) : undefined)
     const window = pageWindow(call.query, req.headers.range, functionPage)
     const count = fn.isSet && fn.hasColumns ? prefer.count : null
-    const statement = callSql(fn, call, window, { count, shape: head ? 'none' : form === 'csv' ? 'texts' : 'objects' })
+    const context = { catalog: catalog.current, major: null, role: claims.role, isKnown: () => true }
+    const statement = callSql(context, fn, call, window, { count, shape: shapeOf(req, accepted) })
     const { text, values, name } = statement
     const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) }).catch((e) => {
       throw argumentError(fn, statement, e)
     })
+    // One row is an object, as PostgREST has it; one value is itself, however it is asked for.
+    const sent = form === 'array' && !fn.isSet && fn.hasColumns ? 'object' : form === 'object' && !fn.hasColumns ? 'array' : form
     sendAnswer(req, res, {
-      // One row is an object, as PostgREST has it; one value is itself, however it is asked for.
-      form: form === 'array' && !fn.isSet && fn.hasColumns ? 'object' : form === 'object' && !fn.hasColumns ? 'array' : form,
+      accepted: { ...accepted, form: sent },
       answer: rows[0] as Answer,
       window: fn.isSet ? window : { limit: 1, offset: 0 },
       header: statement.header,
       applied: count === null ? null : prefer.applied,
-      ...(form === 'array' ? { type: formTypes.array } : {}),
+      ...(form === 'array' ? { type: contentType(accepted) } : {}),
     })
   }
 
-  function deprecation(relation: Relation): Record<string, string> {
-    if (relation.deprecated === null || relation.category === null) return {}
-    const newest = catalog.current.categories.get(relation.category)?.[0]
-    return {
-      deprecation: 'true',
-      ...(newest ? { link: `</api/v${newest.major}/${newest.category}>; rel="successor-version"` } : {}),
+  /** Which address comes next, and which takes the place of an old version. */
+  function linksOf(url: string, relation: Relation, plan: Plan, { n, last }: Answer): Record<string, string> {
+    const links: string[] = []
+    const headers: Record<string, string> = {}
+    if (relation.deprecated !== null && relation.category !== null) {
+      const newest = catalog.current.categories.get(relation.category)?.[0]
+      headers.deprecation = 'true'
+      if (newest) links.push(`</api/v${newest.major}/${newest.category}>; rel="successor-version"`)
     }
-  }
-
-  async function sendOpenapi(req: IncomingMessage, res: ServerResponse, identity: Identity, listener: string | null) {
-    if (listener !== null && identity.kind === 'anonymous') throw new TmiError('TM100')
-    const claims = listener === null ? identity.claims : await listenerClaims(pool, identity, listener)
-    const visible = await visibleCategories(pool, claims)
-    const name = listener ?? (identity.kind === 'listener' ? identity.name : null)
-    const writes = listener === null && identity.kind !== 'listener'
-    sendJson(req, res, 200, openapi(catalog.current, { visible, baseUrl: '/', listener: name, role: claims.role, writes }))
+    const cursor = last ? nextCursor(relation, plan.statement.items, last) : plan.after
+    if (cursor) headers['next-cursor'] = cursor
+    if (last && cursor && n === plan.window.limit) links.push(`<${withCursor(url, cursor)}>; rel="next"`)
+    if (links.length > 0) headers.link = links.join(', ')
+    return headers
   }
 }
 
@@ -178,112 +183,13 @@ function allowed(route: Route): string {
   return route.kind === 'call' ? 'GET, HEAD, POST, OPTIONS' : 'GET, HEAD, OPTIONS'
 }
 
-/** First path segments that belong to others. */
-const reserved = new Set(['in', ''])
-
-function routeOf(path: string, catalog: LiveCatalog): Route | null {
-  const parts = path.slice('/api/'.length).split('/')
-  if (parts.length > 1 && parts.at(-1) === '') parts.pop()
-  const [first = '', second, ...more] = parts.map(decoded)
-  // PostgREST's clients, which have one base address, look for functions beside the relations.
-  if (/^v\d+$/.test(first) && second === 'rpc' && more.length === 1) return { kind: 'call', name: more[0] ?? '' }
-  if (reserved.has(first) || more.length > 0) return null
-  if (first === 'rpc') return second === undefined ? null : { kind: 'call', name: second }
-  if (second === undefined) {
-    if (first === 'openapi.json') return { kind: 'openapi', listener: null }
-    if (/^v\d+$/.test(first)) return null
-    const relation = catalog.current.relations.get(first)
-    return relation && relation.category === null ? { kind: 'relation', name: first } : { kind: 'index', listener: first }
-  }
-  const major = /^v(\d{1,5})$/.exec(first)
-  if (major) return { kind: 'rows', major: Number(major[1]), category: second }
-  if (second === 'openapi.json') return { kind: 'openapi', listener: first }
-  return { kind: 'newest', listener: first, category: second }
+function shapeOf(req: IncomingMessage, { form, stripped }: Accepted): Page['shape'] {
+  if (req.method === 'HEAD') return 'none'
+  return form === 'csv' ? 'texts' : stripped ? 'stripped' : 'objects'
 }
 
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    return part
-  }
-}
-
-function relationOf(route: Route & { kind: 'rows' | 'relation' | 'newest' }, catalog: LiveCatalog): Relation {
-  const { relations, categories } = catalog.current
-  if (route.kind === 'relation') return relations.get(route.name) as Relation
-  const found =
-    route.kind === 'newest' ? categories.get(route.category)?.[0] : categoryView(catalog.current, route.category, route.major)
-  if (found) return found
-  const newest = categories.get(route.category)?.[0]
-  throw unknownRelation(
-    route.kind === 'rows' ? `api.${route.category}_v${route.major}` : `api.${route.category}`,
-    newest ? `api.${newest.name}` : null,
-  )
-}
-
-interface Plan {
-  window: Window
-  statement: Statement
-}
-
-const plansPerRelation = 2000
-const longestKey = 1000
-
-/** Dashboards ask the same thing again and again: an address is read once. A relation's plans go when the catalog is replaced. */
-function planCache(): (relation: Relation, key: string, make: () => Plan) => Plan {
-  const byRelation = new WeakMap<Relation, Map<string, Plan>>()
-  return (relation, key, make) => {
-    let plans = byRelation.get(relation)
-    if (!plans) byRelation.set(relation, (plans = new Map()))
-    let plan = plans.get(key)
-    if (!plan) {
-      plan = make()
-      if (plans.size >= plansPerRelation) plans.clear()
-      if (key.length <= longestKey) plans.set(key, plan)
-    }
-    return plan
-  }
-}
-
-const mostPrepared = 1000
-
-/** Statements are prepared from their second use on, and only so many: each connection keeps every one of them for its life. */
-function preparing(): (name: string) => boolean {
-  const once = new Set<string>()
-  const prepared = new Set<string>()
-  return (name) => {
-    if (prepared.has(name)) return true
-    if (once.delete(name)) {
-      if (prepared.size >= mostPrepared) return false
-      prepared.add(name)
-      return true
-    }
-    if (once.size >= mostPrepared) once.clear()
-    once.add(name)
-    return false
-  }
-}
-
-function bodyOf(form: Form, json: string, header: readonly string[]): string {
-  if (form === 'array') return json
-  if (form === 'object') return json.slice(1, -1)
-  return csv(header, JSON.parse(json) as (string | null)[][])
-}
-
-function sendJson(req: IncomingMessage, res: ServerResponse, status: number, value: unknown, headers = {}): void {
-  const body = Buffer.from(JSON.stringify(value))
-  res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': String(body.length), ...headers })
-  res.end(req.method === 'HEAD' ? undefined : body)
-}
-
-function sendError(req: IncomingMessage, res: ServerResponse, e: unknown): void {
-  const error = toRestError(e)
-  if (error.status >= 500) {
-    const cause = error.cause ?? error
-    const { message, stack } = cause as Error
-    observe({ kind: 'error', level: 'error', code: error.code, message: message ?? String(cause), stack })
-  }
-  if (res.headersSent) res.destroy()
-  else sendJson(req, res, error.status, error.body(), error.headers)
+function withCursor(url: string, cursor: string): string {
+  const mark = url.indexOf('?')
+  const said = url.slice(mark + 1).split('&')
+  return `${url.slice(0, mark)}?${[...said.filter((p) => !/^after(?:=|$)/.test(p)), `after=${cursor}`].join('&')}`
 }

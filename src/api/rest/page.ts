@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT
 // What the request says beside its query: how many rows from where, whether to count them, in which form to send them.
 import type { IncomingHttpHeaders } from 'node:http'
-import { RestError } from './error.ts'
-import type { Query } from './parse.ts'
+import { parseError, RestError } from './error.ts'
+import type { Query } from './query.ts'
 import type { CountKind } from './sql.ts'
 
 export const defaultPage = 50
 export const largestPage = 1000
 
 export type Form = 'array' | 'object' | 'csv'
+
+export interface Accepted {
+  form: Form
+  /** Without what is null. */
+  stripped: boolean
+}
 
 export interface Window {
   offset: number
@@ -35,6 +41,7 @@ export function pageWindow(
     from = Math.max(from, first)
     to = Math.max(from, Math.min(to, last + 1))
   }
+  if (query.after !== null && from > 0) throw parseError('after', query.after, 0, 'neither offset nor range beside a cursor')
   if (from > Number.MAX_SAFE_INTEGER - atMost) {
     throw new RestError(416, 'PGRST103', 'Requested range not satisfiable', { details: 'The offset is beyond any relation.' })
   }
@@ -69,30 +76,35 @@ export function preference(prefer: string | string[] | undefined): Preference {
   return applied === undefined ? { count: null, applied: null } : { count: counts[applied] ?? null, applied }
 }
 
-export const formTypes: Record<Form, string> = {
-  array: 'application/json; charset=utf-8',
-  object: 'application/vnd.pgrst.object+json; charset=utf-8',
-  csv: 'text/csv; charset=utf-8',
+export function contentType({ form, stripped }: Accepted): string {
+  if (form === 'csv') return 'text/csv; charset=utf-8'
+  if (stripped) return `application/vnd.pgrst.${form}+json;nulls=stripped; charset=utf-8`
+  return form === 'object' ? 'application/vnd.pgrst.object+json; charset=utf-8' : 'application/json; charset=utf-8'
 }
 
+const forms: Record<string, Form> = {
+  'application/json': 'array',
+  'application/vnd.pgrst.array+json': 'array',
+  'application/vnd.pgrst.array': 'array',
+  'application/*': 'array',
+  '*/*': 'array',
+  'application/vnd.pgrst.object+json': 'object',
+  'application/vnd.pgrst.object': 'object',
+  'text/csv': 'csv',
+  'text/*': 'csv',
+}
+const plain: Accepted = { form: 'array', stripped: false }
+
 /** The first that we know wins; a browser's header ends in one that takes all. */
-export function acceptedForm(headers: IncomingHttpHeaders): Form {
+export function acceptedForm(headers: IncomingHttpHeaders): Accepted {
   const accept = headers.accept
-  if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return 'array'
+  if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return plain
   for (const part of accept.split(',')) {
-    switch (part.split(';')[0]?.trim().toLowerCase()) {
-      case 'application/json':
-      case 'application/vnd.pgrst.array+json':
-      case 'application/vnd.pgrst.array':
-      case 'application/*':
-      case '*/*':
-        return 'array'
-      case 'application/vnd.pgrst.object+json':
-      case 'application/vnd.pgrst.object':
-        return 'object'
-      case 'text/csv':
-      case 'text/*':
-        return 'csv'
+    const [type = '', ...parameters] = part.split(';').map((p) => p.trim().toLowerCase())
+    if (!Object.hasOwn(forms, type)) continue
+    return {
+      form: forms[type] as Form,
+      stripped: type.startsWith('application/vnd.pgrst.') && parameters.includes('nulls=stripped'),
     }
   }
   throw new RestError(406, 'PGRST107', `None of these media types are available: ${accept}`, {

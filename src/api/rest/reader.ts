@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Walks along one parameter of the query string; every refusal says where.
 import { parseError, type RestError } from './error.ts'
-import type { PathStep } from './parse.ts'
+import type { PathStep } from './query.ts'
 
 export class Reader {
   at = 0

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The functions of the schema api, read from PostgreSQL's own catalog: a function can be called because it is there. What its comment
+// The functions of the exposed schemas, read from PostgreSQL's own catalog: a function can be called because it is there. What its comment
 // says of arguments ("@param name words") and of the columns of a table that it returns ("@column name words") becomes documentation;
 // columns of a named type have comments of their own.
 import type { Pool, RequestRole } from '../../db/pool.ts'
-import { type Column, type Relation, smartTags } from './catalog.ts'
+import { type Column, makeColumn, type Relation, smartTags } from './catalog.ts'
+import type { ColumnRow } from './catalog-query.ts'
 
 export interface Argument extends Column {
   readonly isArray: boolean
@@ -11,6 +12,7 @@ export interface Argument extends Column {
 }
 
 export interface ApiFunction {
+  readonly schema: string
   readonly name: string
   readonly description: string
   readonly deprecated: string | null
@@ -20,14 +22,17 @@ export interface ApiFunction {
   readonly hasColumns: boolean
   /** What it gives, as if it were a view. */
   readonly relation: Relation
+  /** Schema and name of the relation whose rows it gives: what that embeds, the function's rows embed too. */
+  readonly rowsOf: readonly [string, string] | null
   readonly roles: ReadonlySet<RequestRole>
 }
 
 const functionsSql = `
 with f as (
-  select p.*, t.typtype, t.typrelid, obj_description(p.oid, 'pg_proc') as comment
-  from pg_proc p join pg_type t on t.oid = p.prorettype
-  where p.pronamespace = 'api'::regnamespace and p.prokind = 'f' and p.provolatile <> 'v' and p.prorettype <> 'void'::regtype
+  select p.*, s.name as schema, s.o as schema_o, t.typtype, t.typrelid, obj_description(p.oid, 'pg_proc') as comment
+  from tmidb.exposed_schemas() with ordinality s(name, o) join pg_namespace ns on ns.nspname = s.name
+  join pg_proc p on p.pronamespace = ns.oid join pg_type t on t.oid = p.prorettype
+  where p.prokind = 'f' and p.provolatile <> 'v' and p.prorettype <> 'void'::regtype
     and not exists (select from pg_proc o where o.pronamespace = p.pronamespace and o.proname = p.proname and o.oid <> p.oid)
 ), a as (
   select f.oid, u.name, coalesce(u.mode, 'i') as mode, u.o, t.typname, t.typcategory = 'A' as "isArray", n.nspname,
@@ -36,7 +41,7 @@ with f as (
     with ordinality u(type, mode, name, o)
   join pg_type t on t.oid = u.type join pg_namespace n on n.oid = t.typnamespace
 )
-select f.proname as name, f.comment, f.proretset as "isSet",
+select f.schema, f.proname as name, f.comment, f.proretset as "isSet",
   coalesce((select json_agg(json_build_object('name', a.name, 'type', a.type, 'typeName', json_build_array(a.nspname, a.typname),
       'comment', null, 'isArray', a."isArray", 'isRequired', a.nth <= f.pronargs - f.pronargdefaults) order by a.o)
     from a where a.oid = f.oid and a.mode in ('i', 'b', 'v')), '[]') as args,
@@ -52,63 +57,65 @@ select f.proname as name, f.comment, f.proretset as "isSet",
   json_build_object('name', 'value', 'type', format_type(f.prorettype, null), 'comment', null, 'typeName', (
     select json_build_array(n.nspname, t.typname) from pg_type t join pg_namespace n on n.oid = t.typnamespace
     where t.oid = f.prorettype)) as value,
+  (select json_build_array(n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.oid = f.typrelid and c.relkind <> 'c') as "rowsOf",
   array(select r from unnest(array['tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin']) r
-    where has_function_privilege(r, f.oid, 'execute')) as roles
+    where has_schema_privilege(r, f.pronamespace, 'usage') and has_function_privilege(r, f.oid, 'execute')) as roles
 from f
 where not exists (select from a where a.oid = f.oid and coalesce(a.name, '') = '')
-order by f.proname`
-
-interface ColumnRow {
-  name: string
-  type: string
-  typeName: [string, string]
-  comment: string | null
-}
+order by f.schema_o, f.proname`
 
 interface FunctionRow {
+  schema: string
   name: string
   comment: string | null
   isSet: boolean
   args: (ColumnRow & { isArray: boolean; isRequired: boolean })[]
   columns: ColumnRow[] | null
   value: ColumnRow
+  rowsOf: [string, string] | null
   roles: RequestRole[]
 }
 
-export async function loadFunctions(pool: Pool): Promise<ReadonlyMap<string, ApiFunction>> {
+/** In the order in which a name is looked up. */
+export async function loadFunctions(pool: Pool): Promise<ApiFunction[]> {
   const { rows } = await pool.query<FunctionRow>(functionsSql)
-  return new Map(rows.filter((r) => r.roles.length > 0).map((r) => [r.name, makeFunction(r)]))
+  return rows.filter((r) => r.roles.length > 0).map(makeFunction)
 }
 
 function makeFunction(row: FunctionRow): ApiFunction {
   const { tags, text } = smartTags(row.comment)
   const said = (tag: string) => new Map((row.comment ?? '').split('\n').flatMap((line) => namedTag(tag, line)))
   const [params, columns] = [said('param'), said('column')]
-  const described = ({ comment, ...c }: ColumnRow, words?: string): Column => ({
-    ...c,
-    description: words ?? (smartTags(comment).text || null),
-  })
   return {
+    schema: row.schema,
     name: row.name,
     description: text,
     deprecated: tags.get('deprecated') ?? null,
     args: new Map(
       row.args.map((a) => [
         a.name,
-        { ...described(a, params.get(a.name)), isArray: a.isArray, isRequired: a.isRequired } as Argument,
+        { ...makeColumn(a, params.get(a.name)), isArray: a.isArray, isRequired: a.isRequired } as Argument,
       ]),
     ),
     isSet: row.isSet,
     hasColumns: row.columns !== null,
     relation: {
+      schema: row.schema,
       name: row.name,
+      kind: 'view',
       category: null,
       major: null,
       deprecated: null,
       description: text,
+      tags,
       key: [],
-      columns: new Map((row.columns ?? [row.value]).map((c) => [c.name, described(c, columns.get(c.name))])),
+      uniques: [],
+      columns: new Map((row.columns ?? [row.value]).map((c) => [c.name, makeColumn(c, columns.get(c.name))])),
+      rights: new Map(),
+      takes: new Set(),
     },
+    rowsOf: row.rowsOf,
     roles: new Set(row.roles),
   }
 }

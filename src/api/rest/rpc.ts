@@ -3,10 +3,12 @@
 // what is left of the address selects, filters, orders and pages what the function gives.
 import { type SQL, type SQLRawValue, sql } from 'pg-sql2'
 import { TmiError } from '../../base/errors.ts'
-import { RestError } from './error.ts'
+import type { Relation } from './catalog.ts'
 import { jsonSql, row, textSql, typeSql } from './fields.ts'
+import { type LinkContext, link } from './link.ts'
 import type { Window } from './page.ts'
-import { parseQuery, type Query } from './parse.ts'
+import { parseQuery } from './parse.ts'
+import type { Query } from './query.ts'
 import type { ApiFunction, Argument } from './rpc-catalog.ts'
 import { checkSize, type Page, type Statement, selectSql, statementName } from './sql.ts'
 
@@ -43,7 +45,7 @@ export function readCall(fn: ApiFunction, search: string, body: Record<string, u
     throw new TmiError('TM305', `The function ${fn.name} needs ${missing.join(', ')}.`, { hint: signature(fn) })
   }
   const query = parseQuery(rest.toString())
-  checkSize(query.where)
+  checkSize(query)
   return {
     given: [...given].map(([name, value]) => ({ arg: fn.args.get(name) as Argument, value: argumentValue(fn, name, value) })),
     query,
@@ -79,16 +81,22 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-export function callSql(fn: ApiFunction, { given, query }: Call, window: Window, page: Pick<Page, 'count' | 'shape'>): Statement {
+export function callSql(
+  context: LinkContext,
+  fn: ApiFunction,
+  { given, query }: Call,
+  window: Window,
+  page: Pick<Page, 'count' | 'shape'>,
+): Statement {
   const args = sql.join(
     given.map(({ arg, value }) => sql`${sql.identifier(arg.name)} => ${sql.value(value as SQLRawValue)}::${typeSql(arg)}`),
     ', ',
   )
-  const call = sql`${sql.identifier('api', fn.name)}(${args})`
+  const call = sql`${sql.identifier(fn.schema, fn.name)}(${args})`
   if (fn.hasColumns) {
     // One row is asked for as it is: a function that finds nothing gives one of nulls.
     const paged = fn.isSet ? { ...window, ...page } : { limit: 1, offset: 0, ...page }
-    return selectSql(fn.relation, query, paged, sql`${call} ${row}`)
+    return selectSql(link(context, rowsOf(context, fn), query), paged, sql`${call} ${row}`)
   }
   const [column] = fn.relation.columns.values()
   const at = { sql: sql`${row}.value`, type: column?.type ?? 'text' }
@@ -103,7 +111,7 @@ export function callSql(fn: ApiFunction, { given, query }: Call, window: Window,
   const { text, values } = sql.compile(
     sql`select ${body} as body, count(*)::int as n, null::text as total from (select ${value} as value ${from}) x`,
   )
-  return { text, values: values as unknown[], name: statementName(text), header: ['value'] }
+  return { text, values: values as unknown[], name: statementName(text), header: ['value'], items: [] }
 }
 
 function unknownArgument(fn: ApiFunction, name: string): TmiError {
@@ -130,9 +138,9 @@ export function argumentError(fn: ApiFunction, statement: Statement, e: unknown)
   return new TmiError('TM305', `The argument "${name}": ${String(message)}.`, { hint: signature(fn) })
 }
 
-export function unknownFunction(name: string, known: Iterable<string>): RestError {
-  const near = [...known].find((k) => k.startsWith(name) || name.startsWith(k))
-  return new RestError(404, 'PGRST202', `Could not find the function api.${name} in the schema cache`, {
-    ...(near === undefined ? {} : { hint: `Perhaps you meant to call the function api.${near}` }),
-  })
+/** Rows of a table are that table's, with its relationships; those of readings stay what the function makes of them. */
+function rowsOf({ catalog }: LinkContext, fn: ApiFunction): Relation {
+  const [schema, name] = fn.rowsOf ?? []
+  const relation = catalog.schemas.get(schema ?? '')?.get(name ?? '')
+  return relation && relation.category === null ? relation : fn.relation
 }

@@ -2,12 +2,13 @@
 // The tree as one SELECT whose answer is ready to send: PostgreSQL writes the JSON, so a page costs one value here.
 import { createHash } from 'node:crypto'
 import { type SQL, sql } from 'pg-sql2'
-import { type Relation, shownColumns } from './catalog.ts'
+import { namedSql, numbered, type Output, type Read, readOf, relationSql, rowsSql, whereSql } from './embed-sql.ts'
 import { RestError } from './error.ts'
-import { castSql, checkName, columnOf, columnSql, fieldSql, jsonSql, outputName, row, type Typed, textSql } from './fields.ts'
-import type { Condition, OrderItem, Query } from './parse.ts'
-import { splitTargets } from './targets.ts'
-import { conditionSql } from './where.ts'
+import { jsonSql, row, textSql } from './fields.ts'
+import { afterSql, cursorSql } from './keyset.ts'
+import type { Linked } from './link.ts'
+import { type Condition, embedsOf, type OrderItem, type Query } from './query.ts'
+import { splitTargets, type Targets } from './targets.ts'
 
 export type CountKind = 'exact' | 'planned' | 'estimated'
 
@@ -15,8 +16,8 @@ export interface Page {
   limit: number
   offset: number
   count: CountKind | null
-  /** Rows as arrays of text for CSV, as objects, or only counted (HEAD). */
-  shape: 'objects' | 'texts' | 'none'
+  /** Rows as objects, also without what is null, as arrays of text for CSV, or only counted (HEAD). */
+  shape: 'objects' | 'stripped' | 'texts' | 'none'
 }
 
 export interface Statement {
@@ -25,13 +26,17 @@ export interface Statement {
   name: string
   /** Names of the columns, in order. */
   header: string[]
+  /** What the rows are ordered by; cursors are of this order. */
+  items: readonly OrderItem[]
 }
 
-/** body: JSON text of the page; n: its rows; total: rows in all if that was asked. */
+/** body: JSON text of the page, null if it is too long; n: its rows; total: rows in all if that was asked. */
 export interface Answer {
-  body: string
+  body: string | null
   n: number
   total: string | null
+  /** The order's values of the last row, when a page after a cursor was asked for. */
+  last?: string | null
 }
 
 /**
@@ -40,120 +45,125 @@ export interface Answer {
  */
 const estimateUpTo = 10_000
 
+/** What is embedded multiplies: more than this is not sent, so that one question cannot fill the memory of the API. */
+const mostBytes = 16 * 2 ** 20
+
 /** Up to as many targets, their rows are merged whole. */
 const fewTargets = 8
 
-/** source: what to read instead of the view, a call of a function. */
-export function selectSql(relation: Relation, query: Query, page: Page, source?: SQL): Statement {
-  const outputs = selected(relation, query)
-  const order = orderItems(relation, query.order)
+/** source: what to read instead of the relation, under the alias r: a call of a function, or what was written. */
+export function selectSql(linked: Linked, page: Page, source?: SQL): Statement {
+  const { relation, query } = linked
   const { targets, where } = splitTargets(relation, query.where)
-  const wanted = sql.join(
-    outputs.map((o) => sql`${page.shape === 'texts' ? textSql(o) : jsonSql(o)} as ${sql.identifier(o.name)}`),
-    ', ',
+  const read = readOf(numbered(), linked, row, where, source !== undefined)
+  const after = query.after === null ? [] : afterSql(read.scope, read.items, query.after)
+  const from = source ?? sql`${relationSql(relation)} ${row}`
+  const conditions = [...targetConditions(targets), ...read.conditions]
+  const rows = pageSql(
+    { read, from, targets, all: [...conditions, ...after], others: [...read.conditions, ...after] },
+    page,
+    wantedSql(read, query, page),
   )
-  const from = source ?? sql`${sql.identifier('api', relation.name)} ${row}`
-  const sorted =
-    order.length > 0
-      ? sql` order by ${sql.join(
-          order.map((o) => orderSql(relation, o)),
-          ', ',
-        )}`
-      : sql.blank
+  const total = page.count === null ? sql`null::text` : countSql(read, from, conditions, page.count)
+  const last = query.after === null ? sql.blank : sql`, (array_agg(x.last))[count(*)] as last`
+  const body = bodySql(read.outputs, page.shape, query.after !== null)
+  const answer = sql`select ${body} as body, count(*)::int as n, ${total} as total${last} from (${rows}) x`
+  const bounded = sql`select case when octet_length(a.body) <= ${sql.literal(mostBytes)} then a.body end as body, a.n, a.total${
+    query.after === null ? sql.blank : sql`, a.last`
+  } from (${answer}) a`
+  const { text, values } = sql.compile(read.joins.length === 0 ? answer : bounded)
+  const header = read.outputs.map((o) => o.name)
+  return { text, values: values as unknown[], name: statementName(text), header, items: read.items }
+}
+
+/** The columns of a row; beside a cursor the row is one column, so that the cursor is not part of it. */
+function wantedSql(read: Read, query: Query, { shape }: Page): SQL {
+  const value = shape === 'texts' ? textSql : jsonSql
+  if (query.after === null) return namedSql(read.outputs, value)
+  const row =
+    shape === 'texts'
+      ? sql`array[${sql.join(read.outputs.map(value), ', ')}]::text[]`
+      : sql`(select row_to_json(y.*) from (select ${namedSql(read.outputs, value)}) y)`
+  return sql`${row} as row, ${cursorSql(read.scope, read.items)} as last`
+}
+
+function bodySql(outputs: readonly Output[], shape: Page['shape'], isOne: boolean): SQL {
+  const rows = isOne ? sql`x.row` : sql`x.*`
+  switch (shape) {
+    case 'none':
+      return sql`''`
+    case 'texts':
+      return isOne
+        ? sql`coalesce(json_agg(x.row)::text, '[]')`
+        : sql`coalesce(json_agg(array[${sql.join(
+            outputs.map((o) => sql`x.${sql.identifier(o.name)}`),
+            ', ',
+          )}]::text[])::text, '[]')`
+    case 'stripped':
+      return sql`coalesce(json_strip_nulls(json_agg(${rows}))::text, '[]')`
+    case 'objects':
+      return sql`coalesce(json_agg(${rows})::text, '[]')`
+  }
+}
+
+interface Found {
+  read: Read
+  from: SQL
+  targets: Targets
+  all: readonly SQL[]
+  /** Conditions beside those of the targets. */
+  others: readonly SQL[]
+}
+
+function pageSql(found: Found, page: Page, wanted: SQL): SQL {
+  const { read, from, targets, all } = found
+  const { relation } = read.scope
   // The planner has to know how few rows are wanted: a limit that is a parameter counts as a tenth of all rows.
   const limit = sql` limit ${sql.literal(page.limit)}`
-  const offset = page.offset > 0 ? sql` offset ${sql.value(page.offset)}::bigint` : sql.blank
-  const conditions = where.map((c) => conditionSql(relation, c))
-  const all = sql`from ${from}${whereSql([...targetConditions(targets), ...conditions])}`
-
-  let rows: SQL
-  if (targets.kind === 'one' || (targets.kind === 'any' && (relation.category === null || order[0]?.field.name !== 'ts'))) {
-    rows = sql`select ${wanted} ${all}${sorted}${limit}${offset}`
-  } else {
-    // The newest of many targets: the index gives each target's rows in order, so as many as the page needs are read of each, not
-    // all of all (25,000 rows of 2 targets: 1 ms against 44 ms; 85,000 rows of 201 targets: 63 ms against 104 ms).
-    const known = targets.kind === 'each' ? sql` where t.key = any(${sql.value(targets.keys)}::text[])` : sql.blank
-    const some = page.offset === 0 ? sql.literal(page.limit) : sql`${sql.value(page.limit + page.offset)}::bigint`
-    const mine = sql`select * from ${from}${whereSql([sql`${row}.target_id = k.target_id`, ...conditions])}${sorted} limit ${some}`
-    const merged = sql`from (select t.target_id from api.target t${known}) k cross join lateral (${mine}) ${row}${sorted}${limit}${offset}`
-    const columns = relation.key.map((name) => sql.identifier(name))
-    if (columns.length === 0 || (targets.kind === 'each' && targets.keys.length <= fewTargets))
-      rows = sql`select ${wanted} ${merged}`
-    else {
-      // Of many targets only the keys are merged: fields of rows that do not reach the page are not worked out (9 against 63 ms).
-      const keys = sql.join(
-        columns.map((c) => sql`${row}.${c}`),
-        ', ',
-      )
-      const same = sql.join(
-        columns.map((c) => sql`${row}.${c} = p.${c}`),
-        ' and ',
-      )
-      rows = sql`select ${wanted} from (select ${keys} ${merged}) p join ${from} on ${same}${sorted}`
-    }
+  const window = page.offset > 0 ? sql`${limit} offset ${sql.value(page.offset)}::bigint` : limit
+  const byTime = relation.category !== null && read.items[0]?.field.name === 'ts'
+  const isMerged = targets.kind === 'each' || (targets.kind === 'any' && byTime)
+  if (!isMerged || read.joins.some((j) => j.decides || j.orders)) {
+    return rowsSql(read, from, all, wanted, window)
   }
+  if (read.joins.length === 0) return mergedSql(found, page, wanted, window)
+  const joins = sql.join(
+    read.joins.map((j) => j.sql),
+    '',
+  )
+  const rows = mergedSql(found, page, sql`${row}.*`, window)
+  return sql`select ${wanted} from (${rows}) ${row}${joins}${read.order}`
+}
 
-  const total = page.count === null ? sql`null::text` : countSql(all, page.count)
-  const body = {
-    objects: sql`coalesce(json_agg(x.*)::text, '[]')`,
-    texts: sql`coalesce(json_agg(array[${sql.join(
-      outputs.map((o) => sql`x.${sql.identifier(o.name)}`),
-      ', ',
-    )}])::text, '[]')`,
-    none: sql`''`,
-  }[page.shape]
-  const { text, values } = sql.compile(sql`select ${body} as body, count(*)::int as n, ${total} as total from (${rows}) x`)
-  return { text, values: values as unknown[], name: statementName(text), header: outputs.map((o) => o.name) }
+/**
+ * The newest of many targets: the index gives each target's rows in order, so as many as the page needs are read of each, not all of
+ * all (25,000 rows of 2 targets: 1 ms against 44 ms; 85,000 rows of 201 targets: 63 ms against 104 ms).
+ */
+function mergedSql({ read, from, targets, others }: Found, page: Page, wanted: SQL, window: SQL): SQL {
+  const known = targets.kind === 'each' ? sql` where t.key = any(${sql.value(targets.keys)}::text[])` : sql.blank
+  const some = page.offset === 0 ? sql.literal(page.limit) : sql`${sql.value(page.limit + page.offset)}::bigint`
+  const mine = sql`select * from ${from}${whereSql([sql`${row}.target_id = k.target_id`, ...others])}${read.order} limit ${some}`
+  const merged = sql`from (select t.target_id from api.target t${known}) k cross join lateral (${mine}) ${row}${read.order}${window}`
+  const columns = read.scope.relation.key.map((name) => sql.identifier(name))
+  if (columns.length === 0 || (targets.kind === 'each' && targets.keys.length <= fewTargets))
+    return sql`select ${wanted} ${merged}`
+  // Of many targets only the keys are merged: fields of rows that do not reach the page are not worked out (9 against 63 ms).
+  const keys = sql.join(
+    columns.map((c) => sql`${row}.${c}`),
+    ', ',
+  )
+  const same = sql.join(
+    columns.map((c) => sql`${row}.${c} = p.${c}`),
+    ' and ',
+  )
+  return sql`select ${wanted} from (select ${keys} ${merged}) p join ${from} on ${same}${read.order}`
 }
 
 export function statementName(text: string): string {
   return `rest_${createHash('sha1').update(text).digest('base64url').slice(0, 20)}`
 }
 
-type Output = Typed & { name: string }
-
-function selected(relation: Relation, query: Query): Output[] {
-  const outputs: Output[] = []
-  for (const item of query.select ?? [{ kind: 'all' as const }]) {
-    if (item.kind === 'all') {
-      for (const c of shownColumns(relation)) outputs.push({ ...c, sql: columnSql(c) })
-      continue
-    }
-    const value = fieldSql(relation, item.field)
-    outputs.push({ name: checkName(item.alias ?? outputName(item.field)), ...(item.cast ? castSql(value, item.cast) : value) })
-  }
-  const names = new Set(outputs.map((o) => o.name))
-  if (names.size === outputs.length) return outputs
-  // The last one of a name wins, as it would in the JSON's reader.
-  return [...new Map(outputs.map((o) => [o.name, o])).values()]
-}
-
-/** Newest first when nothing is said; and always in one order: what the key tells apart does not change places between pages. */
-function orderItems(relation: Relation, asked: readonly OrderItem[] | null): OrderItem[] {
-  const items: OrderItem[] = [...(asked ?? [])]
-  if (items.length === 0) {
-    if (relation.category === null || !relation.columns.has('ts')) return items
-    items.push({ field: { name: 'ts', path: [] }, descending: true, nulls: null })
-  }
-  const descending = items.at(-1)?.descending ?? false
-  const rest = relation.key.filter((k) => !items.some((i) => i.field.name === k && i.field.path.length === 0))
-  return [...items, ...rest.map((name) => ({ field: { name, path: [] }, descending, nulls: null }))]
-}
-
-function orderSql(relation: Relation, item: OrderItem): SQL {
-  const { sql: value } = fieldSql(relation, item.field)
-  const direction = item.descending ? sql` desc` : sql.blank
-  // A key is never null; saying where its nulls go would only keep the index from being used.
-  const isKey = item.field.path.length === 0 && relation.key.includes(columnOf(relation, item.field.name).name)
-  const nulls = item.nulls === null || isKey ? sql.blank : item.nulls === 'first' ? sql` nulls first` : sql` nulls last`
-  return sql`${value}${direction}${nulls}`
-}
-
-function whereSql(conditions: SQL[]): SQL {
-  return conditions.length > 0 ? sql` where ${sql.join(conditions, ' and ')}` : sql.blank
-}
-
-function targetConditions(targets: ReturnType<typeof splitTargets>['targets']): SQL[] {
+function targetConditions(targets: Targets): SQL[] {
   switch (targets.kind) {
     case 'any':
       return []
@@ -166,13 +176,19 @@ function targetConditions(targets: ReturnType<typeof splitTargets>['targets']): 
   }
 }
 
-function countSql(from: SQL, kind: CountKind): SQL {
-  if (kind === 'exact') return sql`(select count(*) ${from})::text`
-  return sql`(select count(*) from (select 1 ${from} limit ${sql.literal(estimateUpTo)}) c)::text`
+/** Of the joins only those count that decide which rows there are. */
+function countSql(read: Read, from: SQL, conditions: readonly SQL[], kind: CountKind): SQL {
+  const joins = sql.join(
+    read.joins.filter((j) => j.decides).map((j) => j.sql),
+    '',
+  )
+  const all = sql`from ${from}${joins}${whereSql(conditions)}`
+  if (kind === 'exact') return sql`(select count(*) ${all})::text`
+  return sql`(select count(*) from (select 1 ${all} limit ${sql.literal(estimateUpTo)}) c)::text`
 }
 
 /** Condition trees are as wide as the address allows; PostgreSQL's parameters are not. */
-export function checkSize(conditions: readonly Condition[]): void {
+export function checkSize(query: Query): void {
   let n = 0
   const count = (list: readonly Condition[]): void => {
     for (const c of list) {
@@ -180,6 +196,10 @@ export function checkSize(conditions: readonly Condition[]): void {
       if (c.kind === 'logic') count(c.conditions)
     }
   }
-  count(conditions)
+  const all = ({ where, ...more }: Query): void => {
+    count(where)
+    for (const e of embedsOf({ where, ...more })) all(e.query)
+  }
+  all(query)
   if (n > 200) throw new RestError(400, 'PGRST100', 'There are more than 200 filters.', { hint: 'Use in.(...) for lists.' })
 }

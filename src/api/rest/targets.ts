@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A filter on a target's key, found before the rest: the view joins target, but its index starts with target_id.
 import type { Relation } from './catalog.ts'
-import type { Condition } from './parse.ts'
+import type { Condition } from './query.ts'
 
 export type Targets = { kind: 'any' } | { kind: 'one'; key: string } | { kind: 'each'; keys: readonly string[] }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The parts of the OpenAPI document that do not depend on what is stored.
-import { defaultPage, largestPage } from './rest/page.ts'
+import { defaultPage, largestPage } from '../rest/page.ts'
 
 export type Schema = Record<string, unknown>
 
@@ -41,6 +41,19 @@ export const openapiParts = {
       schema: { type: 'integer', minimum: 0, default: 0 },
       description: 'Rows to leave out first.',
     },
+    after: {
+      name: 'after',
+      in: 'query',
+      schema: { type: 'string' },
+      description: 'Goes on behind the page whose answer carried this cursor; it holds for the same order.',
+    },
+    columns: { name: 'columns', in: 'query', schema: { type: 'string' }, description: 'Only these columns of what is sent.' },
+    on_conflict: {
+      name: 'on_conflict',
+      in: 'query',
+      schema: { type: 'string' },
+      description: 'Columns of a unique constraint by which rows that are there are found; the primary key unless told.',
+    },
     and: {
       name: 'and',
       in: 'query',
@@ -55,6 +68,14 @@ export const openapiParts = {
       example: 'count=exact',
       description: 'count=exact counts all rows into Content-Range; count=planned and count=estimated stop at 10,000.',
     },
+    PreferWrite: {
+      name: 'Prefer',
+      in: 'header',
+      schema: { type: 'string' },
+      example: 'return=representation',
+      description:
+        'return=minimal|headers-only|representation, resolution=merge-duplicates|ignore-duplicates, missing=default, max-affected=n with handling=strict, count=exact.',
+    },
     Range: {
       name: 'Range',
       in: 'header',
@@ -68,14 +89,18 @@ export const openapiParts = {
       schema: { type: 'string' },
       description: 'Which rows these are, and of how many if that was asked: 0-49/1234.',
     },
-    Deprecation: { schema: { type: 'string' }, description: '"true" when a newer version is there; Link names it.' },
+    Deprecation: { schema: { type: 'string' }, description: 'Since when a newer version is there; Link names it.' },
   },
   responses: {
+    300: error('More than one relationship could be meant; the details list them.'),
     400: error('The query cannot be read, or a value does not fit its column.'),
     401: error('A token is needed, or this one is not valid.'),
     403: error('The token may not read this.'),
     404: error('There is no such relation or operator.'),
     406: error('Not one row where one was asked for, or no such media type.'),
+    409: error('It contradicts what is there: a key twice, a row that is pointed at.'),
+    413: error('The body is too large.'),
+    415: error('The content type is not understood.'),
     416: error('The range is beyond the rows.'),
     503: error('The store cannot be reached right now.'),
     504: error('The query took too long.'),
@@ -225,7 +250,7 @@ export const ingestPaths: Record<string, Schema> = {
 }
 
 export function listenerPath(listener: string): Record<string, Schema> {
-  const { 400: _, 406: __, 416: ___, ...responses } = openapiParts.responses
+  const { 300: _0, 400: _, 406: __, 409: ___, 413: ____, 415: _____, 416: ______, ...responses } = openapiParts.responses
   return {
     [`/api/${encodeURIComponent(listener)}`]: {
       get: {

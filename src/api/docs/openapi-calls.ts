@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What OpenAPI says of the functions of the schema api: a GET with arguments in the address and a POST with them in the body.
+
+import { signature } from '../rest/rpc.ts'
+import type { ApiFunction, Argument } from '../rest/rpc-catalog.ts'
 import { openapiParts, type Schema } from './openapi-parts.ts'
 import { columnSchema, typeSchema } from './openapi-types.ts'
-import { signature } from './rest/rpc.ts'
-import type { ApiFunction, Argument } from './rest/rpc-catalog.ts'
 
 /** Parameters of a read that make sense on what a function gives. */
 const paging = ['select', 'order', 'limit', 'offset', 'and', 'or', 'Prefer', 'Range']

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // PostgreSQL's types as they are in JSON: what REST would round or bend is text.
+
+import type { Column } from '../rest/catalog.ts'
+import { baseType } from '../rest/fields.ts'
 import type { Schema } from './openapi-parts.ts'
-import type { Column } from './rest/catalog.ts'
-import { baseType } from './rest/fields.ts'
 
 const types: Record<string, Schema> = {
   'double precision': { type: 'number', format: 'double' },
@@ -26,6 +27,13 @@ export function typeSchema(type: string): Schema {
 
 export function columnSchema(column: Column, isNeverNull: boolean): Schema {
   const more = column.description === null ? {} : { description: column.description }
+  if (column.enumValues !== null) {
+    return {
+      type: isNeverNull ? 'string' : ['string', 'null'],
+      enum: [...column.enumValues, ...(isNeverNull ? [] : [null])],
+      ...more,
+    }
+  }
   const schema = typeSchema(column.type)
   if (schema.type === undefined) return more
   return { ...schema, type: isNeverNull ? schema.type : [schema.type, 'null'], ...more }

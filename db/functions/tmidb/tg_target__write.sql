@@ -1,0 +1,26 @@
+-- SPDX-License-Identifier: MIT
+-- after: api.target
+-- A target made or named through the API's view, whose grants say which columns may be written. The key stays for ever: devices send it.
+create or replace function tmidb.tg_target__write() returns trigger
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if TG_OP = 'INSERT' then
+    insert into tmidb.target (key, name, meta) values (NEW.key, NEW.name, coalesce(NEW.meta, '{}'))
+    returning target_id, meta, created_at into NEW.target_id, NEW.meta, NEW.created_at;
+  else
+    update tmidb.target set name = NEW.name, meta = coalesce(NEW.meta, '{}') where target_id = OLD.target_id
+    returning meta into NEW.meta;
+  end if;
+  return NEW;
+exception
+  when unique_violation then
+    raise exception 'There is a target % already.', quote_literal(NEW.key) using errcode = 'TM106', hint = 'Change it, or choose another key.';
+  when check_violation or not_null_violation then
+    raise exception 'This target cannot be kept.' using errcode = 'TM105', hint = 'A key has 1 to 256 bytes; meta is a JSON object.';
+end $$;
+
+comment on function tmidb.tg_target__write() is 'Writes a row of the view api.target. TM105: its key or meta cannot be used; TM106: the key is taken.';
+revoke all on function tmidb.tg_target__write() from public;
+
+create or replace trigger write instead of insert or update on api.target for each row execute function tmidb.tg_target__write();

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// Which relationship an embedded name means. One that is not there, and one that could be several, are refused as PostgREST does.
+import type { RequestRole } from '../../db/pool.ts'
+import type { Catalog, Relation } from './catalog.ts'
+import { RestError } from './error.ts'
+import { type Embed, embedsOf, type Query } from './query.ts'
+import type { Relationship } from './relationships.ts'
+
+/** A read whose embedded relations are known. */
+export interface Linked {
+  relation: Relation
+  query: Query
+  embeds: readonly LinkedEmbed[]
+}
+
+export interface LinkedEmbed extends Linked {
+  embed: Embed
+  via: Relationship
+}
+
+export interface LinkContext {
+  catalog: Catalog
+  /** The API major of the address: a category's name means its view of this major, else its newest. */
+  major: number | null
+  /** For whom: names of relations that it has no right on are not suggested. */
+  role: RequestRole
+  /** Whether the one who asks may know of a category at all. */
+  isKnown: (category: string) => boolean
+}
+
+export function link(context: LinkContext, relation: Relation, query: Query): Linked {
+  return {
+    relation,
+    query,
+    embeds: embedsOf(query).map((embed) => {
+      const via = relationship(context, relation, embed)
+      return { ...link(context, via.to, embed.query), embed, via }
+    }),
+  }
+}
+
+/** Categories that the read looks into beside its own. */
+export function embeddedCategories({ embeds }: Linked): string[] {
+  return embeds.flatMap((e) => [...(e.relation.category === null ? [] : [e.relation.category]), ...embeddedCategories(e)])
+}
+
+function relationship(context: LinkContext, from: Relation, embed: Embed): Relationship {
+  const known = (context.catalog.relationships.get(from) ?? []).filter(
+    ({ to }) => to.category === null || context.isKnown(to.category),
+  )
+  const found = known.filter((r) => matches(context, r, embed))
+  const [only, ...more] = found
+  if (only === undefined) throw noRelationship(context, from, embed, known)
+  if (more.length > 0) throw ambiguous(from, embed, found)
+  return only
+}
+
+function matches(context: LinkContext, r: Relationship, { name, hint }: Embed): boolean {
+  const single = r.columns.length === 1 && r.junction === null ? r.columns[0] : undefined
+  if (r.from === r.to) {
+    // One foreign key, two ways: down by the relation's name, up by the column's.
+    if (r.cardinality === 'one-to-many') return name === r.to.name && (hint === null || hint === r.name || hint === single?.[1])
+    return r.cardinality === 'many-to-one' && hint === null && name === single?.[0]
+  }
+  if (!isCalled(context, r.to, name)) {
+    if (hint !== null || r.junction !== null || r.to.kind === 'view') return false
+    return name === r.name || (name === single?.[0] && r.cardinality !== 'one-to-many')
+  }
+  return hint === null || hint === r.name || (single?.includes(hint) ?? false)
+}
+
+/** A category's view answers to the name of the category too. */
+function isCalled({ catalog, major }: LinkContext, relation: Relation, name: string): boolean {
+  if (relation.name === name) return true
+  if (relation.category !== name) return false
+  const versions = catalog.categories.get(name) ?? []
+  return relation === (versions.find((v) => v.major === major) ?? versions[0])
+}
+
+function noRelationship(context: LinkContext, from: Relation, embed: Embed, known: readonly Relationship[]): RestError {
+  const may = (to: Relation) => to.rights.get(context.role)?.has('select') === true
+  const near = known.find(({ to }) => may(to) && to.name !== embed.name && isNear(to.name, embed.name))?.to.name
+  const hinted = embed.hint === null ? '' : ` using the hint '${embed.hint}'`
+  const origin = context.catalog.relations.get(from.name) === from ? from.name : `${from.schema}.${from.name}`
+  return new RestError(
+    400,
+    'PGRST200',
+    `Could not find a relationship between '${origin}' and '${embed.name}' in the schema cache`,
+    {
+      details: `Searched for a foreign key relationship between '${origin}' and '${embed.name}'${hinted} in the schema '${from.schema}', but no matches were found.`,
+      ...(near === undefined ? {} : { hint: `Perhaps you meant '${near}' instead of '${embed.name}'.` }),
+    },
+  )
+}
+
+function isNear(a: string, b: string): boolean {
+  const [short, long] = a.length < b.length ? [a, b] : [b, a]
+  return short.length >= 3 && long.length - short.length <= 3 && long.startsWith(short)
+}
+
+function ambiguous(from: Relation, { name }: Embed, found: readonly Relationship[]): RestError {
+  const list = (columns: readonly string[]) => `(${columns.join(', ')})`
+  const here = (r: Relationship) => list(r.columns.map(([a]) => a))
+  const there = (r: Relationship) => list(r.columns.map(([, b]) => b))
+  const hints = found.map((r) => `'${r.to.name}!${r.name}'`).join(', ')
+  return new RestError(
+    300,
+    'PGRST201',
+    `Could not embed because more than one relationship was found for '${from.name}' and '${name}'`,
+    {
+      details: found.map((r) => ({
+        cardinality: r.cardinality,
+        embedding: `${from.name} with ${r.to.name}`,
+        relationship: r.junction
+          ? `${r.name} using ${r.junction.names[0]}${there(r)} and ${r.junction.names[1]}${list(r.junction.columns.map(([a]) => a))}`
+          : `${r.name} using ${from.name}${here(r)} and ${r.to.name}${there(r)}`,
+      })),
+      hint: `Try changing '${name}' to one of the following: ${hints}. Find the desired relationship in the 'details' key.`,
+    },
+  )
+}

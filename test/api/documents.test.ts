@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+// The documents of the API: what each caller is told, and that they are what they say they are.
+import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
+import { after, before, test } from 'node:test'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { Ajv } from 'ajv'
+import { buildSchema } from 'postgraphile/graphql'
+import { type RestWorld, restWorld } from './rest-world.ts'
+
+let world: RestWorld
+before(async () => {
+  world = await restWorld()
+  await world.db.query(
+    `create table app.site (name text primary key, since date not null default '2026-01-01', kind text not null)`,
+  )
+  await world.db.query(`comment on table app.site is 'Where machines stand.'; grant select on app.site to tmidb_viewer;
+    grant select, insert, update, delete on app.site to tmidb_editor, tmidb_admin; insert into app.site values ('north', default, 'yard')`)
+  await world.db.query(`create table app.depot (name text primary key); grant select on app.depot to tmidb_admin`)
+  await world.reload()
+})
+after(async () => await world[Symbol.asyncDispose]())
+
+type Who = keyof RestWorld['tokens']
+// biome-ignore lint/suspicious/noExplicitAny: documents are looked into
+type Json = any
+const text = async (path: string, who?: Who): Promise<string> => {
+  const res = await world.get(path, who)
+  assert.equal(res.status, 200, `${path}: ${res.status}`)
+  return await res.text()
+}
+const json = async (path: string, who?: Who): Promise<Json> => JSON.parse(await text(path, who))
+const hidden = ['humidity', 'serial', 'secret', 'vault', 'depot']
+
+test('every OpenAPI document is valid OpenAPI 3.1: whole, per listener, per version, for nobody', async () => {
+  for (const [path, who] of [
+    ['/api/openapi.json', undefined],
+    ['/api/openapi.json', 'admin'],
+    ['/api/openapi.json', 'few'],
+    ['/api/openapi.json', 'speaker'],
+    ['/api/few/openapi.json', 'admin'],
+    ['/api/v1/openapi.json', 'admin'],
+    ['/api/v2/openapi.json', 'few'],
+  ] as const) {
+    const { valid, errors } = await new Validator().validate(await json(path, who))
+    assert.ok(valid, `${path}: ${JSON.stringify(errors)?.slice(0, 500)}`)
+  }
+})
+
+test('the document of a version speaks of that version alone; of one that nobody has there is none: 404', async () => {
+  const { info, paths } = await json('/api/v2/openapi.json', 'admin')
+  assert.deepEqual([info.title, info.version, Object.keys(paths)], ['tmiDB API', '2', ['/api/v2/sensor']])
+  assert.equal((await world.get('/api/v7/openapi.json', 'admin')).status, 404)
+})
+
+test("examples are the caller's own newest data, and hold nothing that it may not see", async () => {
+  const few = await json('/api/openapi.json', 'few')
+  assert.equal(few.components.schemas.sensor_v1.examples[0].target, 'truck-1')
+  assert.deepEqual(Object.keys(few.components.schemas.sensor_v1.examples[0]), [
+    'target',
+    'target_id',
+    'ts',
+    'status',
+    'temperature',
+  ])
+  const { schemas } = (await json('/api/openapi.json', 'admin')).components
+  assert.deepEqual(schemas.site.examples, [{ name: 'north', since: '2026-01-01', kind: 'yard' }])
+})
+
+test("users' tables are described with what the role may do to them", async () => {
+  const doc = await json('/api/openapi.json', 'admin')
+  assert.deepEqual(Object.keys(doc.paths['/api/site']), ['get', 'post', 'patch', 'delete'])
+  assert.deepEqual(doc.components.schemas.site_insert.required, ['name', 'kind'])
+  assert.equal(doc.components.schemas.site.description, 'Where machines stand.')
+  assert.deepEqual(Object.keys(doc.paths['/api/depot']), ['get'])
+  assert.equal((await json('/api/openapi.json', 'few')).paths['/api/site'], undefined)
+})
+
+test('AsyncAPI is valid by its own schema, and tells a listener its channels, a speaker the ways in', async () => {
+  const schema = createRequire(import.meta.url)('@asyncapi/specs/schemas/3.0.0-without-$id.json') as object
+  const validate = new Ajv({ strict: false, logger: false, validateFormats: false }).compile(schema)
+  const of = async (who?: Who, path = '/api/asyncapi.json'): Promise<Json> => {
+    const doc = await json(path, who)
+    assert.ok(validate(doc), JSON.stringify(validate.errors)?.slice(0, 500))
+    return doc
+  }
+  assert.deepEqual(Object.keys((await of('few')).channels), ['live', 'graphql', 'listener', 'mqtt_out'])
+  assert.deepEqual(Object.keys((await of('speaker')).channels), ['readings', 'mqtt_in', 'mqtt_verdict'])
+  assert.deepEqual(await of('few', '/api/few/asyncapi.json'), await of('admin', '/api/few/asyncapi.json'))
+  const event = (await of('admin')).components.schemas
+  assert.equal(event.sensor_data.properties.humidity.type[0], 'number')
+  await of()
+})
+
+test('the GraphQL schema of a listener is a schema, without what is hidden from it; an administrator has it whole', async () => {
+  const whole = await text('/api/schema.graphql', 'admin')
+  for (const name of ['SecretV1', 'humidity', 'Site', 'createSite']) assert.ok(whole.includes(name), name)
+  const few = await text('/api/schema.graphql', 'few')
+  const schema = buildSchema(few)
+  assert.ok(schema.getQueryType()?.getFields().sensorV1)
+  assert.ok(schema.getSubscriptionType()?.getFields().sensorV1)
+  for (const name of [...hidden, 'SecretV1', 'HUMIDITY_ASC', 'Site', 'createSite', 'Depot']) assert.ok(!few.includes(name), name)
+  assert.equal((await world.get('/api/schema.graphql')).status, 401)
+})
+
+test('the changelog tells day by day what changed of what the caller may see, as JSON and as Markdown', async () => {
+  const { days } = await json('/api/changelog.json', 'admin')
+  assert.equal(days.length, 1)
+  assert.deepEqual(
+    days[0].changes.map((c: { category: string; version: string; compatibility: string }) => [
+      c.category,
+      c.version,
+      c.compatibility,
+    ]),
+    [
+      ['secret', '1.0', 'initial'],
+      ['sensor', '2.0', 'breaking'],
+      ['sensor', '1.1', 'additive'],
+      ['sensor', '1.0', 'initial'],
+    ].filter(([category, version]) => days[0].changes.some((c: Json) => c.category === category && c.version === version)),
+  )
+  assert.match(
+    await text('/api/changelog.md', 'admin'),
+    /## \d{4}-\d\d-\d\d\n\n[\s\S]*\*\*sensor 2\.0\*\* \(breaking\): .*temperature: number became text/,
+  )
+  const few = await text('/api/changelog.md', 'few')
+  assert.match(few, /sensor 2\.0/)
+  for (const name of hidden) assert.ok(!few.includes(name), name)
+  assert.equal((await world.get('/api/changelog.json')).status, 401)
+})
+
+test('no document of a listener names what is hidden from it; nobody opens that of another', async () => {
+  for (const name of ['openapi.json', 'asyncapi.json', 'schema.graphql', 'changelog.json']) {
+    const own = await text(`/api/few/${name}`, 'few')
+    for (const word of hidden) assert.ok(!own.includes(word), `${name}: ${word}`)
+    assert.equal((await world.get(`/api/few/${name}`, 'all')).status, 403)
+    assert.equal((await world.get(`/api/few/${name}`)).status, 401)
+  }
+})
+
+test('a document that has not changed is not sent again', async () => {
+  const first = await world.get('/api/openapi.json', 'few')
+  const etag = first.headers.get('etag') ?? ''
+  await first.text()
+  const again = await world.get('/api/openapi.json', 'few', { 'if-none-match': etag })
+  assert.deepEqual([again.status, await again.text()], [304, ''])
+  assert.equal((await world.get('/api/openapi.json', 'few', {}, 'DELETE')).status, 405)
+})
+
+test('the pages are there without a network: Swagger UI, the changes, and the bar that signs in on both', async () => {
+  for (const [path, type] of [
+    ['/docs', 'text/html'],
+    ['/docs/changes', 'text/html'],
+    ['/docs/bar.js', 'text/javascript'],
+    ['/docs/bar.css', 'text/css'],
+    ['/docs/start.js', 'text/javascript'],
+    ['/docs/changes.js', 'text/javascript'],
+    ['/docs/swagger-ui-bundle.js', 'text/javascript'],
+  ] as const) {
+    const res = await world.get(path)
+    assert.equal(res.status, 200, path)
+    assert.ok(res.headers.get('content-type')?.startsWith(type), path)
+    const body = await res.text()
+    if (!path.includes('swagger')) assert.ok(!/https?:\/\//.test(body), path)
+  }
+})
