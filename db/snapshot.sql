@@ -50,6 +50,31 @@ comment on column tmidb.account.password_hash is 'PHC string (argon2id).';
 comment on column tmidb.account.role is 'The request role it becomes.';
 comment on column tmidb.account.created_at is 'When it was made.';
 
+table tmidb.api_state (
+  process text not null,
+  part text not null,
+  built_at timestamp with time zone not null,
+  build_ms integer not null,
+  builds integer not null,
+  failing_since timestamp with time zone,
+  reason text,
+  left_out jsonb not null,
+  constraint api_state_pkey PRIMARY KEY (process, part)
+) owner tmidb_owner;
+row security on tmidb.api_state, forced;
+create policy admin_read on tmidb.api_state for select to tmidb_admin using (true);
+create policy owner_all on tmidb.api_state for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.api_state to tmidb_admin;
+comment on table tmidb.api_state is 'What each api process serves: when it was built and, if it cannot be built any more, since when and why.';
+comment on column tmidb.api_state.process is 'Name of the api process.';
+comment on column tmidb.api_state.part is 'Part of the API: graphql or rest.';
+comment on column tmidb.api_state.built_at is 'When what is served now was built.';
+comment on column tmidb.api_state.build_ms is 'How long that took, milliseconds.';
+comment on column tmidb.api_state.builds is 'How often it was built since the process began.';
+comment on column tmidb.api_state.failing_since is 'Since when it cannot be built anew; null if it can.';
+comment on column tmidb.api_state.reason is 'Why it cannot be built anew.';
+comment on column tmidb.api_state.left_out is 'Views, tables and functions that could not be built, each with why.';
+
 table tmidb.audit (
   audit_id bigint not null generated always as identity,
   at timestamp with time zone not null default now(),
@@ -1215,6 +1240,14 @@ function tmidb.allow_introspection(p_listener text, p_allowed boolean DEFAULT tr
   execute: tmidb_admin;
   comment: 'Lets a listener introspect the GraphQL schema and be told similar names, or no longer.';
 
+function tmidb.api_fingerprint() returns text language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 025feed0febb7056314e53c99e61c8f5;
+  execute: tmidb_api;
+  comment: 'Changes when anything does that the API shows; null where event triggers say so by themselves.';
+
+function tmidb.api_status() returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 24ae61a340ba1463ecf447989fe46e69;
+  execute: tmidb_admin;
+  comment: 'What the api processes serve: a list of {process, part, builtAt, buildMs, builds, failingSince, reason, leftOut}.';
+
 function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, speaker_id bigint, listener_id bigint, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, timeout_ms integer) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0b4579a0e428ee31f93c16df28f471d4;
   execute: tmidb_api, tmidb_edge;
   comment: 'Who holds the token with this sha-256, and its limits: no row if it is unknown, expired or revoked.';
@@ -1558,6 +1591,10 @@ function tmidb.newest_version(p_category_id smallint, p_field text) returns tmid
 function tmidb.next_run(p_schedule text, p_since timestamp with time zone, p_after timestamp with time zone) returns timestamp with time zone language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03be74182b8e6d3279b3b3fd3916e3ac;
   comment: 'When a schedule ("every 60 s" or a cron line) comes next.';
 
+function tmidb.note_api(p_process text, p_part text, p_built_at timestamp with time zone, p_build_ms integer, p_builds integer, p_left_out jsonb, p_reason text) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3be7da809dab93b59c86b7790217dac3;
+  execute: tmidb_api;
+  comment: 'Notes when what an api process serves of a part (graphql, rest) was built, and why it cannot be built anew, if it cannot.';
+
 function tmidb.note_ledger() returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 137928575becb832367acf4a409add3e;
   comment: 'Notes the ledger''s totals, at most once a minute.';
 
@@ -1811,6 +1848,9 @@ function tmidb.text_of(p_bytes bytea) returns text language plpgsql immutable se
 function tmidb.tg_category__keep_floor() returns trigger language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4b623a1e001ac9f35cd48d93a77fa561;
   comment: 'Remembers from when on no reading can have been dropped.';
 
+function tmidb.tg_ddl__reload_api() returns event_trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a4063fc28168568ea943750c2718dba0;
+  comment: 'Lets the API follow a change of what it shows.';
+
 function tmidb.tg_schema_version__diff() returns trigger language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4eebe9198462c6e65ff5ee680f950a47;
   comment: 'Works out diff and compatibility of a new version.';
 
@@ -1883,7 +1923,7 @@ function tmidb.value_at(p_payload jsonb, p_path text[]) returns jsonb language s
 function tmidb.version_diff(p_from jsonb, p_to jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2735f6b0eb00618692ce71f68ab822de;
   comment: 'Differences of two lists of fields: {"added": [{name, type}], "widened": [{name, from, to}], "changed", "renamed", "removed"}; nested fields also have "path".';
 
-function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9668202e7b708f38a8a7b606687e4672;
+function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9292dd76310b8264a6253ffc1ca4e130;
   comment: 'Comment of the view of one major.';
 
 function tmidb.view_fields(p_version tmidb.schema_version) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 42f1fb675bd28cfe242885c3d77dd5b7;
