@@ -112,6 +112,7 @@ table tmidb.category (
   hour_from timestamp with time zone not null default '-infinity'::timestamp with time zone,
   day_from timestamp with time zone not null default '-infinity'::timestamp with time zone,
   description text,
+  has_aggregates boolean not null default false,
   constraint category_name_is_an_identifier CHECK ((name ~ '^[a-z][a-z0-9_]{0,47}$'::text)),
   constraint category_name_is_unique UNIQUE (name),
   constraint category_pkey PRIMARY KEY (category_id),
@@ -142,6 +143,7 @@ comment on column tmidb.category.minute_from is 'Roll-ups of a minute before it 
 comment on column tmidb.category.hour_from is 'Roll-ups of an hour before it were dropped.';
 comment on column tmidb.category.day_from is 'Roll-ups of a day before it were dropped.';
 comment on column tmidb.category.description is 'What its readings are, in an administrator''s words; tmidb.describe_category sets it.';
+comment on column tmidb.category.has_aggregates is 'Whether GraphQL offers aggregates and groups of its readings.';
 
 table tmidb.chunk (
   from_ts timestamp with time zone not null,
@@ -1760,6 +1762,10 @@ function tmidb.series_plan(p_category tmidb.category, p_from timestamp with time
 function tmidb.series_rows(p_category text, p_targets text[], p_field text, p_from timestamp with time zone, p_to timestamp with time zone, p_width interval, p_timezone text) returns TABLE(target text, bucket timestamp with time zone, count bigint, min numeric, max numeric, sum numeric, first numeric, last numeric) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set jit=off set TimeZone=UTC owner tmidb_owner md5 daef545487449e1c8a9fd5a2146c1bfd;
   comment: 'Count, min, max, sum, first and last of a numeric field per target and bucket, with every digit, as far as the one who asks may see them.';
 
+function tmidb.set_aggregates(p_category text, p_enabled boolean) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 66b8747faf5730425d640e738853a30d;
+  execute: tmidb_admin;
+  comment: 'Turns aggregates and groups of a category''s readings in GraphQL on or off. TM107: there is no such category.';
+
 function tmidb.set_cold_after(p_age interval) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6a13445cb4c887e5dc29928543626083;
   execute: tmidb_admin;
   comment: 'Sets how old a chunk is when its readings are packed; null: never.';
@@ -1923,13 +1929,13 @@ function tmidb.value_at(p_payload jsonb, p_path text[]) returns jsonb language s
 function tmidb.version_diff(p_from jsonb, p_to jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2735f6b0eb00618692ce71f68ab822de;
   comment: 'Differences of two lists of fields: {"added": [{name, type}], "widened": [{name, from, to}], "changed", "renamed", "removed"}; nested fields also have "path".';
 
-function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9292dd76310b8264a6253ffc1ca4e130;
+function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a9532e0f06ca6a4f569d3c29e204c2b0;
   comment: 'Comment of the view of one major.';
 
 function tmidb.view_fields(p_version tmidb.schema_version) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 42f1fb675bd28cfe242885c3d77dd5b7;
   comment: 'Columns of a view in their order: [{"name", "type", "column", "graphql", "renamed", "description", "unit", "pinned"}].';
 
-function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a0c2b10e769efef999aa3f7e01d32786;
+function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c8ce3e612fcaa6633f70e336d5fd81a1;
   comment: 'The statement that makes the view api.<category>_v<major>.';
 
 function tmidb.visible_categories() returns TABLE(category text, columns text[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03d66d7037ef72fbb7f982846222b953;
