@@ -74,7 +74,7 @@ endWith(async () => {
     if (req.headers.origin !== undefined && origins.cors(req, res)) return
     // The hot ways first; express and what it carries for everything else.
     for (const way of waysIn) if (way(req, res)) return
-    if (documents(req, res)) return
+    if (documents(req, res) || graphql.handle(req, res, () => app(req, res))) return
     void rest(req, res).then((taken) => {
       if (!taken) app(req, res)
     })
@@ -82,7 +82,6 @@ endWith(async () => {
   const { tls } = config
   const server = tls ? createTlsServer({ ...readTls(tls), ...patience }, listener) : createServer(patience, listener)
   using _certificate = tls ? followTls(tls, (pair) => (server as TlsServer).setSecureContext(pair)) : null
-  await graphql.attach(app, server)
   app.finish()
   server.on('upgrade', (req, socket, head) => {
     try {

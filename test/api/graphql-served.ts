@@ -71,8 +71,9 @@ export async function serve(
   const hub = new TestHub()
   const graphql = stack.use(await createGraphql({ pool, access, hub, ...options }))
   const app = express()
-  const server = createServer(app)
-  await graphql.attach(app, server)
+  const server = createServer((req, res) => {
+    if (!graphql.handle(req, res, () => app(req, res))) app(req, res)
+  })
   server.on('upgrade', (req, socket, head) => {
     if (!graphql.handleUpgrade(req, socket, head)) socket.destroy()
   })

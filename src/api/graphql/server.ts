@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // GraphQL as one part of the api process: over HTTP and over sockets, on a schema that follows the database.
 import './environment.ts'
-import type { Server } from 'node:http'
-import type { Express, NextFunction, Request, Response } from 'express'
-import { type ExpressGrafserv, grafserv } from 'postgraphile/grafserv/express/v4'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { grafserv, type NodeGrafserv } from 'postgraphile/grafserv/node'
 import { type GraphQLSchema, printSchema } from 'postgraphile/graphql'
 import type { Access } from '../../db/access.ts'
 import type { Pool } from '../../db/pool.ts'
@@ -33,8 +32,9 @@ export interface GraphqlStatus {
 }
 
 export interface Graphql extends AsyncDisposable {
-  serv: ExpressGrafserv
-  attach(app: Express, server: Server): Promise<void>
+  serv: NodeGrafserv
+  /** Takes what is asked of /graphql and of Ruru, without a framework before it; false leaves the request untouched. */
+  handle(req: IncomingMessage, res: ServerResponse, next: () => void): boolean
   handleUpgrade: GraphqlSockets['handleUpgrade']
   /** Resolved when a build that began after the call has ended; rejected when it failed, and the schema before it is still served. */
   rebuild(): Promise<void>
@@ -42,8 +42,6 @@ export interface Graphql extends AsyncDisposable {
   sdl(): string
   status(): GraphqlStatus
 }
-
-type Handler = (req: Request, res: Response, next: NextFunction) => unknown
 
 export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
   let built: Built = await buildSchema(options)
@@ -53,6 +51,8 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
   let text: string | null = null
   const serv = grafserv({ preset: makePreset(options), schema: built.schema })
   await serv.ready()
+  // Sockets are ours (socket.ts), so of grafserv only this is wanted.
+  const handler = serv.createHandler()
   const sockets = openSockets(serv, options.access)
 
   const builder = coalesced(async () => {
@@ -75,10 +75,13 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
 
   return {
     serv,
-    async attach(app, server) {
-      // grafserv looks at every request; here only at its own, as REST has no time to lose.
-      const only = (handler: Handler) => app.use((req, res, next) => (isOurs(req.path) ? handler(req, res, next) : next()))
-      await serv.addTo({ use: only } as never, server, false)
+    handle(req, res, next) {
+      const url = req.url ?? ''
+      if (!isOurs(url.split('?', 1)[0] ?? '')) return false
+      res.setHeader('X-Content-Type-Options', 'nosniff')
+      res.setHeader('Referrer-Policy', 'no-referrer')
+      void handler(req, res, next)
+      return true
     },
     handleUpgrade: sockets.handleUpgrade,
     rebuild: builder.run,
