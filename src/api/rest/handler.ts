@@ -220,7 +220,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const headers: Record<string, string> = {}
     if (relation.deprecated !== null && relation.category !== null) {
       const newest = catalog.current.categories.get(relation.category)?.[0]
-      headers.deprecation = 'true'
+      headers.deprecation = deprecatedSince(relation.deprecated)
       if (newest) links.push(`</api/v${newest.major}/${newest.category}>; rel="successor-version"`)
     }
     const cursor = last ? nextCursor(relation, plan.statement.items, last) : plan.after
@@ -241,6 +241,12 @@ function allowed(route: Route): string {
     default:
       return 'GET, HEAD, OPTIONS'
   }
+}
+
+/** As RFC 9745 has it: the second since which a newer version is there. */
+function deprecatedSince(reason: string): string {
+  const day = /\bsince (\d{4}-\d\d-\d\d)\b/.exec(reason)?.[1]
+  return day === undefined ? 'true' : `@${Date.parse(day) / 1000}`
 }
 
 function shapeOf(req: IncomingMessage, { form, stripped }: Accepted): Page['shape'] {
