@@ -18,6 +18,7 @@ import { type Accepted, acceptedForm, contentType, pageWindow, preference, type 
 import { parseQuery } from './parse.ts'
 import { planCache } from './plans.ts'
 import { applied } from './prefer.ts'
+import { type Recent, recentOf } from './recent.ts'
 import { checkProfile, functionOf, notThere, profileOf, type Route, type RowsRoute, relationOf, routeOf } from './route.ts'
 import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
@@ -38,6 +39,7 @@ export type RestHandler = (req: IncomingMessage, res: ServerResponse) => Promise
 interface Plan {
   window: Window
   statement: Statement
+  recent: Recent | null
   after: string | null
   /** Embedded ones; whether they may be known is asked for each who asks. */
   categories: readonly string[]
@@ -115,13 +117,24 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
         checkQuery(query)
         const window = pageWindow(query, req.headers.range)
         const linked = link({ catalog: catalog.current, major, role: claims.role, isKnown }, relation, query)
-        const statement = selectSql(linked, { ...window, count: prefer.count, shape })
-        return { window, statement, after: query.after, categories: embeddedCategories(linked) }
+        const page = { ...window, count: prefer.count, shape }
+        const statement = selectSql(linked, page)
+        return { window, statement, recent: recentOf(linked, page), after: query.after, categories: embeddedCategories(linked) }
       }
       const plan = await planFor(claims, () => plans(relation, key, () => make(() => true)), make)
-      const { text, values, name } = plan.statement
+      const recent = plan.recent?.next(Date.now())
+      if (recent) {
+        const answer = await ask(recent)
+        const isFull = answer.n === plan.window.limit
+        plan.recent?.filled(isFull)
+        if (isFull) return { plan, answer }
+      }
+      return { plan, answer: await ask(plan.statement) }
+    }
+
+    async function ask({ text, values, name }: Statement): Promise<Answer> {
       const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) })
-      return { plan, answer: rows[0] as Answer }
+      return rows[0] as Answer
     }
   }
 
