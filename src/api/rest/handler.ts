@@ -132,8 +132,8 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       return { plan, answer: await ask(plan.statement) }
     }
 
-    async function ask({ text, values, name }: Statement): Promise<Answer> {
-      const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) })
+    async function ask({ text, values, name, onlyOurs }: Statement): Promise<Answer> {
+      const { rows } = await readAs<Answer>(pool, claims, { text, values, onlyOurs, ...(prepare(name) ? { name } : {}) })
       return rows[0] as Answer
     }
   }
@@ -155,8 +155,13 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       const isKnown = (category: string) => visible?.has(category) ?? true
       const context = { catalog: catalog.current, major, role: claims.role, isKnown }
       const write = planWrite(context, relation, { method, path, search, headers: req.headers, body })
-      const { text, values, name, header } = write.statement
-      const { rows } = await writeAs<Written>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) }, write.options)
+      const { text, values, name, header, onlyOurs } = write.statement
+      const { rows } = await writeAs<Written>(
+        pool,
+        claims,
+        { text, values, onlyOurs, ...(prepare(name) ? { name } : {}) },
+        write.options,
+      )
       sendWritten(res, write.response(rows[0] as Written), header)
     } catch (e) {
       if (await isHidden(claims, relation)) throw notThere(route)
