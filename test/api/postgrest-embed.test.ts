@@ -450,3 +450,30 @@ test('relationships go across schemas, and a schema is chosen by its profile', a
   )
   assert.equal((await fleet.schema('v2').from('sensor').select().eq('ts', `${day}T04:00:00Z`).single()).data?.temperature, 'warm')
 })
+
+test('a device cannot take the address of a table, nor its name in an embed, by sending to a category of that name', async () => {
+  const table = async () => [
+    rows(await from('notes').select('body').eq('id', 1)),
+    rows(await from('target').select('key,notes(body)').eq('key', 'house')),
+    rows(await from('trucks').select('plate,target(notes(body))').eq('plate', 'B-2')),
+  ]
+  const before = await table()
+  for (const category of ['notes', 'notes_target_key_fkey'])
+    await world.db.query(`select tmidb.ingest($1, 'house', '{"body": "mine now"}')`, [category])
+  await world.db.query('select tmidb.publish_views()')
+  await world.catalog.reload()
+  assert.deepEqual(await table(), before)
+  const mine = [{ body: 'mine now' }]
+  assert.deepEqual(rows(await from('target').select('key,notes_target_key_fkey(body)').eq('key', 'house')), [
+    { key: 'house', notes_target_key_fkey: [{ body: 'roof leaks' }] },
+  ])
+  assert.deepEqual(rows(await from('notes_v1').select('body')), mine)
+  assert.deepEqual(rows(await from('target').select('notes_v1(body)').eq('key', 'house')), [{ notes_v1: mine }])
+  for (const path of ['/api/v1/notes', '/api/notes_v1']) {
+    const res = await world.get(`${path}?select=body`, 'admin', { 'accept-profile': 'api' })
+    assert.deepEqual(await res.json(), mine, path)
+  }
+  const hidden = await world.get('/api/v1/notes_v1', 'few')
+  const none = await world.get('/api/v1/sesame_v1', 'few')
+  assert.equal((await hidden.text()).replaceAll('notes', 'sesame'), await none.text())
+})

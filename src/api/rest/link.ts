@@ -48,7 +48,11 @@ function relationship(context: LinkContext, from: Relation, embed: Embed): Relat
   const known = (context.catalog.relationships.get(from) ?? []).filter(
     ({ to }) => to.category === null || context.isKnown(to.category),
   )
-  const found = known.filter((r) => matches(context, r, embed))
+  const matching = known.filter((r) => matches(context, r, embed))
+  // As in addresses: a relation, then a category, then the view of a category.
+  const rank = ({ to }: Relationship) => (to.category === null ? 0 : to.category === embed.name ? 1 : 2)
+  const first = Math.min(...matching.map(rank))
+  const found = matching.filter((r) => rank(r) === first)
   const [only, ...more] = found
   if (only === undefined) throw noRelationship(context, from, embed, known)
   if (more.length > 0) throw ambiguous(from, embed, found)
