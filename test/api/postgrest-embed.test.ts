@@ -321,6 +321,11 @@ test('several relationships are PGRST201 and 300, with a list of them', async ()
   )
 })
 
+test('an ambiguity names neither relations nor junctions that the role may not read', async () => {
+  const { status, error } = await world.as('few').from('sites').select('name,drivers(name)')
+  assert.deepEqual([status, error?.code, error?.details, error?.hint], [300, 'PGRST201', [], null])
+})
+
 test('a filter or limit of what is not embedded is PGRST108', async () => {
   for (const answer of [
     await from('drivers').select('name').eq('licences.class', 'C'),
@@ -415,6 +420,33 @@ test('a category that a listener may not see cannot be embedded, as one that is 
   assert.deepEqual((await few.from('target').select('key,sensor(humidity)').limit(1, { referencedTable: 'sensor' })).data, [
     { key: 'truck-1', sensor: [{ humidity: null }] },
   ])
+})
+
+test('nor in what a function gives or a write returns, however the address is escaped', async () => {
+  const json = { 'content-type': 'application/json', prefer: 'return=representation' }
+  const send = (method: string, path: string, body: object) =>
+    fetch(`${world.base}${path}`, {
+      method,
+      headers: { ...json, authorization: `Bearer ${world.tokens.few}` },
+      body: JSON.stringify(body),
+    })
+  for (const [method, path, body] of [
+    ['GET', '/api/rpc/all_trucks?select=plate,target(~(ts))', null],
+    ['POST', '/api/rpc/all_trucks?select=plate,target%28~%28ts%29%29', {}],
+    ['PATCH', '/api/trucks?plate=eq.B-1&select=plate,target%28~%28ts%29%29', { mileage: 1 }],
+    ['PATCH', '/api/trucks?plate=eq.B-1&select=plate,target(~(ts))', { mileage: 1 }],
+  ] as const) {
+    const ask = async (name: string) => {
+      const address = path.replace('~', name)
+      const res = body === null ? await world.get(address, 'few') : await send(method, address, body)
+      return [res.status, (await res.text()).replaceAll(name, '~')] as const
+    }
+    const [hidden, none] = [await ask('secret'), await ask('sesame')]
+    assert.equal(none[0], 400, `${path} ${none[1]}`)
+    assert.deepEqual(hidden, none, path)
+    assert.match(hidden[1], /PGRST200/)
+    assert.doesNotMatch((await ask('sensor'))[1], /PGRST200/)
+  }
 })
 
 test('what the role may not read cannot be embedded: 42501', async () => {
