@@ -505,6 +505,10 @@ test('a device cannot take the address of a table, nor its name in an embed, by 
     const res = await world.get(`${path}?select=body`, 'admin', { 'accept-profile': 'api' })
     assert.deepEqual(await res.json(), mine, path)
   }
+  const index = (await (await world.get('/api/all', 'all')).json()) as { categories: { category: string; versions: object[] }[] }
+  assert.deepEqual(index.categories.find((c) => c.category === 'notes')?.versions, [
+    { version: 1, href: '/api/v1/notes_v1', deprecated: false },
+  ])
   const hidden = await world.get('/api/v1/notes_v1', 'few')
   const none = await world.get('/api/v1/sesame_v1', 'few')
   assert.equal((await hidden.text()).replaceAll('notes', 'sesame'), await none.text())

@@ -19,7 +19,17 @@ import { parseQuery } from './parse.ts'
 import { planCache } from './plans.ts'
 import { applied } from './prefer.ts'
 import { type Recent, recentOf } from './recent.ts'
-import { checkProfile, functionOf, notThere, profileOf, type Route, type RowsRoute, relationOf, routeOf } from './route.ts'
+import {
+  checkProfile,
+  functionOf,
+  notThere,
+  profileOf,
+  type Route,
+  type RowsRoute,
+  readingsAddress,
+  relationOf,
+  routeOf,
+} from './route.ts'
 import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
 import { type Answer, type Page, type Statement, selectSql } from './sql.ts'
@@ -246,7 +256,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     if (relation.deprecated !== null && relation.category !== null) {
       const newest = catalog.current.categories.get(relation.category)?.[0]
       headers.deprecation = deprecatedSince(relation.deprecated)
-      if (newest) links.push(`</api/v${newest.major}/${newest.category}>; rel="successor-version"`)
+      if (newest) links.push(`<${readingsAddress(catalog.current, newest)}>; rel="successor-version"`)
     }
     const cursor = last ? nextCursor(relation, plan.statement.items, last) : plan.after
     if (cursor) headers['next-cursor'] = cursor

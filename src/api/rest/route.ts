@@ -92,6 +92,11 @@ export function relationOf(route: RowsRoute, catalog: Catalog, role: RequestRole
   throw notThere(route, role === 'tmidb_listener' ? undefined : versions?.[0])
 }
 
+/** Where the readings of a category's view are. */
+export function readingsAddress(catalog: Catalog, { category, major, name }: Relation): string {
+  return `/api/v${major}/${usersRelation(catalog, category ?? '', null) ? name : category}`
+}
+
 /** What is hidden and what is not there are refused in the same words: listeners are not told the names of categories. */
 export function notThere(route: RowsRoute, near?: Relation): RestError {
   const hint = near ? `api.${near.name}` : null
