@@ -17,9 +17,9 @@ const longestRestMs = 250
 
 /**
  * However steadily it is asked for, the waiting one begins: it is not put off. It rests for as long as the last one took, at most a
- * quarter of a second.
+ * quarter of a second, or for leastRestMs if that is longer.
  */
-export function coalesced(fn: () => Promise<void>): Coalesced {
+export function coalesced(fn: () => Promise<void>, leastRestMs = 0): Coalesced {
   let running: Promise<void> = Promise.resolve()
   let waiting: Promise<void> | null = null
   let notBefore = 0
@@ -31,7 +31,7 @@ export function coalesced(fn: () => Promise<void>): Coalesced {
     const begun = performance.now()
     running = fn().finally(() => {
       const end = performance.now()
-      notBefore = end + Math.min(end - begun, longestRestMs)
+      notBefore = end + Math.max(Math.min(end - begun, longestRestMs), leastRestMs)
     })
     await running
   }

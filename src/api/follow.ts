@@ -21,7 +21,7 @@ export function graphqlPart(graphql: Pick<Graphql, 'rebuild' | 'status'>): Part 
   return { name: 'graphql', rebuild: graphql.rebuild, status: graphql.status }
 }
 
-export function restPart(catalog: Pick<LiveCatalog, 'reload'>): Part {
+export function restPart(catalog: LiveCatalog): Part {
   let builtAt = new Date()
   let builds = 1
   let buildMs = 0
@@ -29,7 +29,9 @@ export function restPart(catalog: Pick<LiveCatalog, 'reload'>): Part {
     name: 'rest',
     async rebuild() {
       const begun = performance.now()
-      await catalog.reload()
+      const before = catalog.current
+      // Where nothing changed nothing was built, and there is nothing to note: notices cost one look.
+      if ((await catalog.reload()) === before) return
       builtAt = new Date()
       buildMs = Math.round(performance.now() - begun)
       builds++
@@ -51,6 +53,8 @@ export interface FollowOptions {
 }
 
 const longestRetryMs = 60_000
+/** Any SQL user's statements give notices, even those that fail; they shall not keep PostgreSQL busy with looks into its catalog. */
+const leastRestMs = 100
 /** Event triggers may be switched off, or made, while we run. */
 const lookAgainMs = 30_000
 
@@ -114,7 +118,7 @@ function keep(part: Part, { pool, process, retryMs = 1000 }: FollowOptions, sign
       retry = setTimeout(wake, wait.next()).unref()
     }
     await note()
-  })
+  }, leastRestMs)
 
   /** Best effort: who cannot reach the database cannot say so in it. */
   async function note(): Promise<void> {

@@ -4,6 +4,7 @@ import { type SQL, sql } from 'pg-sql2'
 import { type Claims, type Pool, readAs } from '../db/pool.ts'
 import { type Catalog, type Relation, shownColumns } from './rest/catalog.ts'
 import { columnSql, jsonSql, row } from './rest/fields.ts'
+import { readingsAddress } from './rest/route.ts'
 import { statementName } from './rest/sql.ts'
 import { type Visible, visibleCategories } from './rest/visible.ts'
 
@@ -39,7 +40,7 @@ export async function listenerIndex(pool: Pool, catalog: Catalog, claims: Claims
       href: `/api/${encodeURIComponent(listener)}/${category}`,
       versions: versions.map((v) => ({
         version: v.major ?? 0,
-        href: `/api/v${v.major}/${category}`,
+        href: readingsAddress(catalog, v),
         deprecated: v.deprecated !== null,
       })),
     })),

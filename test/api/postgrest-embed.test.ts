@@ -321,6 +321,11 @@ test('several relationships are PGRST201 and 300, with a list of them', async ()
   )
 })
 
+test('an ambiguity names neither relations nor junctions that the role may not read', async () => {
+  const { status, error } = await world.as('few').from('sites').select('name,drivers(name)')
+  assert.deepEqual([status, error?.code, error?.details, error?.hint], [300, 'PGRST201', [], null])
+})
+
 test('a filter or limit of what is not embedded is PGRST108', async () => {
   for (const answer of [
     await from('drivers').select('name').eq('licences.class', 'C'),
@@ -417,6 +422,33 @@ test('a category that a listener may not see cannot be embedded, as one that is 
   ])
 })
 
+test('nor in what a function gives or a write returns, however the address is escaped', async () => {
+  const json = { 'content-type': 'application/json', prefer: 'return=representation' }
+  const send = (method: string, path: string, body: object) =>
+    fetch(`${world.base}${path}`, {
+      method,
+      headers: { ...json, authorization: `Bearer ${world.tokens.few}` },
+      body: JSON.stringify(body),
+    })
+  for (const [method, path, body] of [
+    ['GET', '/api/rpc/all_trucks?select=plate,target(~(ts))', null],
+    ['POST', '/api/rpc/all_trucks?select=plate,target%28~%28ts%29%29', {}],
+    ['PATCH', '/api/trucks?plate=eq.B-1&select=plate,target%28~%28ts%29%29', { mileage: 1 }],
+    ['PATCH', '/api/trucks?plate=eq.B-1&select=plate,target(~(ts))', { mileage: 1 }],
+  ] as const) {
+    const ask = async (name: string) => {
+      const address = path.replace('~', name)
+      const res = body === null ? await world.get(address, 'few') : await send(method, address, body)
+      return [res.status, (await res.text()).replaceAll(name, '~')] as const
+    }
+    const [hidden, none] = [await ask('secret'), await ask('sesame')]
+    assert.equal(none[0], 400, `${path} ${none[1]}`)
+    assert.deepEqual(hidden, none, path)
+    assert.match(hidden[1], /PGRST200/)
+    assert.doesNotMatch((await ask('sensor'))[1], /PGRST200/)
+  }
+})
+
 test('what the role may not read cannot be embedded: 42501', async () => {
   const listener = world.as('few').from('sites')
   assert.deepEqual((await listener.select('name').eq('id', 1)).data, [{ name: 'Busan' }])
@@ -449,4 +481,35 @@ test('relationships go across schemas, and a schema is chosen by its profile', a
     [406, 'PGRST106', 'Invalid schema: tmidb', 'Only the following schemas are exposed: api, app, fleet'],
   )
   assert.equal((await fleet.schema('v2').from('sensor').select().eq('ts', `${day}T04:00:00Z`).single()).data?.temperature, 'warm')
+})
+
+test('a device cannot take the address of a table, nor its name in an embed, by sending to a category of that name', async () => {
+  const table = async () => [
+    rows(await from('notes').select('body').eq('id', 1)),
+    rows(await from('target').select('key,notes(body)').eq('key', 'house')),
+    rows(await from('trucks').select('plate,target(notes(body))').eq('plate', 'B-2')),
+  ]
+  const before = await table()
+  for (const category of ['notes', 'notes_target_key_fkey'])
+    await world.db.query(`select tmidb.ingest($1, 'house', '{"body": "mine now"}')`, [category])
+  await world.db.query('select tmidb.publish_views()')
+  await world.catalog.reload()
+  assert.deepEqual(await table(), before)
+  const mine = [{ body: 'mine now' }]
+  assert.deepEqual(rows(await from('target').select('key,notes_target_key_fkey(body)').eq('key', 'house')), [
+    { key: 'house', notes_target_key_fkey: [{ body: 'roof leaks' }] },
+  ])
+  assert.deepEqual(rows(await from('notes_v1').select('body')), mine)
+  assert.deepEqual(rows(await from('target').select('notes_v1(body)').eq('key', 'house')), [{ notes_v1: mine }])
+  for (const path of ['/api/v1/notes', '/api/notes_v1']) {
+    const res = await world.get(`${path}?select=body`, 'admin', { 'accept-profile': 'api' })
+    assert.deepEqual(await res.json(), mine, path)
+  }
+  const index = (await (await world.get('/api/all', 'all')).json()) as { categories: { category: string; versions: object[] }[] }
+  assert.deepEqual(index.categories.find((c) => c.category === 'notes')?.versions, [
+    { version: 1, href: '/api/v1/notes_v1', deprecated: false },
+  ])
+  const hidden = await world.get('/api/v1/notes_v1', 'few')
+  const none = await world.get('/api/v1/sesame_v1', 'few')
+  assert.equal((await hidden.text()).replaceAll('notes', 'sesame'), await none.text())
 })

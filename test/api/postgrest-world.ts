@@ -26,6 +26,8 @@ comment on view app.site_names is E'@primaryKey site\\n@foreignKey (site) refere
 comment on table app.sites is 'Where trucks stand.';
 create function app.open_sites(since date) returns setof app.sites language sql stable
   as 'select * from app.sites where opened >= since order by id';
+create function app.all_trucks() returns setof app.trucks language sql stable as 'select * from app.trucks';
+grant execute on function app.all_trucks() to tmidb_listener;
 
 insert into app.sites values
   (1, 'Busan', 'Busan', '2020-03-01', '[1,10)', '{port,cold}', '{"docks": 4, "boss": {"name": "Kim"}}', 'The harbour of fishing boats', null),

@@ -19,6 +19,12 @@ test('without a token: 401 TM100, with WWW-Authenticate', async () => {
   assert.equal(((await res.json()) as { code: string }).code, 'TM100')
 })
 
+test('without a token a wrong schema is 401 too: names of schemas are not told', async () => {
+  const res = await world.get('/api/v1/sensor', undefined, { 'accept-profile': 'tmidb' })
+  assert.deepEqual([res.status, ((await res.json()) as { code: string }).code], [401, 'TM100'])
+  assert.equal((await world.get('/api/v1/sensor', 'few', { 'accept-profile': 'tmidb' })).status, 406)
+})
+
 test('with a wrong token: 401 TM101', async () => {
   const res = await world.get('/api/v1/sensor', undefined, { authorization: 'Bearer tmi_listener_nonsense' })
   assert.deepEqual([res.status, ((await res.json()) as { code: string }).code], [401, 'TM101'])
@@ -82,6 +88,20 @@ test('a category that a listener may not see is answered as one that is not ther
   }
   assert.equal((await world.as('none').from('sensor').select()).error?.code, 'PGRST205')
   assert.equal((await world.as('all').from('secret').select()).data?.length, 1)
+})
+
+test('a body that is too large does not tell a hidden category from one that is not there', async () => {
+  const send = async (name: string) => {
+    const res = await fetch(`${world.base}/api/v1/${name}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${world.tokens.few}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ code: 'x'.repeat(1_000_001) }),
+    })
+    return [res.status, (await res.text()).replaceAll(name, '~')]
+  }
+  const none = await send('sesame')
+  assert.equal(none[0], 404)
+  assert.deepEqual(await send('secret'), none)
 })
 
 test('a hidden field is null, by every way to it', async () => {

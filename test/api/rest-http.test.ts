@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
+import { restPart } from '../../src/api/follow.ts'
 import { type RestWorld, restWorld } from './rest-world.ts'
 
 let world: RestWorld
@@ -189,6 +190,26 @@ test('a prepared query goes on answering after the view got a new column', async
   for (let i = 0; i < 3; i++) assert.deepEqual(await read(), ['target', 'target_id', 'ts', 'a'])
   await world.catalog.reload()
   for (let i = 0; i < 3; i++) assert.deepEqual(await read(), ['target', 'target_id', 'ts', 'a', 'b'])
+})
+
+test('a notice that changes nothing keeps the catalog with its plans, and is no build', async () => {
+  const part = restPart(world.catalog)
+  await part.rebuild()
+  const [catalog, { builds }] = [world.catalog.current, part.status()]
+  await part.rebuild()
+  assert.equal(world.catalog.current, catalog)
+  assert.equal(part.status().builds, builds)
+  for (const change of [
+    'grant update on api.target to tmidb_viewer',
+    `comment on function api.latest is 'Other words.'`,
+    'create schema fleet; grant usage on schema fleet to tmidb_api',
+  ]) {
+    const before = world.catalog.current
+    await world.db.query(change)
+    await part.rebuild()
+    assert.notEqual(world.catalog.current, before, change)
+  }
+  assert.equal(part.status().builds, builds + 3)
 })
 
 test('paths of others are left alone', async () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the exposed schemas show, read from PostgreSQL's own catalog: REST and OpenAPI know a column because it is there.
 // A catalog is never changed, only replaced, so a request sees one state from beginning to end.
+import { createHash } from 'node:crypto'
 import type { Pool, RequestRole } from '../../db/pool.ts'
 import { type ColumnRow, type RelationRow, readCatalog } from './catalog-query.ts'
 import { type Relationship, relationshipsOf } from './relationships.ts'
@@ -65,12 +66,12 @@ export interface Catalog {
 
 export interface LiveCatalog {
   readonly current: Catalog
-  /** When the catalog cannot be read, the last good one stays and the error is thrown. */
+  /** When the catalog cannot be read, the last good one stays and the error is thrown; it stays too where nothing changed. */
   reload(): Promise<Catalog>
 }
 
 export async function openCatalog(pool: Pool): Promise<LiveCatalog> {
-  let current = await loadCatalog(pool)
+  let { catalog: current, digest } = await read(pool)
   let last: Promise<Catalog> | undefined
   return {
     get current() {
@@ -81,7 +82,8 @@ export async function openCatalog(pool: Pool): Promise<LiveCatalog> {
       const before = last
       last = (async () => {
         await before?.catch(() => {})
-        current = await loadCatalog(pool)
+        const found = await read(pool)
+        if (found.digest !== digest) ({ catalog: current, digest } = found)
         return current
       })()
       return await last
@@ -90,8 +92,18 @@ export async function openCatalog(pool: Pool): Promise<LiveCatalog> {
 }
 
 export async function loadCatalog(pool: Pool): Promise<Catalog> {
+  return (await read(pool)).catalog
+}
+
+/** Many notices change nothing that is seen here. Equal digests are equal catalogs, and plans are kept as long as theirs is. */
+async function read(pool: Pool): Promise<{ catalog: Catalog; digest: string }> {
   const { schemas, relations } = await readCatalog(pool)
-  return makeCatalog(schemas, relations, await loadFunctions(pool))
+  const functions = await loadFunctions(pool)
+  const plain = (_: string, value: unknown) => (value instanceof Map || value instanceof Set ? [...value] : value)
+  const digest = createHash('sha1')
+    .update(JSON.stringify([schemas, relations, functions], plain))
+    .digest('base64')
+  return { catalog: makeCatalog(schemas, relations, functions), digest }
 }
 
 export function makeCatalog(

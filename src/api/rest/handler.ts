@@ -19,7 +19,17 @@ import { parseQuery } from './parse.ts'
 import { planCache } from './plans.ts'
 import { applied } from './prefer.ts'
 import { type Recent, recentOf } from './recent.ts'
-import { checkProfile, functionOf, notThere, profileOf, type Route, type RowsRoute, relationOf, routeOf } from './route.ts'
+import {
+  checkProfile,
+  functionOf,
+  notThere,
+  profileOf,
+  type Route,
+  type RowsRoute,
+  readingsAddress,
+  relationOf,
+  routeOf,
+} from './route.ts'
 import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
 import { type Answer, type Page, type Statement, selectSql } from './sql.ts'
@@ -73,8 +83,8 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
         throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers })
       }
       identity = await access.identify(req.headers.authorization)
-      checkProfile(catalog.current, profile)
       if (identity.kind === 'anonymous') throw new TmiError('TM100')
+      checkProfile(catalog.current, profile)
       if (route.kind === 'call') {
         await sendCall(req, res, identity.claims, functionOf(route, catalog.current, identity.claims.role), search)
       } else if (route.kind === 'rows' && isWrite(req.method)) {
@@ -147,26 +157,32 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     search: string,
   ) {
     const relation = relationOf(route, catalog.current, claims.role)
+    if (await isHidden(claims, relation)) throw notThere(route)
     const body = method === 'DELETE' ? null : await readBody(req)
     const path = (req.url ?? '').split('?', 1)[0] ?? ''
     const major = 'major' in route ? route.major : null
-    try {
-      const visible = claims.role === 'tmidb_listener' && search.includes('(') ? await visibleCategories(pool, claims) : null
-      const isKnown = (category: string) => visible?.has(category) ?? true
+    const write = await knowing(claims, (isKnown) => {
       const context = { catalog: catalog.current, major, role: claims.role, isKnown }
-      const write = planWrite(context, relation, { method, path, search, headers: req.headers, body })
-      const { text, values, name, header, onlyOurs } = write.statement
-      const { rows } = await writeAs<Written>(
-        pool,
-        claims,
-        { text, values, onlyOurs, ...(prepare(name) ? { name } : {}) },
-        write.options,
-      )
-      sendWritten(res, write.response(rows[0] as Written), header)
+      return planWrite(context, relation, { method, path, search, headers: req.headers, body })
+    })
+    const { text, values, name, header, onlyOurs } = write.statement
+    const named = { text, values, onlyOurs, ...(prepare(name) ? { name } : {}) }
+    const { rows } = await writeAs<Written>(pool, claims, named, write.options)
+    sendWritten(res, write.response(rows[0] as Written), header)
+  }
+
+  /** What a listener may embed is asked of the database only where a category could be meant. */
+  async function knowing<T>(claims: Claims, make: (isKnown: LinkContext['isKnown']) => T): Promise<T> {
+    if (claims.role !== 'tmidb_listener') return make(() => true)
+    let asked = false
+    try {
+      const made = make(() => (asked = true))
+      if (!asked) return made
     } catch (e) {
-      if (await isHidden(claims, relation)) throw notThere(route)
-      throw e
+      if (!asked) throw e
     }
+    const visible = await visibleCategories(pool, claims)
+    return make((c) => visible.has(c))
   }
 
   /** What a listener embeds, or fails to, is looked at again knowing only the categories that it may see. */
@@ -200,8 +216,10 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const call = readCall(fn, search, req.method === 'POST' ? await readBody(req) : null)
     const window = pageWindow(call.query, req.headers.range, functionPage)
     const count = fn.isSet && fn.hasColumns ? prefer.count : null
-    const context = { catalog: catalog.current, major: null, role: claims.role, isKnown: () => true }
-    const statement = callSql(context, fn, call, window, { count, shape: shapeOf(req, accepted) })
+    const statement = await knowing(claims, (isKnown) => {
+      const context = { catalog: catalog.current, major: null, role: claims.role, isKnown }
+      return callSql(context, fn, call, window, { count, shape: shapeOf(req, accepted) })
+    })
     const { text, values, name } = statement
     const named = { text, values, ...(prepare(name) ? { name } : {}) }
     const writes = fn.isVolatile && req.method === 'POST'
@@ -239,7 +257,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     if (relation.deprecated !== null && relation.category !== null) {
       const newest = catalog.current.categories.get(relation.category)?.[0]
       headers.deprecation = deprecatedSince(relation.deprecated)
-      if (newest) links.push(`</api/v${newest.major}/${newest.category}>; rel="successor-version"`)
+      if (newest) links.push(`<${readingsAddress(catalog.current, newest)}>; rel="successor-version"`)
     }
     const cursor = last ? nextCursor(relation, plan.statement.items, last) : plan.after
     if (cursor) headers['next-cursor'] = cursor

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Which relationship an embedded name means. One that is not there, and one that could be several, are refused as PostgREST does.
 import type { RequestRole } from '../../db/pool.ts'
-import type { Catalog, Relation } from './catalog.ts'
+import { type Catalog, may, type Relation } from './catalog.ts'
 import { RestError } from './error.ts'
 import { type Embed, embedsOf, type Query } from './query.ts'
 import type { Relationship } from './relationships.ts'
@@ -48,10 +48,14 @@ function relationship(context: LinkContext, from: Relation, embed: Embed): Relat
   const known = (context.catalog.relationships.get(from) ?? []).filter(
     ({ to }) => to.category === null || context.isKnown(to.category),
   )
-  const found = known.filter((r) => matches(context, r, embed))
+  const matching = known.filter((r) => matches(context, r, embed))
+  // As in addresses: a relation, then a category, then the view of a category.
+  const rank = ({ to }: Relationship) => (to.category === null ? 0 : to.category === embed.name ? 1 : 2)
+  const first = Math.min(...matching.map(rank))
+  const found = matching.filter((r) => rank(r) === first)
   const [only, ...more] = found
   if (only === undefined) throw noRelationship(context, from, embed, known)
-  if (more.length > 0) throw ambiguous(from, embed, found)
+  if (more.length > 0) throw ambiguous(context, from, embed, found)
   return only
 }
 
@@ -78,8 +82,8 @@ function isCalled({ catalog, major }: LinkContext, relation: Relation, name: str
 }
 
 function noRelationship(context: LinkContext, from: Relation, embed: Embed, known: readonly Relationship[]): RestError {
-  const may = (to: Relation) => to.rights.get(context.role)?.has('select') === true
-  const near = known.find(({ to }) => may(to) && to.name !== embed.name && isNear(to.name, embed.name))?.to.name
+  const near = known.find(({ to }) => may(to, context.role, 'select') && to.name !== embed.name && isNear(to.name, embed.name))
+    ?.to.name
   const hinted = embed.hint === null ? '' : ` using the hint '${embed.hint}'`
   const origin = context.catalog.relations.get(from.name) === from ? from.name : `${from.schema}.${from.name}`
   return new RestError(
@@ -98,7 +102,9 @@ function isNear(a: string, b: string): boolean {
   return short.length >= 3 && long.length - short.length <= 3 && long.startsWith(short)
 }
 
-function ambiguous(from: Relation, { name }: Embed, found: readonly Relationship[]): RestError {
+/** What the role may read nothing of is not named: neither a relation nor a junction. */
+function ambiguous({ role }: LinkContext, from: Relation, { name }: Embed, all: readonly Relationship[]): RestError {
+  const found = all.filter((r) => may(r.to, role, 'select') && (r.junction === null || may(r.junction.relation, role, 'select')))
   const list = (columns: readonly string[]) => `(${columns.join(', ')})`
   const here = (r: Relationship) => list(r.columns.map(([a]) => a))
   const there = (r: Relationship) => list(r.columns.map(([, b]) => b))
@@ -115,7 +121,11 @@ function ambiguous(from: Relation, { name }: Embed, found: readonly Relationship
           ? `${r.name} using ${r.junction.names[0]}${there(r)} and ${r.junction.names[1]}${list(r.junction.columns.map(([a]) => a))}`
           : `${r.name} using ${from.name}${here(r)} and ${r.to.name}${there(r)}`,
       })),
-      hint: `Try changing '${name}' to one of the following: ${hints}. Find the desired relationship in the 'details' key.`,
+      ...(found.length === 0
+        ? {}
+        : {
+            hint: `Try changing '${name}' to one of the following: ${hints}. Find the desired relationship in the 'details' key.`,
+          }),
     },
   )
 }

@@ -103,8 +103,8 @@ function foreignKeysOf(schemas: Schemas, from: Relation, rows: readonly ForeignK
 
 function named(schemas: Schemas, schema: string, name: string): Relation | undefined {
   if (schema !== '') return schemas.get(schema)?.get(name)
-  for (const relations of schemas.values()) if (relations.has(name)) return relations.get(name)
-  return undefined
+  const called = [...schemas.values()].flatMap((relations) => relations.get(name) ?? [])
+  return called.find((r) => r.category === null) ?? called[0]
 }
 
 /** "(site_id) references app.site (id)", as PostGraphile reads it; the schema and the last columns may be left out. */

@@ -74,14 +74,27 @@ function plain(relation: Relation | undefined): Relation | undefined {
 export type RowsRoute = Route & { kind: 'rows' | 'newest' }
 export type CallRoute = Route & { kind: 'call' }
 
-/** The category's view wins over a relation of the same name, unless the schema is said. */
+/**
+ * A relation wins over a category of the same name: devices make categories, and must not take an address of somebody's table. The
+ * readings are then at the name of their view (/api/v1/ann_v1), or at their own address with the profile "api".
+ */
 export function relationOf(route: RowsRoute, catalog: Catalog, role: RequestRole): Relation {
   const { name, major, schema } = route.kind === 'rows' ? route : { name: route.category, major: null, schema: null }
-  const versions = schema === null || schema === 'api' ? catalog.categories.get(name) : undefined
+  const isInApi = schema === null || schema === 'api'
+  const versions = isInApi ? catalog.categories.get(name) : undefined
   const found =
-    route.kind === 'newest' ? versions?.[0] : (versions?.find((r) => r.major === major) ?? usersRelation(catalog, name, schema))
+    route.kind === 'newest'
+      ? versions?.[0]
+      : (usersRelation(catalog, name, schema) ??
+        versions?.find((r) => r.major === major) ??
+        (isInApi ? catalog.schemas.get('api')?.get(name) : undefined))
   if (found) return found
   throw notThere(route, role === 'tmidb_listener' ? undefined : versions?.[0])
+}
+
+/** Where the readings of a category's view are. */
+export function readingsAddress(catalog: Catalog, { category, major, name }: Relation): string {
+  return `/api/v${major}/${usersRelation(catalog, category ?? '', null) ? name : category}`
 }
 
 /** What is hidden and what is not there are refused in the same words: listeners are not told the names of categories. */
