@@ -98,7 +98,7 @@ export function refuse(req: IncomingMessage, res: ServerResponse, thrown: unknow
   if (res.headersSent || res.destroyed) return
   if (e.status === 429 || e.status === 503) res.setHeader('Retry-After', '1')
   if (e.status === 401) res.setHeader('WWW-Authenticate', 'Bearer realm="tmiDB"')
-  if (e.code === 'TM302') res.setHeader('Allow', 'POST')
+  if (e.code === 'TM302' && !res.hasHeader('Allow')) res.setHeader('Allow', 'POST')
   readAway(req)
   const body = { ...problem(e, requestId), ...(status === undefined ? {} : { status }) }
   send(res, body.status, Buffer.from(JSON.stringify(body)), 'application/problem+json')

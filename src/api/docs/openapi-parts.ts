@@ -15,6 +15,13 @@ const problem = (description: string): Schema => ({
 })
 
 export const openapiParts = {
+  /** The forms that the header Accept chooses from. */
+  rowsContent: (rows: Schema, row: Schema): Schema => ({
+    'application/json': rows,
+    'application/vnd.pgrst.array+json': rows,
+    'application/vnd.pgrst.object+json': row,
+    'text/csv': { schema: { type: 'string' } },
+  }),
   parameters: {
     select: {
       name: 'select',
@@ -97,6 +104,7 @@ export const openapiParts = {
     401: error('A token is needed, or this one is not valid.'),
     403: error('The token may not read this.'),
     404: error('There is no such relation or operator.'),
+    405: error('It does not take this method, or a function that is read would write.'),
     406: error('Not one row where one was asked for, or no such media type.'),
     409: error('It contradicts what is there: a key twice, a row that is pointed at.'),
     413: error('The body is too large.'),
@@ -113,7 +121,7 @@ export const openapiParts = {
       properties: {
         code: { type: 'string' },
         message: { type: 'string' },
-        details: { type: ['string', 'null'] },
+        details: { description: 'A list where relationships are to be chosen from.', type: ['string', 'array', 'null'] },
         hint: { type: ['string', 'null'] },
       },
     },

@@ -18,12 +18,23 @@ import { type Accepted, acceptedForm, contentType, pageWindow, preference, type 
 import { parseQuery } from './parse.ts'
 import { planCache } from './plans.ts'
 import { applied } from './prefer.ts'
-import { checkProfile, functionOf, notThere, profileOf, type Route, type RowsRoute, relationOf, routeOf } from './route.ts'
+import {
+  callable,
+  checkProfile,
+  findRelation,
+  functionOf,
+  notThere,
+  profileOf,
+  type Route,
+  type RowsRoute,
+  relationOf,
+  routeOf,
+} from './route.ts'
 import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
 import { type Answer, type Page, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
-import { isWrite, planWrite } from './write.ts'
+import { allowedMethods, isWrite, planWrite } from './write.ts'
 import { callOptions, type WriteMethod } from './write-answer.ts'
 import type { Written } from './write-sql.ts'
 
@@ -43,6 +54,8 @@ interface Plan {
   categories: readonly string[]
 }
 
+const onlyRead = 'GET, HEAD, OPTIONS'
+
 /** Answers what is his and says true; false leaves the request untouched to whoever comes next. */
 export function restHandler({ pool, catalog, access }: RestOptions): RestHandler {
   const plans = planCache<Plan>()
@@ -58,7 +71,8 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     let identity: Identity | null = null
     try {
       if (req.method === 'OPTIONS') {
-        res.writeHead(200, { allow: allowed(route), 'content-length': 0 }).end()
+        identity = await access.identify(req.headers.authorization)
+        res.writeHead(200, { allow: await options(route, identity), 'content-length': 0 }).end()
         return true
       }
       if (
@@ -68,7 +82,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       ) {
         const headers = { allow: allowed(route) }
         if (route.kind === 'call') throw new RestError(405, 'PGRST101', `Cannot use the ${req.method} method on RPC`, { headers })
-        throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers })
+        throw unsupported(req.method, headers.allow)
       }
       identity = await access.identify(req.headers.authorization)
       checkProfile(catalog.current, profile)
@@ -78,9 +92,11 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       } else if (route.kind === 'rows' && isWrite(req.method)) {
         await sendWrite(req, res, identity.claims, route, req.method, search)
       } else if (route.kind === 'index') {
+        const claims = await listenerClaims(pool, identity, route.listener).catch((e: unknown) => {
+          throw isWrite(req.method) && e instanceof TmiError ? unknownRelation(`api.${route.listener}`, null) : e
+        })
         // What is no relation may be a listener, which can only be read.
-        if (isWrite(req.method)) throw unknownRelation(`api.${route.listener}`, null)
-        const claims = await listenerClaims(pool, identity, route.listener)
+        if (isWrite(req.method)) throw unsupported(req.method, onlyRead)
         sendJson(req, res, 200, await listenerIndex(pool, catalog.current, claims, route.listener))
       } else {
         const claims = route.kind === 'newest' ? await listenerClaims(pool, identity, route.listener) : identity.claims
@@ -90,6 +106,20 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       sendError(req, res, e, identity?.mayIntrospect === true)
     }
     return true
+  }
+
+  /** What the caller may do there; of what is hidden from it or not there, what could be. */
+  async function options(route: Route, { kind, claims }: Identity): Promise<string> {
+    if (kind === 'anonymous') return allowed(route)
+    const { current } = catalog
+    if (route.kind === 'call') {
+      const fn = callable(route, current)
+      return fn?.roles.has(claims.role) && (fn.isVolatile || fn.takesBody) ? 'POST, OPTIONS' : allowed(route)
+    }
+    if (route.kind !== 'rows') return onlyRead
+    const relation = findRelation(route, current)
+    if (!relation || (await isHidden(claims, relation))) return allowed(route)
+    return allowedMethods(relation, claims.role)
   }
 
   async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, route: RowsRoute, search: string) {
@@ -239,8 +269,12 @@ function allowed(route: Route): string {
     case 'index':
       return 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
     default:
-      return 'GET, HEAD, OPTIONS'
+      return onlyRead
   }
+}
+
+function unsupported(method: string | undefined, allow: string): RestError {
+  return new RestError(405, 'PGRST117', `Unsupported HTTP method: ${method}`, { headers: { allow } })
 }
 
 function shapeOf(req: IncomingMessage, { form, stripped }: Accepted): Page['shape'] {

@@ -75,13 +75,21 @@ export type RowsRoute = Route & { kind: 'rows' | 'newest' }
 export type CallRoute = Route & { kind: 'call' }
 
 /** The category's view wins over a relation of the same name, unless the schema is said. */
+export function findRelation(route: RowsRoute, catalog: Catalog): Relation | undefined {
+  const versions = versionsOf(route, catalog)
+  if (route.kind === 'newest') return versions?.[0]
+  return versions?.find((r) => r.major === route.major) ?? usersRelation(catalog, route.name, route.schema)
+}
+
+function versionsOf(route: RowsRoute, { categories }: Catalog): readonly Relation[] | undefined {
+  if (route.kind === 'newest') return categories.get(route.category)
+  return route.schema === null || route.schema === 'api' ? categories.get(route.name) : undefined
+}
+
 export function relationOf(route: RowsRoute, catalog: Catalog, role: RequestRole): Relation {
-  const { name, major, schema } = route.kind === 'rows' ? route : { name: route.category, major: null, schema: null }
-  const versions = schema === null || schema === 'api' ? catalog.categories.get(name) : undefined
-  const found =
-    route.kind === 'newest' ? versions?.[0] : (versions?.find((r) => r.major === major) ?? usersRelation(catalog, name, schema))
+  const found = findRelation(route, catalog)
   if (found) return found
-  throw notThere(route, role === 'tmidb_listener' ? undefined : versions?.[0])
+  throw notThere(route, role === 'tmidb_listener' ? undefined : versionsOf(route, catalog)?.[0])
 }
 
 /** What is hidden and what is not there are refused in the same words: listeners are not told the names of categories. */
@@ -92,9 +100,15 @@ export function notThere(route: RowsRoute, near?: Relation): RestError {
 }
 
 /** Of equal names the function of the first schema, unless the schema is said. */
-export function functionOf({ name, schema }: CallRoute, { functions, everyFunction }: Catalog, role: RequestRole): ApiFunction {
-  const found = schema === null ? functions.get(name) : everyFunction.find((f) => f.name === name && f.schema === schema)
+export function callable({ name, schema }: CallRoute, { functions, everyFunction }: Catalog): ApiFunction | undefined {
+  return schema === null ? functions.get(name) : everyFunction.find((f) => f.name === name && f.schema === schema)
+}
+
+export function functionOf(route: CallRoute, catalog: Catalog, role: RequestRole): ApiFunction {
+  const found = callable(route, catalog)
   if (found) return found
+  const { name, schema } = route
+  const { everyFunction } = catalog
   const near = everyFunction.find((f) => f.roles.has(role) && (f.name.startsWith(name) || name.startsWith(f.name)))
   throw new RestError(404, 'PGRST202', `Could not find the function ${schema ?? 'api'}.${name} in the schema cache`, {
     ...(near === undefined ? {} : { hint: `Perhaps you meant to call the function ${near.schema}.${near.name}` }),
