@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { filterWords, grammar, relationWords } from './fuzz-words.ts'
 import type { Identity } from './fuzz-world.ts'
 
 const version = '4.32.5'
@@ -122,6 +123,9 @@ unsupported_method = { enabled = false }
 allow_header_conformance = { enabled = false }
 `
 
+/** Which words each parameter takes. */
+const kinds = { select: 'select', columns: 'select', order: 'order', on_conflict: 'order', and: 'logic', or: 'logic' }
+
 function settingsOf(document: Document, { token }: Identity): string {
   const lines = [checks]
   const dictionary = (name: string, values: readonly string[]) =>
@@ -137,112 +141,18 @@ function settingsOf(document: Document, { token }: Identity): string {
   for (const [n, [path, operations]] of Object.entries(document.paths).entries()) {
     if (/^\/api\/rpc\//.test(path) && !operations.get) lines.push(readOnlyCall(path))
     const parameters = Object.values(operations).flatMap((o) => (o.parameters ?? []).map((p) => resolved(document, p)))
-    const filters = [...new Map(parameters.filter((p) => p.description?.includes('Filter: ')).map((p) => [p.name, p])).values()]
-    const columns = filters.map((p) => p.name)
-    if (columns.length === 0) continue
-    dictionary(`select_${n}`, [
-      ...columns.flatMap(selects),
-      ...others.flatMap((o) => [`*,${o}(*)`, `...${o}(*)`, `${o}!inner(*)`]),
-    ])
-    dictionary(`order_${n}`, columns.flatMap(orders))
-    dictionary(`logic_${n}`, columns.flatMap(logics))
+    const filters = new Map(parameters.filter((p) => p.description?.includes('Filter: ')).map((p) => [p.name, p]))
+    if (filters.size === 0) continue
+    for (const [kind, values] of Object.entries(relationWords([...filters.keys()], others))) dictionary(`${kind}_${n}`, values)
     lines.push('[[operations]]', `include-path = ${JSON.stringify(path)}`, '[operations.parameters]')
-    for (const name of ['select', 'order', 'and', 'or', 'columns', 'on_conflict']) {
-      if (!parameters.some((p) => p.name === name)) continue
-      const values = name === 'order' || name === 'on_conflict' ? 'order' : name === 'and' || name === 'or' ? 'logic' : 'select'
-      lines.push(bind(`query.${name}`, `${values}_${n}`, 0.8))
+    for (const [name, kind] of Object.entries(kinds)) {
+      if (parameters.some((p) => p.name === name)) lines.push(bind(`query.${name}`, `${kind}_${n}`, 0.8))
     }
-    for (const { name, example } of filters)
-      lines.push(
-        bind(`query.${name}`, example && Object.hasOwn(byExample, example) ? (byExample[example] as string) : 'filter', 0.9),
-      )
+    for (const { name, example } of filters.values()) lines.push(bind(`query.${name}`, filterWords(example), 0.9))
   }
   return lines.join('\n')
 }
 
 function resolved({ components }: Document, p: Parameter): Parameter {
   return p.$ref ? (components.parameters[p.$ref.split('/').at(-1) ?? ''] as Parameter) : p
-}
-
-const selects = (c: string) => [c, '*', `a:${c}`, `${c}::text`, `${c}::int`, `${c}->a->>0`, `${c},${c}`, `${c}->"x y"`]
-const orders = (c: string) => [c, `${c}.desc.nullslast`, `${c}->a->1.asc`, `${c},${c}`]
-const logics = (c: string) => [
-  `(${c}.eq.1)`,
-  `(${c}.is.null,not.or(${c}.gt.2,${c}.in.(1,"a,b")))`,
-  `(${c}->>a.like.*x*,${c}.cs.{a})`,
-]
-const words = [
-  '1',
-  '',
-  'x',
-  '1e400',
-  'NaN',
-  'infinity',
-  'null',
-  '2026-01-01',
-  '2026-13-45',
-  '{a,b}',
-  '[1,2]',
-  '{"a":1}',
-  '\\',
-  "'",
-  '*a%_',
-  '(',
-  '😀',
-]
-const nulls = ['is.null', 'not.is.null', 'is.not_null']
-const grammar = {
-  category: ['sensor', 'log', 'meter'],
-  range: ['0-19', '5-', '-3', '9-2', 'items=0-0', '0-99999999999999999999'],
-  prefer: [
-    'count=exact',
-    'count=planned',
-    'return=representation',
-    'return=headers-only,tx=rollback',
-    'return=representation,resolution=merge-duplicates',
-    'return=representation,resolution=ignore-duplicates,missing=default',
-    'handling=strict,max-affected=2',
-  ],
-  filter: [
-    ...['eq', 'neq', 'gt', 'like', 'match', 'cs', 'cd', 'ov', 'sl', 'adj', 'isdistinct', 'fts', 'wfts(english)'].flatMap((op) =>
-      words.map((word) => `${op}.${word}`),
-    ),
-    ...words.flatMap((word) => [`in.(${word})`, `eq(any).{${word}}`, `not.ilike(all).{${word}}`]),
-    ...nulls,
-  ],
-  filter_number: [
-    'eq.1',
-    'gt.2',
-    'lte.1e3',
-    'neq.-5',
-    'in.(1,2)',
-    'isdistinct.3',
-    'eq(any).{1,2}',
-    'lt.NaN',
-    'gt.1e400',
-    'eq.x',
-    ...nulls,
-  ],
-  filter_text: [
-    'eq.ok',
-    'neq.',
-    'like.*a*',
-    'ilike.*%_',
-    'match.^t',
-    'match.(',
-    'in.(ok,"a,b")',
-    'fts.truck',
-    'gt.😀',
-    "eq.'",
-    ...nulls,
-  ],
-  filter_time: ['gte.2020-01-01', 'lt.now', 'eq.infinity', 'gt.2026-13-45', 'lt.300000-01-01', 'gt.5000 BC', ...nulls],
-  filter_truth: ['is.true', 'not.is.false', 'is.unknown', 'eq.true', 'neq.f', 'in.(true)', 'eq.2', ...nulls],
-}
-/** Kinds of columns by the example that the document gives for their filter. */
-const byExample: Record<string, string> = {
-  'gte.20': 'filter_number',
-  'eq.ok': 'filter_text',
-  'gte.2026-01-01T00:00:00Z': 'filter_time',
-  'is.true': 'filter_truth',
 }
