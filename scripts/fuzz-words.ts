@@ -8,7 +8,7 @@ const operators = split('eq neq gt like match cs cd ov sl adj isdistinct fts wft
 const nulls = split('is.null not.is.null is.not_null')
 
 export const grammar: Record<string, string[]> = {
-  category: split('sensor log meter'),
+  category: split('sensor log meter door'),
   range: split('0-19 5- -3 9-2 items=0-0 0-99999999999999999999'),
   prefer: split(`count=exact count=planned return=representation return=headers-only,tx=rollback handling=strict,max-affected=2
     return=representation,resolution=merge-duplicates return=representation,resolution=ignore-duplicates,missing=default`),

@@ -64,6 +64,7 @@ export async function fillWorld({ connection }: Instance): Promise<Identity[]> {
   for (const n of [1, 2, 3]) await send(connection.http, connection.speaker.token, readingsOf(n))
   await query('select tmidb.publish_views()')
   await query(migration)
+  await query(`select tmidb.set_strict('door')`)
   await query('select tmidb.reload_api()')
   const password = 'fuzz-and-nothing-else'
   const hash = await hashPassword(password)
@@ -107,6 +108,7 @@ function readingsOf(round: number): [category: string, readings: object[]][] {
         ...(round > 1 ? { battery: n / 60 } : {}),
       })),
     ],
+    ['door', rows((n) => ({ open: n % 2 === 0, opened: n }))],
     ['log', rows((n) => ({ level: n % 3 ? 'info' : 'warn', text: `line "${n}", of ${round}`, code: n }))],
     [
       'meter',

@@ -3,7 +3,7 @@
 
 import { signature } from '../rest/rpc.ts'
 import type { ApiFunction, Argument } from '../rest/rpc-catalog.ts'
-import { openapiParts, type Schema } from './openapi-parts.ts'
+import { openapiParts, refusals, type Schema } from './openapi-parts.ts'
 import { asSent, columnSchema, typeSchema } from './openapi-types.ts'
 
 /** Parameters of a read that make sense on what a function gives. */
@@ -30,9 +30,7 @@ export function callPath(fn: ApiFunction): Schema {
             200: given,
             ...(fn.isSet && fn.hasColumns ? { 206: { ...given, description: 'Rows of more that were counted.' } } : {}),
           }),
-      ...Object.fromEntries(
-        Object.keys(openapiParts.responses).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
-      ),
+      ...refusals(...Object.keys(openapiParts.responses)),
     },
   }
   const shared =
@@ -50,7 +48,8 @@ export function callPath(fn: ApiFunction): Schema {
           in: 'query',
           required: a.isRequired,
           ...(a.description === null ? {} : { description: a.description }),
-          ...(a.isArray ? { style: 'form', explode: true } : {}),
+          // sites= is an empty list.
+          ...(a.isArray ? { style: 'form', explode: true, allowEmptyValue: true } : {}),
           schema: argumentSchema(a),
         })),
         ...shared,

@@ -107,9 +107,10 @@ export const openapiParts = {
     405: error('It does not take this method, or a function that is read would write.'),
     406: error('Not one row where one was asked for, or no such media type.'),
     409: error('It contradicts what is there: a key twice, a row that is pointed at.'),
-    413: error('The body is too large.'),
+    413: error('The body is too large, or the query too complex.'),
     415: error('The content type is not understood.'),
     416: error('The range is beyond the rows.'),
+    422: error('The reading is refused for what it is: it would break a strict category, or its time is out of range.'),
     503: error('The store cannot be reached right now.'),
     504: error('The query took too long.'),
   },
@@ -208,6 +209,9 @@ export const openapiParts = {
   },
 }
 
+export const refusals = (...statuses: string[]): Schema =>
+  Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }]))
+
 function ingest(withTarget: boolean): Schema {
   const reading = { $ref: '#/components/schemas/Reading' }
   return {
@@ -245,6 +249,7 @@ function ingest(withTarget: boolean): Schema {
         403: problem('The token may not write this.'),
         413: problem('The body is too large.'),
         415: problem('The content type is not understood.'),
+        422: problem('Not one reading could be taken: it would break a strict category.'),
         429: problem('Too much is in flight; see Retry-After.'),
         503: problem('The store cannot be reached right now.'),
       },
@@ -258,7 +263,6 @@ export const ingestPaths: Record<string, Schema> = {
 }
 
 export function listenerPath(listener: string): Record<string, Schema> {
-  const { 300: _0, 400: _, 406: __, 409: ___, 413: ____, 415: _____, 416: ______, ...responses } = openapiParts.responses
   return {
     [`/api/${encodeURIComponent(listener)}`]: {
       get: {
@@ -270,7 +274,7 @@ export function listenerPath(listener: string): Record<string, Schema> {
             description: 'Categories, versions and newest readings.',
             content: { 'application/json': { schema: { $ref: '#/components/schemas/ListenerIndex' } } },
           },
-          ...Object.fromEntries(Object.keys(responses).map((status) => [status, { $ref: `#/components/responses/${status}` }])),
+          ...refusals('401', '403', '404', '503', '504'),
         },
       },
     },

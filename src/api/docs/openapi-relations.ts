@@ -2,7 +2,7 @@
 // What OpenAPI says of one relation: its row, and the operations that the caller may do on it.
 import type { Column, Relation } from '../rest/catalog.ts'
 import { baseType } from '../rest/fields.ts'
-import { openapiParts, type Schema } from './openapi-parts.ts'
+import { openapiParts, refusals, type Schema } from './openapi-parts.ts'
 import { asSent, columnSchema } from './openapi-types.ts'
 import type { SeenRelation } from './seen.ts'
 
@@ -91,9 +91,6 @@ function filters(columns: readonly Column[]): Schema[] {
     }))
 }
 
-const refusals = (...statuses: string[]): Schema =>
-  Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }]))
-
 const parameter = (name: string): Schema => ({ $ref: `#/components/parameters/${name}` })
 
 function common(s: SeenRelation, operationId: string, summary: string): Schema {
@@ -129,7 +126,7 @@ export function readOperation(s: SeenRelation, example: Row | undefined, operati
     responses: {
       200: { description: 'The rows of the page.', ...page },
       206: { description: 'The rows of the page, of more that were counted.', ...page },
-      ...refusals(...Object.keys(openapiParts.responses).filter((s) => s !== '409' && s !== '413' && s !== '415')),
+      ...refusals(...Object.keys(openapiParts.responses).filter((s) => !['409', '415', '422'].includes(s))),
     },
   }
 }
@@ -164,7 +161,7 @@ function insertOperation(s: SeenRelation, id: string): Schema {
       // No content is said: it is empty, and without a type, unless the rows are asked for.
       200: { description: 'Rows that were there were changed; they are sent with Prefer: return=representation.' },
       201: { description: 'Inserted; the rows are sent with Prefer: return=representation.' },
-      ...refusals('400', '401', '403', '404', '405', '406', '409', '413', '415', '503', '504'),
+      ...refusals('400', '401', '403', '404', '405', '406', '409', '413', '415', '422', '503', '504'),
     },
   }
 }
