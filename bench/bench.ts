@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { withLogin } from '../src/db/superuser.ts'
 import { adminQuery } from '../test/lib/admin.ts'
-import { type Instance, startInstance } from '../test/lib/instance.ts'
+import { type Instance, instanceEnv, startInstance } from '../test/lib/instance.ts'
 import type { Load, Loaded } from './load.ts'
 
 export interface Bench extends AsyncDisposable {
@@ -22,8 +22,8 @@ export interface Bench extends AsyncDisposable {
   results: { what: string; value: string; beside?: string }[]
 }
 
-export async function openBench(options: { seconds: number; json: boolean }): Promise<Bench> {
-  const instance = await startInstance()
+export async function openBench(options: { seconds: number; json: boolean; env?: Record<string, string> }): Promise<Bench> {
+  const instance = await startInstance(options.env ? { env: { ...(await instanceEnv()), ...options.env } } : {})
   const { connection, dataDir } = instance
   const secrets = JSON.parse(readFileSync(join(dataDir, 'secrets.json'), 'utf8')) as Record<string, unknown>
   const [http, mqtt] = [new URL(connection.http), new URL(connection.mqtt)]

@@ -50,6 +50,31 @@ comment on column tmidb.account.password_hash is 'PHC string (argon2id).';
 comment on column tmidb.account.role is 'The request role it becomes.';
 comment on column tmidb.account.created_at is 'When it was made.';
 
+table tmidb.api_state (
+  process text not null,
+  part text not null,
+  built_at timestamp with time zone not null,
+  build_ms integer not null,
+  builds integer not null,
+  failing_since timestamp with time zone,
+  reason text,
+  left_out jsonb not null,
+  constraint api_state_pkey PRIMARY KEY (process, part)
+) owner tmidb_owner;
+row security on tmidb.api_state, forced;
+create policy admin_read on tmidb.api_state for select to tmidb_admin using (true);
+create policy owner_all on tmidb.api_state for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.api_state to tmidb_admin;
+comment on table tmidb.api_state is 'What each api process serves: when it was built and, if it cannot be built any more, since when and why.';
+comment on column tmidb.api_state.process is 'Name of the api process.';
+comment on column tmidb.api_state.part is 'Part of the API: graphql or rest.';
+comment on column tmidb.api_state.built_at is 'When what is served now was built.';
+comment on column tmidb.api_state.build_ms is 'How long that took, milliseconds.';
+comment on column tmidb.api_state.builds is 'How often it was built since the process began.';
+comment on column tmidb.api_state.failing_since is 'Since when it cannot be built anew; null if it can.';
+comment on column tmidb.api_state.reason is 'Why it cannot be built anew.';
+comment on column tmidb.api_state.left_out is 'Views, tables and functions that could not be built, each with why.';
+
 table tmidb.audit (
   audit_id bigint not null generated always as identity,
   at timestamp with time zone not null default now(),
@@ -87,6 +112,7 @@ table tmidb.category (
   hour_from timestamp with time zone not null default '-infinity'::timestamp with time zone,
   day_from timestamp with time zone not null default '-infinity'::timestamp with time zone,
   description text,
+  has_aggregates boolean not null default false,
   constraint category_name_is_an_identifier CHECK ((name ~ '^[a-z][a-z0-9_]{0,47}$'::text)),
   constraint category_name_is_unique UNIQUE (name),
   constraint category_pkey PRIMARY KEY (category_id),
@@ -117,6 +143,7 @@ comment on column tmidb.category.minute_from is 'Roll-ups of a minute before it 
 comment on column tmidb.category.hour_from is 'Roll-ups of an hour before it were dropped.';
 comment on column tmidb.category.day_from is 'Roll-ups of a day before it were dropped.';
 comment on column tmidb.category.description is 'What its readings are, in an administrator''s words; tmidb.describe_category sets it.';
+comment on column tmidb.category.has_aggregates is 'Whether GraphQL offers aggregates and groups of its readings.';
 
 table tmidb.chunk (
   from_ts timestamp with time zone not null,
@@ -1215,6 +1242,14 @@ function tmidb.allow_introspection(p_listener text, p_allowed boolean DEFAULT tr
   execute: tmidb_admin;
   comment: 'Lets a listener introspect the GraphQL schema and be told similar names, or no longer.';
 
+function tmidb.api_fingerprint() returns text language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 025feed0febb7056314e53c99e61c8f5;
+  execute: tmidb_api;
+  comment: 'Changes when anything does that the API shows; null where event triggers say so by themselves.';
+
+function tmidb.api_status() returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 24ae61a340ba1463ecf447989fe46e69;
+  execute: tmidb_admin;
+  comment: 'What the api processes serve: a list of {process, part, builtAt, buildMs, builds, failingSince, reason, leftOut}.';
+
 function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, speaker_id bigint, listener_id bigint, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, timeout_ms integer) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0b4579a0e428ee31f93c16df28f471d4;
   execute: tmidb_api, tmidb_edge;
   comment: 'Who holds the token with this sha-256, and its limits: no row if it is unknown, expired or revoked.';
@@ -1558,6 +1593,10 @@ function tmidb.newest_version(p_category_id smallint, p_field text) returns tmid
 function tmidb.next_run(p_schedule text, p_since timestamp with time zone, p_after timestamp with time zone) returns timestamp with time zone language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03be74182b8e6d3279b3b3fd3916e3ac;
   comment: 'When a schedule ("every 60 s" or a cron line) comes next.';
 
+function tmidb.note_api(p_process text, p_part text, p_built_at timestamp with time zone, p_build_ms integer, p_builds integer, p_left_out jsonb, p_reason text) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3be7da809dab93b59c86b7790217dac3;
+  execute: tmidb_api;
+  comment: 'Notes when what an api process serves of a part (graphql, rest) was built, and why it cannot be built anew, if it cannot.';
+
 function tmidb.note_ledger() returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 137928575becb832367acf4a409add3e;
   comment: 'Notes the ledger''s totals, at most once a minute.';
 
@@ -1723,6 +1762,10 @@ function tmidb.series_plan(p_category tmidb.category, p_from timestamp with time
 function tmidb.series_rows(p_category text, p_targets text[], p_field text, p_from timestamp with time zone, p_to timestamp with time zone, p_width interval, p_timezone text) returns TABLE(target text, bucket timestamp with time zone, count bigint, min numeric, max numeric, sum numeric, first numeric, last numeric) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set jit=off set TimeZone=UTC owner tmidb_owner md5 daef545487449e1c8a9fd5a2146c1bfd;
   comment: 'Count, min, max, sum, first and last of a numeric field per target and bucket, with every digit, as far as the one who asks may see them.';
 
+function tmidb.set_aggregates(p_category text, p_enabled boolean) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 66b8747faf5730425d640e738853a30d;
+  execute: tmidb_admin;
+  comment: 'Turns aggregates and groups of a category''s readings in GraphQL on or off. TM107: there is no such category.';
+
 function tmidb.set_cold_after(p_age interval) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6a13445cb4c887e5dc29928543626083;
   execute: tmidb_admin;
   comment: 'Sets how old a chunk is when its readings are packed; null: never.';
@@ -1811,6 +1854,9 @@ function tmidb.text_of(p_bytes bytea) returns text language plpgsql immutable se
 function tmidb.tg_category__keep_floor() returns trigger language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4b623a1e001ac9f35cd48d93a77fa561;
   comment: 'Remembers from when on no reading can have been dropped.';
 
+function tmidb.tg_ddl__reload_api() returns event_trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a4063fc28168568ea943750c2718dba0;
+  comment: 'Lets the API follow a change of what it shows.';
+
 function tmidb.tg_schema_version__diff() returns trigger language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4eebe9198462c6e65ff5ee680f950a47;
   comment: 'Works out diff and compatibility of a new version.';
 
@@ -1883,13 +1929,13 @@ function tmidb.value_at(p_payload jsonb, p_path text[]) returns jsonb language s
 function tmidb.version_diff(p_from jsonb, p_to jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2735f6b0eb00618692ce71f68ab822de;
   comment: 'Differences of two lists of fields: {"added": [{name, type}], "widened": [{name, from, to}], "changed", "renamed", "removed"}; nested fields also have "path".';
 
-function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9668202e7b708f38a8a7b606687e4672;
+function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a9532e0f06ca6a4f569d3c29e204c2b0;
   comment: 'Comment of the view of one major.';
 
 function tmidb.view_fields(p_version tmidb.schema_version) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 42f1fb675bd28cfe242885c3d77dd5b7;
   comment: 'Columns of a view in their order: [{"name", "type", "column", "graphql", "renamed", "description", "unit", "pinned"}].';
 
-function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a0c2b10e769efef999aa3f7e01d32786;
+function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c8ce3e612fcaa6633f70e336d5fd81a1;
   comment: 'The statement that makes the view api.<category>_v<major>.';
 
 function tmidb.visible_categories() returns TABLE(category text, columns text[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03d66d7037ef72fbb7f982846222b953;

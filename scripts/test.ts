@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// npm test [file ...]: starts the shared database server, runs the tests one file at a time, stops everything.
+// npm test [file ...]: starts the shared database server, runs the tests two files at a time (two cores), stops everything.
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ const files = named.length > 0 ? named : globSync('test/**/*.test.ts').sort()
 await testServer()
 const child = spawn(
   process.execPath,
-  ['--test', '--test-concurrency=1', '--test-reporter=spec', '--test-timeout=300000', ...flags, ...files],
+  ['--test', '--test-concurrency=2', '--test-reporter=spec', '--test-timeout=480000', ...flags, ...files],
   {
     stdio: 'inherit',
     env: { ...process.env, TMIDB_TEST: '1', NODE_ENV: 'test' },

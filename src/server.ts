@@ -4,18 +4,17 @@ import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { openApp } from './api/app.ts'
 import { documentHandler } from './api/docs/documents.ts'
+import { follow, graphqlPart, restPart } from './api/follow.ts'
 import { createGraphql } from './api/graphql/server.ts'
 import { openCatalog } from './api/rest/catalog.ts'
 import { restHandler } from './api/rest/handler.ts'
 import { unitConfig } from './base/config.ts'
 import { TmiError } from './base/errors.ts'
-import { observe } from './base/observe.ts'
 import { allowOrigins } from './base/origin.ts'
 import { followTls, readTls } from './base/tls.ts'
 import { ended, endWith, ready } from './base/unit.ts'
 import { refuseUpgrade } from './base/upgrade.ts'
 import { openAccess } from './db/access.ts'
-import { listenTo } from './db/listen.ts'
 import { openPool, whenReachable } from './db/pool.ts'
 import { httpIntake } from './edge/http.ts'
 import { influxIntake } from './edge/influx.ts'
@@ -60,18 +59,12 @@ endWith(async () => {
   const catalog = await openCatalog(pool)
   const rest = restHandler({ pool, catalog, access })
   await using graphql = await createGraphql({ pool: openPool(config.pg.api, { max: 10, application: 'graphql' }), access, hub })
-  const follow = (): void => {
-    void graphql.rebuild().then(() => {
-      if (graphql.status().lastError !== null) setTimeout(follow, 30_000).unref()
-    })
-    catalog.reload().catch((e: Error) => {
-      observe({ kind: 'log', level: 'error', message: `REST keeps its last catalog: ${e.message}` })
-      setTimeout(follow, 1000).unref()
-    })
-  }
-  await using _schema = await listenTo(config.pg.api, ['schema'], follow, follow)
-  // What changed between building and listening.
-  follow()
+  await using _follow = await follow({
+    url: config.pg.api,
+    pool,
+    process: 'api',
+    parts: [graphqlPart(graphql), restPart(catalog)],
+  })
 
   const documents = documentHandler({ pool, catalog, access, graphqlSchema: graphql.schema, mqttPort: config.mqttPort })
 
@@ -81,7 +74,7 @@ endWith(async () => {
     if (req.headers.origin !== undefined && origins.cors(req, res)) return
     // The hot ways first; express and what it carries for everything else.
     for (const way of waysIn) if (way(req, res)) return
-    if (documents(req, res)) return
+    if (documents(req, res) || graphql.handle(req, res, () => app(req, res))) return
     void rest(req, res).then((taken) => {
       if (!taken) app(req, res)
     })
@@ -89,7 +82,6 @@ endWith(async () => {
   const { tls } = config
   const server = tls ? createTlsServer({ ...readTls(tls), ...patience }, listener) : createServer(patience, listener)
   using _certificate = tls ? followTls(tls, (pair) => (server as TlsServer).setSecureContext(pair)) : null
-  await graphql.attach(app, server)
   app.finish()
   server.on('upgrade', (req, socket, head) => {
     try {

@@ -25,6 +25,17 @@ interface Ingest {
   ledger: Record<string, unknown>[]
 }
 
+interface ApiPart {
+  process: string
+  part: 'graphql' | 'rest'
+  builtAt: string
+  buildMs: number
+  builds: number
+  failingSince: string | null
+  reason: string | null
+  leftOut: Record<string, string>
+}
+
 interface Stream {
   stream: string
   lastSeq: number
@@ -39,7 +50,7 @@ async function run(args: Args): Promise<number> {
   const owner = runningOwner(dataDir)
   const state = owner ? readState(dataDir) : null
   const units = state?.units ?? []
-  const ingest = owner ? await askIngest(config) : null
+  const [ingest, api] = owner ? await Promise.all([askIngest(config), askApi(config)]) : [null, null]
   const disk = freeSpace(dataDir)
   if (args.json) {
     printJson({
@@ -52,6 +63,7 @@ async function run(args: Args): Promise<number> {
       disk,
       units,
       ingest,
+      api,
     })
   } else if (!owner) {
     print(`Nothing runs on ${dataDir}.`)
@@ -63,10 +75,12 @@ async function run(args: Args): Promise<number> {
       )
     if (ingest) printIngest(ingest)
     else print('PostgreSQL does not answer: what was stored cannot be said.')
+    if (api) printApi(api)
     if (disk) print(`Disk  ${bytes(disk.free)} free of ${bytes(disk.size)}`)
   }
   if (!owner) return exit.unreachable
-  return state?.ready && units.every((u) => u.state === 'ready') ? exit.ok : exit.problems
+  const isWell = units.every((u) => u.state === 'ready') && !api?.some((p) => p.reason !== null)
+  return state?.ready && isWell ? exit.ok : exit.problems
 }
 
 function printIngest({ totals, perSecond, reasons, streams, shards }: Ingest): void {
@@ -87,6 +101,26 @@ function printIngest({ totals, perSecond, reasons, streams, shards }: Ingest): v
   if (lagging.length > 0) print(`          behind: ${lagging.map((s) => `${s.stream} by ${count(s.waiting ?? 0)}`).join(', ')}`)
   const notRolledUp = shards.reduce((sum, s) => sum + s.notRolledUp, 0)
   if (notRolledUp > 0) print(`          ${count(notRolledUp)} readings are not in the roll-ups yet`)
+}
+
+/** One line where all is well; what is not as it should be has its own. */
+function printApi(parts: ApiPart[]): void {
+  const names = { graphql: 'GraphQL', rest: 'REST' }
+  for (const p of parts) {
+    const name = parts.some((other) => other.process !== p.process) ? `${names[p.part]} of ${p.process}` : names[p.part]
+    print(`API       ${name} built ${p.builtAt} in ${p.buildMs} ms`)
+    if (p.reason !== null) print(`          ${name} keeps that: since ${p.failingSince} it cannot be built anew: ${p.reason}`)
+    for (const [what, why] of Object.entries(p.leftOut)) print(`          ${name} leaves out ${what}: ${why.split('\n', 1)[0]}`)
+  }
+}
+
+async function askApi(config: Config): Promise<ApiPart[] | null> {
+  const connection = read(connectionFile(config.dataDir))
+  if (!connection) return null
+  return await withDatabase(
+    connection.postgres,
+    async (ask) => (await ask<{ s: ApiPart[] }>('select tmidb.api_status() as s'))[0]?.s ?? null,
+  ).catch(() => null)
 }
 
 /** Null when PostgreSQL is away: what the units say stands on its own. */

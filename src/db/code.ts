@@ -8,7 +8,11 @@ import { TmiError } from '../base/errors.ts'
 import { lineAt, splitStatements } from './statements.ts'
 import type { Client } from './superuser.ts'
 
-/** In the order of application. policies/roles.sql is not among them: a superuser applies it before everything else. */
+/** Applied by a superuser: roles before everything else, event triggers behind it. */
+export const superuserFiles = ['roles', 'event_triggers'] as const
+const superuserPaths: string[] = superuserFiles.map((name) => join('db', 'policies', `${name}.sql`))
+
+/** In the order of application. */
 const folders = ['functions/tmidb', 'functions/api', 'policies']
 
 export interface CodeFile {
@@ -25,7 +29,7 @@ export function readCode(dbDir: string): CodeFile[] {
       return { path: join('db', relative(dbDir, file)), name: basename(file, '.sql'), text, after: afterNames(text) }
     }),
   )
-  return inOrder(files.filter((f) => f.path !== join('db', 'policies', 'roles.sql')))
+  return inOrder(files.filter((f) => !superuserPaths.includes(f.path)))
 }
 
 /** One hash a folder; roles.sql counts too, since policies speak of its roles. */

@@ -8,7 +8,7 @@ import { runner } from 'node-pg-migrate'
 import pg from 'pg'
 import { TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
-import { applyCode, applyFile, codeHashes, located, readCode } from './code.ts'
+import { applyCode, applyFile, codeHashes, located, readCode, type superuserFiles } from './code.ts'
 import { scramMatches, scramVerifier } from './scram.ts'
 import { lineAt } from './statements.ts'
 import { type Client, ensureDatabase, withClient } from './superuser.ts'
@@ -46,11 +46,12 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   if (options.createDatabase) await ensureDatabase(options.superuserUrl)
   return await locked(options.superuserUrl, async (client) => {
     await refuseNewer(client, dir)
-    await applyRoles(client, dir)
+    await applyAsSuperuser(client, dir, 'roles')
     await setPasswords(client, options.passwords ?? {})
     await migrateQueue(client, options.superuserUrl)
     const steps = await run(client, dir, 'up', options.log)
     const codeApplied = await updateCode(client, dir, steps.length > 0)
+    await applyAsSuperuser(client, dir, 'event_triggers')
     if (codeApplied) {
       options.log?.('functions and policies applied')
       // The text of the generated views may have changed with the function that writes it.
@@ -110,9 +111,9 @@ function stepNames(dir: string): string[] {
     .sort()
 }
 
-async function applyRoles(client: Client, dir: string): Promise<void> {
-  const path = join('db', 'policies', 'roles.sql')
-  const text = readFileSync(join(dir, 'policies', 'roles.sql'), 'utf8')
+async function applyAsSuperuser(client: Client, dir: string, name: (typeof superuserFiles)[number]): Promise<void> {
+  const path = join('db', 'policies', `${name}.sql`)
+  const text = readFileSync(join(dir, 'policies', `${name}.sql`), 'utf8')
   for (let attempt = 1; ; attempt++) {
     await client.query('begin; set local client_min_messages = warning')
     try {

@@ -49,6 +49,8 @@ export interface Wish {
   major?: number | undefined
   /** Cursor of the last event seen; absent: from now on. */
   since?: string | null | undefined
+  /** Of these, the ones that an iterator gives. */
+  passes?: ((event: TypedEvent) => boolean) | null | undefined
 }
 
 export interface Listener {
@@ -314,6 +316,7 @@ function iterate(hub: Hub, wish: Wish): AsyncIterableIterator<TypedEvent> {
   let done = false
   const attached = hub.attach(wish, {
     push(event) {
+      if (wish.passes && !wish.passes(typed(event, wish.major))) return
       if (queue.length >= mostWaiting) this.end(new TmiError('TM400', 'The client reads too slowly; come back with since.'))
       else queue.push(event)
       wake?.()

@@ -33,7 +33,7 @@ before(async () => {
       `select tmidb.subscribe('all', null)`,
     )
     return await admin(db, `select tmidb.create_listener('everything')`).then(async (token) => {
-      await admin(db, `select tmidb.subscribe('everything', null)`)
+      await admin(db, `select tmidb.subscribe('everything', null), tmidb.allow_introspection('everything')`)
       return token
     })
   })

@@ -94,7 +94,15 @@ test('the hub is told who asks, for what, and from where', async () => {
   assert.equal(topic.identity.name, 'reader')
   assert.deepEqual(
     { ...topic, identity: null },
-    { identity: null, authorization: `Bearer ${reader}`, category: 'sensor', major: 1, targets: ['a', 'b'], since: 'abc' },
+    {
+      identity: null,
+      authorization: `Bearer ${reader}`,
+      category: 'sensor',
+      major: 1,
+      targets: ['a', 'b'],
+      since: 'abc',
+      passes: null,
+    },
   )
   s.stop()
   await until(() => api.hub.open.size === 0)
@@ -167,7 +175,7 @@ test('a new major appears after rebuild(), the old one is deprecated with the re
   assert.deepEqual(field('sensorV1'), {
     name: 'sensorV1',
     isDeprecated: true,
-    deprecationReason: 'Version 2 of sensor is newer.',
+    deprecationReason: `Version 2 of sensor is newer since ${new Date().toISOString().slice(0, 10)}.`,
   })
   assert.equal(field('sensorV2').isDeprecated, false)
   assert.equal(

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 // A GraphQL API on a real database and a real port, for the tests beside this file.
+import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import { type Client, createClient } from 'graphql-ws'
+import type { PoolClient } from 'pg'
 import WebSocket from 'ws'
 import { createGraphql, type Graphql, type GraphqlOptions } from '../../src/api/graphql/server.ts'
 import type { LiveRow, LiveSource, LiveTopic } from '../../src/api/graphql/subscriptions.ts'
 import { TmiError } from '../../src/base/errors.ts'
 import { hashPassword } from '../../src/base/password.ts'
 import { type Access, openAccess } from '../../src/db/access.ts'
+import type { Part } from '../../src/db/one-trip.ts'
 import { openPool, type Pool } from '../../src/db/pool.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 
@@ -68,8 +71,9 @@ export async function serve(
   const hub = new TestHub()
   const graphql = stack.use(await createGraphql({ pool, access, hub, ...options }))
   const app = express()
-  const server = createServer(app)
-  await graphql.attach(app, server)
+  const server = createServer((req, res) => {
+    if (!graphql.handle(req, res, () => app(req, res))) app(req, res)
+  })
   server.on('upgrade', (req, socket, head) => {
     if (!graphql.handleUpgrade(req, socket, head)) socket.destroy()
   })
@@ -131,6 +135,36 @@ export async function serve(
   }
 }
 
+export interface Statement {
+  text: string
+  values: unknown[]
+}
+
+/** What a query asked of the views of readings, as PostgreSQL got it. */
+export async function statementsOf(api: Served, query: string): Promise<Statement[]> {
+  const seen: Statement[] = []
+  const connect = api.pool.connect
+  const listening = (client: PoolClient) =>
+    new Proxy(client, {
+      get(target, name) {
+        if (name !== 'query') return Reflect.get(target, name, target) as unknown
+        return (q: { asked: Part }) => {
+          const { text, values = [] } = q.asked
+          if (/_v[0-9]/.test(text)) seen.push({ text, values: [...values] })
+          return target.query(q as never)
+        }
+      },
+    })
+  api.pool.connect = (async () => listening(await (connect as () => Promise<PoolClient>).call(api.pool))) as never
+  try {
+    const { errors } = await api.ask(query)
+    assert.equal(errors, undefined)
+  } finally {
+    api.pool.connect = connect
+  }
+  return seen
+}
+
 /** The live hub's shape, without its rules: what is emitted goes to every subscription of the category. */
 export class TestHub implements LiveSource {
   readonly open = new Map<object, { topic: LiveTopic; push(row: LiveRow): void }>()
@@ -169,7 +203,8 @@ export class TestHub implements LiveSource {
   }
 
   emit(row: LiveRow): void {
-    for (const { topic, push } of this.open.values()) if (topic.category === row.category) push(row)
+    for (const { topic, push } of this.open.values())
+      if (topic.category === row.category && (topic.passes?.(row) ?? true)) push(row)
   }
 
   async opened(count: number): Promise<void> {

@@ -183,7 +183,7 @@ test('an administrator makes listeners and speakers and says who reads what; nob
   })
   assert.equal((await told('{ sensorV1 { totalCount } }', { token })).sensorV1.totalCount, 5)
   const gone = await told(
-    'mutation { unsubscribe(input: {listener: "map"}) { count } revokeToken(input: {token: "' + token + '"}) { count } }',
+    `mutation { unsubscribe(input: {listener: "map"}) { count } revokeToken(input: {token: "${token}"}) { count } }`,
     { token: as.admin },
   )
   assert.deepEqual(gone, { unsubscribe: { count: 1 }, revokeToken: { count: 1 } })

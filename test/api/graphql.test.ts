@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { PoolClient } from 'pg'
-import type { Part } from '../../src/db/one-trip.ts'
-import { admin, type Served, serve } from './graphql-served.ts'
+import { admin, type Served, type Statement, serve, statementsOf } from './graphql-served.ts'
 
 let api: Served
 let everything: string
@@ -123,6 +121,20 @@ test('the next page of a target goes on in the index', async () => {
   assert.ok(/"Index Cond": ?"[^"]*ROW\(ts, target_id\) <= ROW/.test(await explain(text, values)))
 })
 
+test('the readings behind targets are one statement, and each target is read backwards from the key index', async () => {
+  const { text, values } = await statementOf(
+    '{ targets { nodes { key sensorV1(orderBy: TS_DESC, first: 3) { nodes { ts temperature ofTarget { name } } } } } }',
+  )
+  const plan = await explain(text, values)
+  assert.ok(/"Scan Direction": ?"Backward"/.test(plan))
+  assert.ok(/"Index Cond": ?"\(\(target_id = target[^"]*category_id = /.test(plan), plan)
+})
+
+test('a count alone reads no page of rows', async () => {
+  const { text } = await statementOf('{ sensorV1 { totalCount } }')
+  assert.match(text, /count\(\*\)/)
+})
+
 test('without a token: 401 TM100; with a wrong one: 401 TM101', async () => {
   const none = await api.ask('{ __typename }', { token: null })
   assert.equal(none.status, 401)
@@ -227,29 +239,10 @@ test("what is no GraphQL request is answered in GraphQL's form", async () => {
 })
 
 /** The one select behind a query, as PostgreSQL got it. */
-async function statementOf(query: string): Promise<{ text: string; values: unknown[] }> {
-  const seen: { text: string; values: unknown[] }[] = []
-  const connect = api.pool.connect
-  const listening = (client: PoolClient) =>
-    new Proxy(client, {
-      get(target, name) {
-        if (name !== 'query') return Reflect.get(target, name, target) as unknown
-        return (q: { asked: Part }) => {
-          const { text, values = [] } = q.asked
-          if (text.includes('sensor_v1')) seen.push({ text, values: [...values] })
-          return target.query(q as never)
-        }
-      },
-    })
-  api.pool.connect = (async () => listening(await (connect as () => Promise<PoolClient>).call(api.pool))) as never
-  try {
-    const { errors } = await api.ask(query)
-    assert.equal(errors, undefined)
-  } finally {
-    api.pool.connect = connect
-  }
-  assert.equal(seen.length, 1)
-  return seen[0]!
+async function statementOf(query: string): Promise<Statement> {
+  const [statement, ...more] = await statementsOf(api, query)
+  assert.deepEqual(more, [])
+  return statement!
 }
 
 async function explain(text: string, values: unknown[]): Promise<string> {

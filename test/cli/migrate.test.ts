@@ -159,7 +159,8 @@ test('a dry run prints the SQL and what the API would become, warns of what was 
   w.add(
     'dry2',
     `alter table dry add column note text; create view dry_view as select * from dry;
-    create function dry_count() returns bigint language sql stable security definer return (select count(*) from app.dry);`,
+    create function dry_count() returns bigint language sql stable security definer return (select count(*) from app.dry);
+    grant execute on function dry_count() to public;`,
   )
   const was = await withClient(db.superUrl, snapshot)
   const { code, stdout, stderr } = await command(w.dir, 'up', '--dry-run')

@@ -21,9 +21,9 @@ const suites = [
   { suite: 'forky', name: 'PostgreSQL 18 with TimescaleDB', timescale: true },
 ]
 
-describe('the SQL on other servers', { concurrency: suites.length }, () => {
+describe('the SQL on other servers', { concurrency: suites.length, timeout: 450_000 }, () => {
   for (const { suite, name, timescale } of suites) {
-    test(`the SQL works on ${name}`, { timeout: 180_000 }, async (t) => {
+    test(`the SQL works on ${name}`, { timeout: 400_000 }, async (t) => {
       const programs = await fetched(suite)
       if ('missing' in programs) return t.skip(programs.missing)
       await using server = await start(programs.bin, timescale)

@@ -14,8 +14,9 @@ declare
   v_name text := (select name from tmidb.category where category_id = p_category_id);
   v_columns text;
 begin
-  select string_agg(format(E',\n  case when m.mask ?| array[%s] then tmidb.%I(m.payload%s) end as %I',
-      (select string_agg(quote_literal(r), ', ' order by o) from unnest(tmidb.field_rights(f->>'name')) with ordinality r(r, o)),
+  select string_agg(format(E',\n  case when m.every or %s then tmidb.%I(m.payload%s) end as %I',
+      (select string_agg('m.mask ? ' || quote_literal(r), ' or ' order by o) from unnest(tmidb.field_rights(f->>'name')) with ordinality r(r, o)
+       where r <> '*'),
       case f->>'type' when 'integer' then 'to_number' else 'to_' || (f->>'type') end,
       (select string_agg(' -> ' || quote_literal(k), '' order by o) from unnest(tmidb.field_path(f->>'name')) with ordinality k(k, o)),
       f->>'column'), '' order by o)
@@ -29,9 +30,9 @@ cross join (
   select r.rules, coalesce(r.rules -> '*/*', '{}') || coalesce(r.rules -> '%s/*', '{}') as base
   from (select tmidb.rules() as rules offset 0) r offset 0) g
 cross join lateral (
-  select case when g.base ? '*' then g.base else g.base
-      || coalesce(g.rules -> ('%s/' || o.target_id), '{}') || coalesce(g.rules -> ('*/' || o.target_id), '{}') end as mask,
-    coalesce(o.payload, tmidb.unpack(o.version_id, o.compact)) as payload
+  select r.mask, r.mask ? '*' as every, coalesce(o.payload, tmidb.unpack(o.version_id, o.compact)) as payload
+  from (select case when g.base ? '*' then g.base else g.base
+      || coalesce(g.rules -> ('%s/' || o.target_id), '{}') || coalesce(g.rules -> ('*/' || o.target_id), '{}') end as mask offset 0) r
   offset 0) m
 where o.category_id = %s$view$, v_name || '_v' || p_major, coalesce(v_columns, ''), p_category_id, p_category_id, p_category_id);
 end $$;

@@ -2,9 +2,10 @@
 // One build of the schema. A view that cannot be built is left out, with a warning: what one device sends never takes the API away
 // from the others.
 import './environment.ts'
+import { createHash } from 'node:crypto'
 import type { GraphQLSchema } from 'postgraphile/graphql'
 import { observe } from '../../base/observe.ts'
-import { introspect, readFrom } from './introspect.ts'
+import { type Introspection, introspect, readFrom } from './introspect.ts'
 import { onlyOurs } from './only-ours.ts'
 import { makePreset, type PresetOptions } from './preset.ts'
 import { schemaInSlices } from './slices.ts'
@@ -12,23 +13,35 @@ import { schemaInSlices } from './slices.ts'
 export interface Built {
   schema: GraphQLSchema
   ms: number
-  /** Names of the views that were left out, each with why. */
+  /** Names of the views, tables and functions that were left out, each with why. */
   leftOut: ReadonlyMap<string, string>
+  /** Hash of what was read of the catalog. */
+  digest: string
 }
 
-/** `before` is what the last build had to leave out; it is tried first when everything together fails. */
-export async function buildSchema(options: PresetOptions, before: ReadonlyMap<string, string> = new Map()): Promise<Built> {
+/**
+ * The very same thing if the catalog is as it was. What the last build had to leave out is tried first when everything together
+ * fails.
+ */
+export async function buildSchema(options: PresetOptions, before?: Built): Promise<Built> {
   const begun = performance.now()
-  const done = (schema: GraphQLSchema, leftOut: ReadonlyMap<string, string>): Built => ({
-    schema,
-    leftOut,
-    ms: Math.round(performance.now() - begun),
-  })
-  const all = await attempt(options, () => false)
-  if ('schema' in all) return done(all.schema, new Map())
-  if (before.size > 0) {
-    const again = await attempt(options, (view) => before.has(view))
-    if ('schema' in again) return done(again.schema, before)
+  // The catalog cannot be read: it is the database that is away, not a view that is odd.
+  const read = await introspect(options.pool)
+  const digest = createHash('sha1').update(read.text).update(read.schemas.join()).digest('hex')
+  if (before?.digest === digest) return before
+  const made = await build(options, read, before?.leftOut ?? new Map())
+  return { ...made, digest, ms: Math.round(performance.now() - begun) }
+}
+
+type Made = Pick<Built, 'schema' | 'leftOut'>
+
+/** Apart from the above, because what is built remembers all that a function here knows, and must not remember the schema before it. */
+async function build(options: PresetOptions, read: Introspection, leftOutBefore: ReadonlyMap<string, string>): Promise<Made> {
+  const all = await attempt(options, read, () => false)
+  if ('schema' in all) return { schema: all.schema, leftOut: new Map() }
+  if (leftOutBefore.size > 0) {
+    const again = await attempt(options, read, (name) => leftOutBefore.has(name))
+    if ('schema' in again) return { schema: again.schema, leftOut: leftOutBefore }
   }
 
   // Oldest first, so that of two that cannot stand together the older stays. The first view that breaks is found by halving.
@@ -38,10 +51,10 @@ export async function buildSchema(options: PresetOptions, before: ReadonlyMap<st
     const kept = views.filter((v) => !leftOut.has(v))
     const upTo = async (count: number) => {
       const these = new Set(kept.slice(0, count))
-      return await attempt(options, (view) => !these.has(view))
+      return await attempt(options, read, (name) => !these.has(name))
     }
     const whole = leftOut.size === 0 ? all : await upTo(kept.length)
-    if ('schema' in whole) return done(whole.schema, leftOut)
+    if ('schema' in whole) return { schema: whole.schema, leftOut }
     let good = 0
     let bad = kept.length
     let reason = whole.error
@@ -68,9 +81,7 @@ export async function buildSchema(options: PresetOptions, before: ReadonlyMap<st
 
 type Attempt = { schema: GraphQLSchema } | { error: Error; views: string[] }
 
-async function attempt(options: PresetOptions, isLeftOut: (name: string) => boolean): Promise<Attempt> {
-  // The catalog cannot be read: it is the database that is away, not a view that is odd.
-  const read = await introspect(options.pool)
+async function attempt(options: PresetOptions, read: Introspection, isLeftOut: (name: string) => boolean): Promise<Attempt> {
   let views: string[] = []
   const only = onlyOurs(
     read.schemas,

@@ -18,7 +18,7 @@ import { pageProblem } from './cost.ts'
 import { limits } from './limits.ts'
 import { categoryView } from './views.ts'
 
-type Connection = Omit<ConnectionStep<unknown>, 'getSubplan'> & { getSubplan(): PgSelectStep }
+type Connection = Omit<ConnectionStep<unknown>, 'getSubplan'> & { getSubplan(): PgSelectStep; neededCollection: boolean }
 
 export const ConnectionArgumentsPlugin: GraphileConfig.Plugin = {
   name: 'TmidbConnectionArgumentsPlugin',
@@ -90,6 +90,7 @@ export const ConnectionArgumentsPlugin: GraphileConfig.Plugin = {
             const has = (name: string) => info.field.args.some((a) => a.name === name)
             const $last = has('last') ? given(fieldArgs, 'last') : constant(undefined)
             const $first = lambda([given(fieldArgs, 'first'), $last], (asked) => firstOf(asked, unlessTold), true)
+            const { neededCollection } = $connection
             $connection.setFirst($first as never)
             for (const name of ['last', 'offset'] as const) {
               if (!has(name)) continue
@@ -98,6 +99,14 @@ export const ConnectionArgumentsPlugin: GraphileConfig.Plugin = {
               const $checked = lambda($value, (value) => checked(name, value), true)
               if (name === 'last') $connection.setLast($checked as never)
               else $connection.setOffset($checked as never)
+            }
+            // To say how large a page is would count as asking for one: a count or an aggregate alone reads no rows. Only cursors of the
+            // page rely on it.
+            $connection.neededCollection = neededCollection
+            const { pageInfo } = $connection
+            $connection.pageInfo = function () {
+              this.neededCollection = true
+              return pageInfo.call(this)
             }
             if (key) {
               fieldArgs.autoApply($connection as unknown as Step)

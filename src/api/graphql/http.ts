@@ -10,6 +10,7 @@ import type { Access, Identity } from '../../db/access.ts'
 import { costProblems } from './cost.ts'
 import { type LookUp, openDocuments } from './documents.ts'
 import { errorBody } from './errors.ts'
+import { handoverOf } from './handover.ts'
 import { type Checked, type DocumentChecker, documentChecker, refusal } from './limits.ts'
 
 declare global {
@@ -148,7 +149,7 @@ function executionConfig(
       parseAndValidate,
       resolvedPreset,
       execute: guarded(execute),
-      subscribe: guarded(subscribe),
+      subscribe: guarded((args) => handoverOf(this).subscribe(args, subscribe)),
       contextValue: Object.create(null) as Record<string, unknown>,
     }
   }

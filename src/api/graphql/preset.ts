@@ -9,6 +9,7 @@ import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter'
 import type { Access } from '../../db/access.ts'
 import { asOf, type Pool } from '../../db/pool.ts'
+import { aggregatePlugins } from './aggregates.ts'
 import { BehaviourMemoPlugin } from './behaviour-memo.ts'
 import { ConnectionArgumentsPlugin } from './connection-arguments.ts'
 import { shownError } from './errors.ts'
@@ -41,6 +42,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       PgManyToManyRelationPlugin,
       RelationsPlugin,
       ConnectionArgumentsPlugin,
+      ...aggregatePlugins,
       FunctionsPlugin,
       SubscriptionsPlugin,
       RelationTagsPlugin,
@@ -67,10 +69,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       htmlParts: {
         styleTags: (tags) => `${tags}<link rel="stylesheet" href="/docs/bar.css">`,
         bodyContent: (content) => `${content}<script src="/docs/bar.js"></script>`,
-        // Whoever signed in on the bar asks with that token, over sockets too.
-        bodyScripts: (scripts) => `<script>
-          { const known = sessionStorage.getItem(tmidbKey); if (known) RURU_CONFIG.initialHeaders = JSON.stringify({ authorization: known }, null, 2) }
-          </script>${scripts}`,
+        bodyScripts: (scripts) => `<script>${ruruSignedIn}</script>${scripts}`,
       },
     },
     grafserv: {
@@ -84,6 +83,20 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
     },
   }
 }
+
+/** Whoever signed in on the bar asks with that token: by HTTP, the schema's own first question among it, and over sockets. */
+const ruruSignedIn = `{
+  const known = sessionStorage.getItem(tmidbKey)
+  if (known) {
+    RURU_CONFIG.initialHeaders = JSON.stringify({ authorization: known }, null, 2)
+    const send = window.fetch
+    window.fetch = (to, options = {}) => {
+      const headers = new Headers(options.headers)
+      if (new URL(to, location.href).pathname === RURU_CONFIG.endpoint && !headers.has('authorization')) headers.set('authorization', known)
+      return send(to, { ...options, headers })
+    }
+  }
+}`
 
 /** Of a registered document, by its hash. */
 function documentText(pool: Pool) {

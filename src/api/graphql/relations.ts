@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Relations follow foreign keys, also those to targets (introspection.ts) and those that SQL tells of views by smart tags. Here they get
+// Relations follow foreign keys, also those to targets (only-ours.ts) and those that SQL tells of views by smart tags. Here they get
 // names that read well: a target's readings are called as at the root, and a relation steps aside for a column of its name: a reading's
 // column "target" is the key, so the relation is "ofTarget". A table that is nothing but pairs (its primary key is two foreign keys) is gone through.
 import type {} from 'postgraphile'

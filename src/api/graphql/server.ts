@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 // GraphQL as one part of the api process: over HTTP and over sockets, on a schema that follows the database.
 import './environment.ts'
-import type { Server } from 'node:http'
-import type { Express, NextFunction, Request, Response } from 'express'
-import { type ExpressGrafserv, grafserv } from 'postgraphile/grafserv/express/v4'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { grafserv, type NodeGrafserv } from 'postgraphile/grafserv/node'
 import { type GraphQLSchema, printSchema } from 'postgraphile/graphql'
-import { observe } from '../../base/observe.ts'
-import { sleep } from '../../base/retry.ts'
 import type { Access } from '../../db/access.ts'
 import type { Pool } from '../../db/pool.ts'
+import { coalesced } from '../coalesced.ts'
 import { type Built, buildSchema } from './build.ts'
+import { handoverOf } from './handover.ts'
 import { graphqlPath, makePreset } from './preset.ts'
 import { type GraphqlSockets, openSockets } from './socket.ts'
 import type { LiveSource } from './subscriptions.ts'
@@ -19,8 +18,6 @@ export interface GraphqlOptions {
   pool: Pool
   access: Pick<Access, 'identify' | 'onChange'>
   hub: LiveSource
-  /** Changes when the API's views do; a rebuild that finds it unchanged has nothing to do. */
-  catalogVersion?: () => Promise<string>
 }
 
 export interface GraphqlStatus {
@@ -35,23 +32,18 @@ export interface GraphqlStatus {
 }
 
 export interface Graphql extends AsyncDisposable {
-  serv: ExpressGrafserv
-  attach(app: Express, server: Server): Promise<void>
+  serv: NodeGrafserv
+  /** Takes what is asked of /graphql and of Ruru, without a framework before it; false leaves the request untouched. */
+  handle(req: IncomingMessage, res: ServerResponse, next: () => void): boolean
   handleUpgrade: GraphqlSockets['handleUpgrade']
-  /** Soon and once, however often it is asked for; resolved when a build that began after the call has ended. */
+  /** Resolved when a build that began after the call has ended; rejected when it failed, and the schema before it is still served. */
   rebuild(): Promise<void>
   schema(): GraphQLSchema
   sdl(): string
   status(): GraphqlStatus
 }
 
-/** Several notifications of one change come within a few milliseconds. */
-const settleMs = 20
-
-type Handler = (req: Request, res: Response, next: NextFunction) => unknown
-
 export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
-  let version = await options.catalogVersion?.()
   let built: Built = await buildSchema(options)
   let builtAt = new Date()
   let builds = 1
@@ -59,50 +51,40 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
   let text: string | null = null
   const serv = grafserv({ preset: makePreset(options), schema: built.schema })
   await serv.ready()
+  // Sockets are ours (socket.ts), so of grafserv only this is wanted.
+  const handler = serv.createHandler()
   const sockets = openSockets(serv, options.access)
 
-  async function build(): Promise<void> {
+  const builder = coalesced(async () => {
     try {
-      const now = await options.catalogVersion?.()
-      if (now !== undefined && now === version && lastError === null) return
-      const next = await buildSchema(options, built.leftOut)
-      // In-flight requests and open subscriptions keep the schema they began with.
+      const next = await buildSchema(options, built)
+      lastError = null
+      if (next === built) return
+      // Requests that are under way end on the schema they began with; subscriptions move.
       serv.setSchema(next.schema)
       built = next
-      version = now
       builtAt = new Date()
       text = null
-      lastError = null
       builds++
+      await handoverOf(serv).moveAll()
     } catch (e) {
       lastError = e instanceof Error ? e.message : String(e)
-      observe({
-        kind: 'log',
-        level: 'error',
-        message: `GraphQL keeps its last schema, the new one cannot be built: ${lastError}`,
-      })
+      throw e
     }
-  }
-
-  let running: Promise<void> = Promise.resolve()
-  let wanted: Promise<void> | null = null
-  async function soon(): Promise<void> {
-    await sleep(settleMs)
-    await running
-    wanted = null
-    running = build()
-    await running
-  }
+  })
 
   return {
     serv,
-    async attach(app, server) {
-      // grafserv looks at every request; here only at its own, as REST has no time to lose.
-      const only = (handler: Handler) => app.use((req, res, next) => (isOurs(req.path) ? handler(req, res, next) : next()))
-      await serv.addTo({ use: only } as never, server, false)
+    handle(req, res, next) {
+      const url = req.url ?? ''
+      if (!isOurs(url.split('?', 1)[0] ?? '')) return false
+      res.setHeader('X-Content-Type-Options', 'nosniff')
+      res.setHeader('Referrer-Policy', 'no-referrer')
+      void handler(req, res, next)
+      return true
     },
     handleUpgrade: sockets.handleUpgrade,
-    rebuild: () => (wanted ??= soon()),
+    rebuild: builder.run,
     schema: () => built.schema,
     sdl: () => (text ??= printSchema(built.schema)),
     status: () => ({
@@ -114,8 +96,7 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
       sockets: sockets.count(),
     }),
     async [Symbol.asyncDispose]() {
-      await wanted
-      await running
+      await builder.settled()
       await sockets[Symbol.asyncDispose]()
       await serv.release()
     },

@@ -6,6 +6,7 @@ import type { PgCodec, PgCodecAttribute, PgResource } from 'postgraphile/@datapl
 import { access, constant, context, lambda, listen, object, type Step } from 'postgraphile/grafast'
 import { extendSchema } from 'postgraphile/utils'
 import type { Identity } from '../../db/access.ts'
+import { filterTypeDefs, filterTypeName, type Kind, liveFilter } from './live-filter.ts'
 import { type CategoryView, categoryView, ownColumns } from './views.ts'
 
 export interface LiveTopic {
@@ -16,6 +17,8 @@ export interface LiveTopic {
   major: number
   targets?: string[] | null
   since?: string | null
+  /** Which events are of interest. */
+  passes?: ((row: LiveRow) => boolean) | null
 }
 
 export interface LiveRow {
@@ -61,16 +64,18 @@ export const SubscriptionsPlugin: GraphileConfig.Plugin = extendSchema((build) =
         targets: [String!]
         """Goes on behind the event that carried this cursor."""
         since: String
+        """Only events that pass, as rows do in a connection's filter."""
+        filter: ${event.name}Filter
       ): ${event.name}${deprecated}`)
-    plans[view.field] = { subscribePlan: subscribePlan(view), plan: ($event: Step) => $event }
+    plans[view.field] = { subscribePlan: subscribePlan(view, event.filtered), plan: ($event: Step) => $event }
   }
   if (fields.length === 0) return { typeDefs: [] }
-  const source = `${typeDefs.join('\n')}\nextend type Subscription {\n${fields.join('\n')}\n}`
+  const source = `${filterTypeDefs}\n${typeDefs.join('\n')}\nextend type Subscription {\n${fields.join('\n')}\n}`
   return { typeDefs: parseSdl(build, source), objects: { ...objects, Subscription: { plans } } as never }
 }, 'TmidbSubscriptionsPlugin')
 
 /** The types that fields of a view can have (tmidb.to_number and its like); codecs have no GraphQL type yet when this runs. */
-const typeNames: Record<string, string | undefined> = {
+const typeNames: Record<string, Kind | undefined> = {
   float8: 'Float',
   numeric: 'BigFloat',
   bool: 'Boolean',
@@ -82,11 +87,16 @@ function parseSdl(build: GraphileBuild.Build, source: string) {
   return build.graphql.parse(source, { noLocation: true })
 }
 
+function eventValue(row: LiveRow, field: string): unknown {
+  return field === 'target' || field === 'ts' ? row[field] : ownField(row.row, field)
+}
+
 function ownField(row: LiveRow['row'], name: string): unknown {
   return row && Object.hasOwn(row, name) ? row[name] : null
 }
 
-function subscribePlan({ category, major }: CategoryView) {
+function subscribePlan({ category, major }: CategoryView, fields: ReadonlyMap<string, Kind>) {
+  const passes = (filter: unknown) => (filter ? liveFilter<LiveRow>(filter as object as never, fields, eventValue) : null)
   return (_$root: Step, args: { getRaw(name: string): Step }) => {
     const $context = context()
     const $topic = object({
@@ -96,6 +106,7 @@ function subscribePlan({ category, major }: CategoryView) {
       major: constant(major),
       targets: args.getRaw('targets'),
       since: args.getRaw('since'),
+      passes: lambda(args.getRaw('filter'), passes, true),
     })
     return listen($context.get('hub') as never, $topic as never)
   }
@@ -107,11 +118,18 @@ function eventType(build: GraphileBuild.Build, view: CategoryView, codec: PgCode
   const taken = new Set(['cursor', 'category', 'version', 'target', 'ts'])
   const plans: Record<string, unknown> = {}
   const lines: string[] = []
+  /** By the names that the connection's filter has. */
+  const filtered = new Map<string, Kind>([
+    ['target', 'String'],
+    ['ts', 'Datetime'],
+  ])
   for (const [attributeName, attribute] of Object.entries(codec.attributes ?? {}) as [string, PgCodecAttribute][]) {
     if (ownColumns.includes(attributeName)) continue
     const type = typeNames[attribute.codec.name]
     if (type === undefined) continue
     const source = build.inflection.attribute({ codec: codec as never, attributeName })
+    // The filter's own words.
+    if (!['and', 'or', 'not'].includes(source)) filtered.set(source, type)
     let field = source
     while (taken.has(field)) field += '_'
     taken.add(field)
@@ -134,6 +152,13 @@ function eventType(build: GraphileBuild.Build, view: CategoryView, codec: PgCode
       """Time of the reading."""
       ts: Datetime!
       ${lines.join('\n      ')}
+    }
+    """Which events of ${view.category}; all fields together."""
+    input ${name}Filter {
+      ${[...filtered].map(([field, kind]) => `${field}: ${filterTypeName(kind)}`).join('\n      ')}
+      and: [${name}Filter!]
+      or: [${name}Filter!]
+      not: ${name}Filter
     }`
-  return { name, typeDefs, plans }
+  return { name, typeDefs, plans, filtered }
 }

@@ -250,7 +250,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const headers: Record<string, string> = {}
     if (relation.deprecated !== null && relation.category !== null) {
       const newest = catalog.current.categories.get(relation.category)?.[0]
-      headers.deprecation = 'true'
+      headers.deprecation = deprecatedSince(relation.deprecated)
       if (newest) links.push(`</api/v${newest.major}/${newest.category}>; rel="successor-version"`)
     }
     const cursor = last ? nextCursor(relation, plan.statement.items, last) : plan.after
@@ -275,6 +275,12 @@ function allowed(route: Route): string {
 
 function unsupported(method: string | undefined, allow: string): RestError {
   return new RestError(405, 'PGRST117', `Unsupported HTTP method: ${method}`, { headers: { allow } })
+}
+
+/** As RFC 9745 has it: the second since which a newer version is there. */
+function deprecatedSince(reason: string): string {
+  const day = /\bsince (\d{4}-\d\d-\d\d)\b/.exec(reason)?.[1]
+  return day === undefined ? 'true' : `@${Date.parse(day) / 1000}`
 }
 
 function shapeOf(req: IncomingMessage, { form, stripped }: Accepted): Page['shape'] {
