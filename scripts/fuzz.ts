@@ -2,6 +2,7 @@
 // npm run fuzz: bad input, made by Schemathesis from the API's own description, as each kind of caller against an instance of its own.
 // Options: --examples N (an operation, default 100), --seed N, --only admin,viewer, --json. Ends with 1 when anything failed: a 5xx, a status,
 // a header or a body that the description does not know, nonsense that was taken.
+import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { startInstance } from '../test/lib/instance.ts'
 import { fillWorld } from './fuzz-world.ts'
@@ -18,11 +19,15 @@ const { values: flags } = parseArgs({
 const [examples, seed] = [Number(flags.examples), Number(flags.seed)]
 const say = (line: string) => process.stderr.write(`${line}\n`)
 
-const binary = await findSchemathesis(say)
+const binary = await findSchemathesis(say).catch((e: Error) => {
+  say(e.message)
+  process.exit(1)
+})
 await using instance = await startInstance()
 const base = instance.connection.http
 const identities = await fillWorld(instance)
 // All are read before anything is written: what the fuzzer makes is not fuzzed.
+while (!('/api/site' in (await documentOf(identities.at(-1)?.authorization ?? null)).paths)) await setTimeout(100)
 const documents = await Promise.all(identities.map(async ({ authorization }) => await documentOf(authorization)))
 const results: object[] = []
 let failed = false

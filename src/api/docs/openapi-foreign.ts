@@ -34,7 +34,7 @@ function lineProtocol(api: 'v1' | 'v2', parameters: Schema[], summary: string): 
       security: [{ bearer: [] }],
       parameters,
       requestBody: {
-        required: true,
+        description: 'A body without points is nothing to do, and no error.',
         content: {
           'text/plain': {
             schema: { type: 'string' },

@@ -144,12 +144,15 @@ export const openapiParts = {
       type: 'object',
       description: 'One reading. Without "data", every other key is the data.',
       properties: {
-        target: { type: 'string', description: 'Key of the target; may be left out where the path or the token says it.' },
+        target: {
+          type: ['string', 'null'],
+          description: 'Key of the target; may be left out where the path or the token says it.',
+        },
         ts: {
           description: 'RFC 3339, or epoch seconds, milliseconds or microseconds; now if left out.',
-          type: ['string', 'number'],
+          type: ['string', 'number', 'null'],
         },
-        mid: { type: ['string', 'integer'], description: 'Message id: the same one again changes nothing.' },
+        mid: { type: ['string', 'integer', 'null'], description: 'Message id: the same one again changes nothing.' },
         data: { type: 'object', additionalProperties: true },
       },
       additionalProperties: true,
@@ -159,6 +162,10 @@ export const openapiParts = {
       required: ['accepted', 'rejected'],
       properties: {
         accepted: { type: 'integer' },
+        stored: {
+          type: 'boolean',
+          description: 'With wait=stored: whether that has happened yet; it is safe on disk all the same.',
+        },
         rejected: {
           type: 'array',
           items: {
@@ -243,6 +250,10 @@ function ingest(withTarget: boolean): Schema {
         },
       },
       responses: {
+        200: {
+          description: 'Taken and stored, with wait=stored.',
+          content: { 'application/json': { schema: { $ref: '#/components/schemas/Accepted' } } },
+        },
         202: { description: 'Taken.', content: { 'application/json': { schema: { $ref: '#/components/schemas/Accepted' } } } },
         400: problem('Not one reading could be taken.'),
         401: problem('A token is needed, or this one is not valid.'),
