@@ -9,6 +9,7 @@ export interface Identity {
   name: string
   /** null: nobody. */
   authorization: string | null
+  accept?: string
   /** The token of a speaker, for the addresses that carry it. */
   token?: string
 }
@@ -84,6 +85,7 @@ export async function fillWorld({ connection }: Instance): Promise<Identity[]> {
   return [
     { name: 'nobody', authorization: null },
     account('viewer'),
+    { ...account('viewer'), name: 'viewer-csv', accept: 'text/csv' },
     bearer('listener', listener?.token),
     bearer('speaker', device?.token),
     account('editor'),

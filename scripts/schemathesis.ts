@@ -59,7 +59,9 @@ export async function fuzz({ binary, base, identity, document, examples, seed, s
   try {
     writeFileSync(settings, settingsOf(document, identity))
     writeFileSync(schema, JSON.stringify(document))
-    const header = identity.authorization === null ? [] : ['-H', `Authorization: ${identity.authorization}`]
+    const { authorization, accept } = identity
+    const header = authorization === null ? [] : ['-H', `Authorization: ${authorization}`]
+    if (accept) header.push('-H', `Accept: ${accept}`)
     const args = ['--config-file', settings, 'run', schema, '--url', base, ...header, '--max-examples', String(examples)]
     args.push('--seed', String(seed), '--no-color', '--report', 'json', '--report-json-path', report)
     const child = spawn(binary, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
