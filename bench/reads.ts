@@ -45,6 +45,9 @@ export async function reads({ apiUrl, superUrl, query, note, perSecond, run }: B
     readers.push({ name: `reader-${n}`, token: made?.token ?? '', listener_id: known?.id ?? '', keys })
   }
   const superuser = new pg.Pool({ connectionString: superUrl, max: 2 })
+  // All of them reach PostgreSQL as our own processes do, by its socket file.
+  const { rows: where } = await superuser.query<{ dir: string }>(`select current_setting('unix_socket_directories') as dir`)
+  const nearby = (url: string): string => (where[0]?.dir ? `${url}?host=${encodeURIComponent(where[0].dir)}` : url)
   superuser.on('error', () => {})
   await superuser.query('vacuum analyze tmidb.ts_obs')
 
@@ -55,7 +58,7 @@ export async function reads({ apiUrl, superUrl, query, note, perSecond, run }: B
   const post = (path: string, r: Reader, body: string): string =>
     `POST ${path} HTTP/1.1\r\n${head(r)}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
 
-  await using bare = await bareHandler(apiUrl, readers)
+  await using bare = await bareHandler(nearby(apiUrl), readers)
   const base = await run({
     ...common,
     port: bare.port,
@@ -71,7 +74,7 @@ export async function reads({ apiUrl, superUrl, query, note, perSecond, run }: B
     ...common,
     requests: each((r, key) => post('/graphql', r, JSON.stringify({ query: document, variables: { t: key } }))),
   })
-  await using stock = await stockPostgraphile(superuser, superUrl, readers)
+  await using stock = await stockPostgraphile(superuser, nearby(superUrl), readers)
   const stockDocument =
     'query($t:String!){allReadings(condition:{target:$t},first:20,orderBy:TS_DESC){nodes{target ts temperature humidity pressure voltage status n}}}'
   const peer = await run({

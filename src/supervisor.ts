@@ -46,7 +46,7 @@ export async function supervise(options: SuperviseOptions): Promise<void> {
 
   await stopLeftovers(config)
   await portsFree(ports(config))
-  const pgUrl = await startPostgres(run)
+  const { pgUrl, unitsUrl } = await startPostgres(run)
   const natsUrl = await startNats(run)
   await refuseUnsafe(run, pgUrl, natsUrl)
   await migrateTo(run, pgUrl)
@@ -57,7 +57,7 @@ export async function supervise(options: SuperviseOptions): Promise<void> {
     adminPassword: folder.secrets.admin,
   })
   options.signal.throwIfAborted()
-  await startTogether(run, nodeUnits(config, folder.secrets, pgUrl, natsUrl))
+  await startTogether(run, nodeUnits(config, folder.secrets, unitsUrl, natsUrl))
 
   state.ready()
   options.onReady(connection, first)
@@ -101,7 +101,8 @@ function ports(config: Config) {
   ]
 }
 
-async function startPostgres(run: Run): Promise<string> {
+/** unitsUrl: how our own processes reach it. */
+async function startPostgres(run: Run): Promise<{ pgUrl: string; unitsUrl: string }> {
   const { config, folder } = run
   if (config.pgUrl) {
     await ping(config.pgUrl).catch((cause: unknown) => {
@@ -115,7 +116,7 @@ async function startPostgres(run: Run): Promise<string> {
       )
     })
     run.say('postgres: using the one of TMIDB_PG_URL')
-    return config.pgUrl
+    return { pgUrl: config.pgUrl, unitsUrl: config.pgUrl }
   }
   const password = folder.secrets.postgres
   const cluster = await preparePostgres({
@@ -136,7 +137,8 @@ async function startPostgres(run: Run): Promise<string> {
       startMs: 600_000,
     },
   ])
-  return `${server}/tmidb`
+  const pgUrl = `${server}/tmidb`
+  return { pgUrl, unitsUrl: cluster.socketDir === null ? pgUrl : `${pgUrl}?host=${encodeURIComponent(cluster.socketDir)}` }
 }
 
 async function startNats(run: Run): Promise<string> {

@@ -39,16 +39,17 @@ const { Result, utils } = pg as unknown as {
   utils: { prepareValue(value: unknown): unknown }
 }
 
-/** Sends `before` and then `asked`; resolves with the rows of `asked` once both are committed. */
+/** Sends `before`, `asked` and `behind`; resolves with the rows of `asked` once all are committed. */
 export async function oneTrip<T extends pg.QueryResultRow>(
   client: pg.PoolClient,
   before: Part,
   asked: Part,
+  behind: readonly Part[] = [],
   rowMode?: 'array',
 ): Promise<pg.QueryResult<T>> {
   return await new Promise((resolve, reject) => {
     const result = new Result(rowMode, undefined) as unknown as Rows<T>
-    const parts = [before, asked]
+    const parts = [before, asked, ...behind]
     const named: Part[] = []
     let at = 0
     let failed: unknown
@@ -85,7 +86,7 @@ export async function oneTrip<T extends pg.QueryResultRow>(
         result.addFields(message.fields ?? [])
       },
       handleDataRow(message: Message): void {
-        if (at === 0) return
+        if (at !== 1) return
         try {
           result.addRow(result.parseRow(message.fields))
         } catch (e) {

@@ -3,7 +3,7 @@
 import pg from 'pg'
 import { observe } from '../base/observe.ts'
 import { sleep } from '../base/retry.ts'
-import { oneTrip } from './one-trip.ts'
+import { oneTrip, type Part } from './one-trip.ts'
 import { takeShare } from './share.ts'
 
 export type Pool = pg.Pool
@@ -29,6 +29,8 @@ export interface Statement {
   values?: unknown[]
   /** Prepared under this name, once a connection. */
   name?: string
+  /** Whether it runs no function, trigger or policy of a user's. */
+  onlyOurs?: boolean
 }
 
 export function openPool(url: string, options: { max: number; application: string }): Pool {
@@ -113,7 +115,7 @@ export async function writeAs<T extends pg.QueryResultRow>(
     client = await pool.connect()
     try {
       await client.query('begin')
-      answer = await oneTrip<T>(client, asSomebody(as), statement)
+      answer = await oneTrip<T>(client, asSomebody(as), statement, tidying(statement))
       if (rollback) await client.query('set constraints all immediate')
       check?.(answer.rows)
     } catch (e) {
@@ -146,12 +148,27 @@ export async function runAs<T extends pg.QueryResultRow>(
   statement: Statement,
   rowMode?: 'array',
 ): Promise<pg.QueryResult<T>> {
+  try {
+    return await runOnce<T>(pool, as, statement, rowMode)
+  } catch (e) {
+    // Nothing ran: the statement was forgotten on that connection, which is thrown away.
+    if ((e as { code?: unknown }).code !== '26000') throw e
+    return await runOnce<T>(pool, as, statement, rowMode)
+  }
+}
+
+async function runOnce<T extends pg.QueryResultRow>(
+  pool: Pool,
+  as: As,
+  statement: Statement,
+  rowMode?: 'array',
+): Promise<pg.QueryResult<T>> {
   const giveBack = await takeShare(pool, as.claims)
   let client: pg.PoolClient | undefined
   let broken: Error | undefined
   try {
     client = await pool.connect()
-    return await oneTrip<T>(client, asSomebody(as), statement, rowMode)
+    return await oneTrip<T>(client, asSomebody(as), statement, tidying(statement), rowMode)
   } catch (e) {
     // A connection that broke midway must not go back into the pool; one that only refused the statement may.
     if (!isServerError(e)) broken = e as Error
@@ -162,11 +179,20 @@ export async function runAs<T extends pg.QueryResultRow>(
   }
 }
 
+/**
+ * A function of a user's may leave settings and a role behind that outlive its transaction; the next one on this connection is somebody
+ * else. What only runs our own code needs no tidying (some 20 us).
+ */
+function tidying({ onlyOurs = false }: Statement): readonly Part[] {
+  return onlyOurs ? [] : [{ text: 'reset all' }, { text: 'set role none' }]
+}
+
 function asSomebody({ role, claims, timeoutMs, readOnly }: As) {
   return { ...beforehand, values: [role, claims, String(timeoutMs), readOnly ? 'on' : 'off'] }
 }
 
+/** What was prepared is gone (26000) or there already (42P05): a user's function ran "deallocate" or "prepare"; this connection is of no more use. */
 function isServerError(e: unknown): boolean {
   const code = (e as { code?: unknown }).code
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('57P') && !code.startsWith('08')
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(57P|08|26000|42P05)/.test(code)
 }

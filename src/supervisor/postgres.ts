@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Our own PostgreSQL: a cluster made by initdb on the first start, settings given on the command line so that an update of
-// tmiDB changes them too, passwords for every connection, no socket file.
+// tmiDB changes them too, passwords for every connection. Our own processes reach it by a socket file in its folder: half of Node's work
+// for a statement goes (37 against 69 us), and PostgreSQL's with it. Who comes from elsewhere takes the port.
 import { execFile } from 'node:child_process'
 import * as fs from 'node:fs'
+import { createServer } from 'node:net'
 import { totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -26,6 +28,8 @@ export interface Cluster {
   dir: string
   fresh: boolean
   command: Command
+  /** Where its socket file lies; null where the folder cannot hold one. */
+  socketDir: string | null
 }
 
 export async function preparePostgres(options: PostgresOptions): Promise<Cluster> {
@@ -42,16 +46,34 @@ export async function preparePostgres(options: PostgresOptions): Promise<Cluster
   const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C', PGAPPNAME: 'tmiDB-Core' }
   const run = { ...who, cwd: dir, env }
   if (fresh) await initdb(join(native, 'bin', 'initdb'), dir, options.password, run)
-  const command = { file: join(native, 'bin', 'postgres'), args: ['-D', dir, ...settings(options)], ...run }
-  return { dir, fresh, command }
+  const socketDir = (await canHoldSocket(dir)) ? dir : null
+  const command = { file: join(native, 'bin', 'postgres'), args: ['-D', dir, ...settings(options, socketDir)], ...run }
+  return { dir, fresh, command, socketDir }
 }
 
-function settings(options: PostgresOptions): string[] {
+/** A path may be too long for a socket, and some file systems have none. */
+async function canHoldSocket(dir: string): Promise<boolean> {
+  const path = join(dir, '.s.PGSQL.65535')
+  if (Buffer.byteLength(path) > 100) return false
+  const server = createServer()
+  try {
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve))
+    return true
+  } catch {
+    return false
+  } finally {
+    await new Promise((resolve) => server.close(resolve))
+    fs.rmSync(path, { force: true })
+  }
+}
+
+function settings(options: PostgresOptions, socketDir: string | null): string[] {
   const eighth = Math.max(16, Math.floor(totalmem() / 8 / 2 ** 20))
   const values: Record<string, string | number> = {
     listen_addresses: '127.0.0.1',
     port: options.port,
-    unix_socket_directories: '',
+    unix_socket_directories: socketDir ?? '',
+    unix_socket_permissions: '0700',
     max_connections: options.maxConnections ?? 100,
     shared_buffers: `${options.sharedBuffersMb ?? Math.min(512, eighth)}MB`,
     max_wal_size: '4GB',

@@ -97,3 +97,25 @@ test('rows as arrays, nulls, no rows and statements without rows', async () => {
   const { rowCount, rows } = await runAs(pool, editor, { text: `insert into app.box values (5, 'b'), (6, 'c')` })
   assert.deepEqual([rowCount, rows], [2, []])
 })
+
+test('what a function of a user leaves in its session is gone before the next one comes', async () => {
+  await db.query(`create function app.leave(out text) language plpgsql as $$ begin
+      perform set_config('app.tenant', 'other', false), set_config('search_path', 'pg_temp', false), set_config('role', 'tmidb_viewer', false);
+      $1 := 'left'; end $$;
+    grant execute on function app.leave to tmidb_editor, tmidb_viewer`)
+  const look = `select current_setting('app.tenant', true) as tenant, current_setting('search_path') as path, current_user::text as role,
+    current_setting('TimeZone') as zone`
+  const before = (await pool.query(look)).rows
+  for (const readOnly of [true, false]) {
+    assert.deepEqual((await runAs(pool, { ...editor, readOnly }, { text: 'select app.leave()' })).rows, [{ leave: 'left' }])
+    assert.deepEqual((await pool.query(look)).rows, [{ ...before[0], tenant: '' }])
+  }
+})
+
+test('26000: a connection on which a user forgot all statements is thrown away, and the question asked again', async () => {
+  await db.query(`create function app.forget() returns void language plpgsql as $$ begin execute 'deallocate all'; end $$;
+    grant execute on function app.forget to tmidb_editor`)
+  await runAs(pool, editor, { text: 'select 1 as n', name: 'forgotten' })
+  await runAs(pool, editor, { text: 'select app.forget()' })
+  assert.deepEqual((await runAs(pool, editor, { text: 'select 1 as n', name: 'forgotten' })).rows, [{ n: 1 }])
+})

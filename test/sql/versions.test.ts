@@ -2,7 +2,6 @@
 // What versions say of themselves, strict categories, and what an administrator says of fields.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { migrate, migrateDown } from '../../src/db/migrate.ts'
 import { withClient } from '../../src/db/superuser.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 
@@ -372,24 +371,4 @@ test('the difference of any two versions is told, backwards too', async () => {
   const back = await diff('2.0', '1.0')
   assert.deepEqual([back.compatibility, back.changes], ['breaking', 'a: text became integer; without b (text)'])
   await assert.rejects(diff('1.0', '9.9'), { code: 'TM107' })
-})
-
-test('versions that were made before differences were kept get theirs, and a renamed view survives the way down and up', async () => {
-  await using old = await testDatabase()
-  await old.query(
-    `select tmidb.ingest('a', 't', p::jsonb) from unnest(array['{"a": 1}', '{"a": 1.5, "b": 1}', '{"a": "x"}', '{"a": 1, "c": true}', '{"b": []}']) p`,
-  )
-  await old.query(`select tmidb.ingest('b', 't', '{"a": 1}')`)
-  await old.query(`select tmidb.rename_field('b', 'a', 'alpha')`)
-  await old.query('select tmidb.publish_views()')
-  const told = () =>
-    old.query(
-      `select major, minor, compatibility, diff from tmidb.schema_version join tmidb.category using (category_id) where name = 'a' order by 1, 2`,
-    )
-  const before = await told()
-  assert.equal(before.length, 6)
-  await migrateDown({ superuserUrl: old.superUrl })
-  await migrate({ superuserUrl: old.superUrl })
-  assert.deepEqual(await told(), before)
-  assert.deepEqual(await old.query('select a, alpha from api.b_v1'), [{ a: 1, alpha: 1 }])
 })

@@ -145,7 +145,7 @@ export const openapiParts = {
       description: 'One reading. Without "data", every other key is the data.',
       properties: {
         target: {
-          type: ['string', 'null'],
+          type: ['string', 'number', 'null'],
           description: 'Key of the target; may be left out where the path or the token says it.',
         },
         ts: {

@@ -16,6 +16,12 @@ export function settingsOf({ role, claims, timeoutMs }: Omit<As, 'readOnly'>): R
   return { role, 'tmidb.claims': claims, statement_timeout: String(timeoutMs) }
 }
 
+/** PostGraphile writes "schema"."relation" in quotes, and its aliases without. */
+function isOnlyOurs(text: string): boolean {
+  for (const [, schema] of text.matchAll(/"((?:[^"]|"")*)"\."/g)) if (schema !== 'api') return false
+  return true
+}
+
 function withPgClient(pool: Pool): WithPgClient {
   const stock = makePgAdaptorWithPgClient(pool)
   const prepare = preparing()
@@ -29,7 +35,12 @@ function withPgClient(pool: Pool): WithPgClient {
     }
     const client: PgClient = {
       async query({ text, name, values, arrayMode }) {
-        const statement = { text, values: values ?? [], ...(name !== undefined && prepare(name) ? { name } : {}) }
+        const statement = {
+          text,
+          values: values ?? [],
+          onlyOurs: isOnlyOurs(text),
+          ...(name !== undefined && prepare(name) ? { name } : {}),
+        }
         // PostGraphile names the statements of queries, never those of mutations.
         const readOnly = name !== undefined
         const { rows, rowCount } = await runAs(pool, { ...as, readOnly }, statement, arrayMode ? 'array' : undefined)

@@ -14,12 +14,13 @@ import { RestError, unknownRelation } from './error.ts'
 import { nextCursor } from './keyset.ts'
 import { checkQuery } from './limits.ts'
 import { embeddedCategories, type LinkContext, link } from './link.ts'
+import { allowed, allowedTo, onlyRead, unsupported } from './methods.ts'
 import { type Accepted, acceptedForm, contentType, pageWindow, preference, type Window } from './page.ts'
 import { parseQuery } from './parse.ts'
 import { planCache } from './plans.ts'
 import { applied } from './prefer.ts'
+import { type Recent, recentOf } from './recent.ts'
 import {
-  callable,
   checkProfile,
   findRelation,
   functionOf,
@@ -34,7 +35,7 @@ import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
 import { type Answer, type Page, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, visibleCategories } from './visible.ts'
-import { allowedMethods, isWrite, planWrite } from './write.ts'
+import { isWrite, planWrite } from './write.ts'
 import { callOptions, type WriteMethod } from './write-answer.ts'
 import type { Written } from './write-sql.ts'
 
@@ -49,12 +50,11 @@ export type RestHandler = (req: IncomingMessage, res: ServerResponse) => Promise
 interface Plan {
   window: Window
   statement: Statement
+  recent: Recent | null
   after: string | null
   /** Embedded ones; whether they may be known is asked for each who asks. */
   categories: readonly string[]
 }
-
-const onlyRead = 'GET, HEAD, OPTIONS'
 
 /** Answers what is his and says true; false leaves the request untouched to whoever comes next. */
 export function restHandler({ pool, catalog, access }: RestOptions): RestHandler {
@@ -108,18 +108,12 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     return true
   }
 
-  /** What the caller may do there; of what is hidden from it or not there, what could be. */
+  /** Of what is hidden from the caller or not there, what could be. */
   async function options(route: Route, { kind, claims }: Identity): Promise<string> {
     if (kind === 'anonymous') return allowed(route)
-    const { current } = catalog
-    if (route.kind === 'call') {
-      const fn = callable(route, current)
-      return fn?.roles.has(claims.role) && (fn.isVolatile || fn.takesBody) ? 'POST, OPTIONS' : allowed(route)
-    }
-    if (route.kind !== 'rows') return onlyRead
-    const relation = findRelation(route, current)
-    if (!relation || (await isHidden(claims, relation))) return allowed(route)
-    return allowedMethods(relation, claims.role)
+    const relation = route.kind === 'rows' ? findRelation(route, catalog.current) : undefined
+    if (relation && (await isHidden(claims, relation))) return allowed(route)
+    return allowedTo(claims.role, route, relation, catalog.current)
   }
 
   async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, route: RowsRoute, search: string) {
@@ -145,13 +139,24 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
         checkQuery(query)
         const window = pageWindow(query, req.headers.range)
         const linked = link({ catalog: catalog.current, major, role: claims.role, isKnown }, relation, query)
-        const statement = selectSql(linked, { ...window, count: prefer.count, shape })
-        return { window, statement, after: query.after, categories: embeddedCategories(linked) }
+        const page = { ...window, count: prefer.count, shape }
+        const statement = selectSql(linked, page)
+        return { window, statement, recent: recentOf(linked, page), after: query.after, categories: embeddedCategories(linked) }
       }
       const plan = await planFor(claims, () => plans(relation, key, () => make(() => true)), make)
-      const { text, values, name } = plan.statement
-      const { rows } = await readAs<Answer>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) })
-      return { plan, answer: rows[0] as Answer }
+      const recent = plan.recent?.next(Date.now())
+      if (recent) {
+        const answer = await ask(recent)
+        const isFull = answer.n === plan.window.limit
+        plan.recent?.filled(isFull)
+        if (isFull) return { plan, answer }
+      }
+      return { plan, answer: await ask(plan.statement) }
+    }
+
+    async function ask({ text, values, name, onlyOurs }: Statement): Promise<Answer> {
+      const { rows } = await readAs<Answer>(pool, claims, { text, values, onlyOurs, ...(prepare(name) ? { name } : {}) })
+      return rows[0] as Answer
     }
   }
 
@@ -172,8 +177,13 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       const isKnown = (category: string) => visible?.has(category) ?? true
       const context = { catalog: catalog.current, major, role: claims.role, isKnown }
       const write = planWrite(context, relation, { method, path, search, headers: req.headers, body })
-      const { text, values, name, header } = write.statement
-      const { rows } = await writeAs<Written>(pool, claims, { text, values, ...(prepare(name) ? { name } : {}) }, write.options)
+      const { text, values, name, header, onlyOurs } = write.statement
+      const { rows } = await writeAs<Written>(
+        pool,
+        claims,
+        { text, values, onlyOurs, ...(prepare(name) ? { name } : {}) },
+        write.options,
+      )
       sendWritten(res, write.response(rows[0] as Written), header)
     } catch (e) {
       if (await isHidden(claims, relation)) throw notThere(route)
@@ -259,22 +269,6 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     if (links.length > 0) headers.link = links.join(', ')
     return headers
   }
-}
-
-function allowed(route: Route): string {
-  switch (route.kind) {
-    case 'call':
-      return 'GET, HEAD, POST, OPTIONS'
-    case 'rows':
-    case 'index':
-      return 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
-    default:
-      return onlyRead
-  }
-}
-
-function unsupported(method: string | undefined, allow: string): RestError {
-  return new RestError(405, 'PGRST117', `Unsupported HTTP method: ${method}`, { headers: { allow } })
 }
 
 /** As RFC 9745 has it: the second since which a newer version is there. */

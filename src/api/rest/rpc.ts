@@ -142,7 +142,7 @@ export function callSql(
 
 function statementOf(statement: SQL, header: string[]): Statement {
   const { text, values } = sql.compile(statement)
-  return { text, values: values as unknown[], name: statementName(text), header, items: [] }
+  return { text, values: values as unknown[], name: statementName(text), header, items: [], onlyOurs: false }
 }
 
 function unknownArgument(fn: ApiFunction, name: string): TmiError {

@@ -27,6 +27,8 @@ export interface Statement {
   header: string[]
   /** What the rows are ordered by; cursors are of this order. */
   items: readonly OrderItem[]
+  /** Whether it touches nothing but the schema api. */
+  onlyOurs: boolean
 }
 
 /** body: JSON text of the page, null if it is too long; n: its rows; total: rows in all if that was asked. */
@@ -84,7 +86,12 @@ export function selectSql(linked: Linked, page: Page, source?: SQL, change?: Cha
   const isBounded = read.joins.length > 0 || change?.mayBeLong === true
   const { text, values } = sql.compile(sql`${change?.before ?? sql.blank}${isBounded ? bounded : answer}`)
   const header = read.outputs.map((o) => o.name)
-  return { text, values: values as unknown[], name: statementName(text), header, items: read.items }
+  const onlyOurs = source === undefined && isOurs(linked)
+  return { text, values: values as unknown[], name: statementName(text), header, items: read.items, onlyOurs }
+}
+
+function isOurs({ relation, embeds }: Linked): boolean {
+  return relation.schema === 'api' && embeds.every((e) => (e.via.junction?.relation.schema ?? 'api') === 'api' && isOurs(e))
 }
 
 /** The columns of a row; beside a cursor the row is one column, so that the cursor is not part of it. */

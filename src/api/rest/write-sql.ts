@@ -215,5 +215,12 @@ export function writeSql(
   const { text, values } = sql.compile(
     sql`${before}select '' as body, count(*)::int as n, ${location} as location, ${inserted} as inserted from ${written} ${row}`,
   )
-  return { text, values: values as unknown[], name: statementName(text), header: [], items: [] }
+  return {
+    text,
+    values: values as unknown[],
+    name: statementName(text),
+    header: [],
+    items: [],
+    onlyOurs: relation.schema === 'api',
+  }
 }
