@@ -16,15 +16,21 @@ export function httpIntake(intake: Intake): (req: IncomingMessage, res: ServerRe
   return (req, res) => {
     const url = req.url as string
     if (!url.startsWith(prefix)) return false
-    receive(intake, req, url)
-      .then((verdict) => (waitsForStored(url) ? answerStored(intake, res, verdict) : answer(res, verdict)))
-      .catch((e: unknown) => refuse(req, res, e))
+    take(intake, req, res, url).catch((e: unknown) => refuse(req, res, e))
     return true
   }
 }
 
-async function receive(intake: Intake, req: IncomingMessage, url: string): Promise<Verdict> {
+async function take(intake: Intake, req: IncomingMessage, res: ServerResponse, url: string): Promise<void> {
   if (req.method !== 'POST') throw new TmiError('TM302')
+  // Before anything is taken: who misspells it would believe that it was waited for.
+  const waits = waitsForStored(url)
+  const verdict = await receive(intake, req, url)
+  if (waits) await answerStored(intake, res, verdict)
+  else answer(res, verdict)
+}
+
+async function receive(intake: Intake, req: IncomingMessage, url: string): Promise<Verdict> {
   const question = url.indexOf('?')
   const { category, target } = addressed(url.slice(prefix.length, question < 0 ? undefined : question))
   const identity = await intake.access.identify(req.headers.authorization)
@@ -83,7 +89,10 @@ function answer(res: ServerResponse, verdict: Verdict): void {
 
 /** ?wait=stored: 200 after the commit in PostgreSQL; 202 if that takes too long, the readings are on disk all the same. */
 function waitsForStored(url: string): boolean {
-  return url.includes('?') && new URL(url, 'http://x').searchParams.get('wait') === 'stored'
+  const question = url.indexOf('?')
+  const wait = question < 0 ? null : new URLSearchParams(url.slice(question + 1)).get('wait')
+  if (wait !== null && wait !== 'stored') throw new TmiError('TM303', 'Nothing but wait=stored can be waited for.')
+  return wait !== null
 }
 
 async function answerStored(intake: Intake, res: ServerResponse, verdict: Verdict): Promise<void> {
@@ -98,7 +107,7 @@ export function refuse(req: IncomingMessage, res: ServerResponse, thrown: unknow
   if (res.headersSent || res.destroyed) return
   if (e.status === 429 || e.status === 503) res.setHeader('Retry-After', '1')
   if (e.status === 401) res.setHeader('WWW-Authenticate', 'Bearer realm="tmiDB"')
-  if (e.code === 'TM302') res.setHeader('Allow', 'POST')
+  if (e.code === 'TM302' && !res.hasHeader('Allow')) res.setHeader('Allow', 'POST')
   readAway(req)
   const body = { ...problem(e, requestId), ...(status === undefined ? {} : { status }) }
   send(res, body.status, Buffer.from(JSON.stringify(body)), 'application/problem+json')

@@ -19,7 +19,8 @@ export function thingsboardIntake(intake: Intake): (req: IncomingMessage, res: S
   return (req, res) => {
     const found = address.exec(req.url as string)
     if (found === null) return false
-    answer(intake, req, found[1] as string, found[2] as 'telemetry' | 'attributes')
+    const what = found[2] as 'telemetry' | 'attributes'
+    answer(intake, req, found[1] as string, what)
       .then((body) => {
         res.writeHead(
           200,
@@ -27,7 +28,11 @@ export function thingsboardIntake(intake: Intake): (req: IncomingMessage, res: S
         )
         res.end(req.method === 'HEAD' ? undefined : body)
       })
-      .catch((thrown: unknown) => refuse(req, res, thrown, thrown instanceof TmiError && thrown.status === 403 ? 401 : undefined))
+      .catch((thrown: unknown) => {
+        if (what === 'attributes' && thrown instanceof TmiError && thrown.status === 405)
+          res.setHeader('Allow', 'GET, HEAD, POST')
+        refuse(req, res, thrown, thrown instanceof TmiError && thrown.status === 403 ? 401 : undefined)
+      })
     return true
   }
 }

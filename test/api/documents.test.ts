@@ -69,7 +69,7 @@ test("examples are the caller's own newest data, and hold nothing that it may no
 
 test("users' tables are described with what the role may do to them", async () => {
   const doc = await json('/api/openapi.json', 'admin')
-  assert.deepEqual(Object.keys(doc.paths['/api/site']), ['get', 'post', 'patch', 'delete'])
+  assert.deepEqual(Object.keys(doc.paths['/api/site']), ['get', 'post', 'put', 'patch', 'delete'])
   assert.deepEqual(doc.components.schemas.site_insert.required, ['name', 'kind'])
   assert.equal(doc.components.schemas.site.description, 'Where machines stand.')
   assert.deepEqual(Object.keys(doc.paths['/api/depot']), ['get'])

@@ -115,6 +115,14 @@ test('Idempotency-Key is the message id; in a batch each reading has its own par
   )
 })
 
+test('TM303 a misspelt wait is refused before anything is taken', async () => {
+  for (const wait of ['Stored', '', 'true']) {
+    const { status, body } = await post(`/api/in/s/t?wait=${wait}`, '{"a":1}')
+    assert.deepEqual([status, body.code], [400, 'TM303'], wait)
+  }
+  assert.deepEqual(published, [])
+})
+
 test('TM102 a speaker bound to one target leaves it out, or names it; another is refused', async () => {
   assert.equal((await post('/api/in/s', '{"a":1}', {}, tokens.bound)).status, 202)
   assert.equal((await post('/api/in/s/truck-17', '{"a":2}', {}, tokens.bound)).status, 202)

@@ -100,6 +100,16 @@ for (const [what, status, code, ask] of refused) {
   })
 }
 
+test('a refused method comes with the ones that are taken: attributes can be read too', async () => {
+  for (const [what, allow] of [
+    ['telemetry', 'POST'],
+    ['attributes', 'GET, HEAD, POST'],
+  ]) {
+    const response = await fetch(`${door.base}/api/v1/${door.tokens.any}/${what}`, { method: 'PUT', body: '{}' })
+    assert.deepEqual([response.status, response.headers.get('allow')], [405, allow])
+  }
+})
+
 test('of an array the bad ones are named with 400, the others are kept', async () => {
   const { status, text } = await post('telemetry', '[{"a":1},{"a":1e400},{"a":3}]')
   const body = JSON.parse(text) as { code: string; details: { accepted: number; rejected: { index: number }[] } }

@@ -3,13 +3,21 @@
 
 import { signature } from '../rest/rpc.ts'
 import type { ApiFunction, Argument } from '../rest/rpc-catalog.ts'
-import { openapiParts, type Schema } from './openapi-parts.ts'
-import { columnSchema, typeSchema } from './openapi-types.ts'
+import { openapiParts, refusals, type Schema } from './openapi-parts.ts'
+import { asSent, columnSchema, typeSchema } from './openapi-types.ts'
 
 /** Parameters of a read that make sense on what a function gives. */
 const paging = ['select', 'order', 'limit', 'offset', 'and', 'or', 'Prefer', 'Range']
 
 export function callPath(fn: ApiFunction): Schema {
+  const given = {
+    description: fn.isSet ? 'What it gives, in its own order unless another is asked for.' : 'What it gives.',
+    ...(fn.isSet ? { headers: openapiParts.pageHeaders } : {}),
+    content: openapiParts.rowsContent(
+      { schema: fn.isSet ? { type: 'array', items: itemSchema(fn) } : itemSchema(fn) },
+      { schema: itemSchema(fn) },
+    ),
+  }
   const common = {
     tags: ['functions'],
     summary: fn.description.split(/(?<=[.;:])\s/)[0] || fn.name,
@@ -19,18 +27,10 @@ export function callPath(fn: ApiFunction): Schema {
       ...(fn.isVoid
         ? { 204: { description: 'It gives nothing.' } }
         : {
-            200: {
-              description: fn.isSet ? 'What it gives, in its own order unless another is asked for.' : 'What it gives.',
-              ...(fn.isSet ? { headers: openapiParts.pageHeaders } : {}),
-              content: {
-                'application/json': { schema: fn.isSet ? { type: 'array', items: itemSchema(fn) } : itemSchema(fn) },
-                'text/csv': { schema: { type: 'string' } },
-              },
-            },
+            200: given,
+            ...(fn.isSet && fn.hasColumns ? { 206: { ...given, description: 'Rows of more that were counted.' } } : {}),
           }),
-      ...Object.fromEntries(
-        Object.keys(openapiParts.responses).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
-      ),
+      ...refusals(...Object.keys(openapiParts.responses)),
     },
   }
   const shared =
@@ -48,7 +48,8 @@ export function callPath(fn: ApiFunction): Schema {
           in: 'query',
           required: a.isRequired,
           ...(a.description === null ? {} : { description: a.description }),
-          ...(a.isArray ? { style: 'form', explode: true } : {}),
+          // sites= is an empty list.
+          ...(a.isArray ? { style: 'form', explode: true, allowEmptyValue: true } : {}),
           schema: argumentSchema(a),
         })),
         ...shared,
@@ -74,7 +75,7 @@ export function callPath(fn: ApiFunction): Schema {
                   properties: Object.fromEntries(
                     args.map((a) => [
                       a.name,
-                      { ...argumentSchema(a), ...(a.description === null ? {} : { description: a.description }) },
+                      { ...asSent(orNull(argumentSchema(a))), ...(a.description === null ? {} : { description: a.description }) },
                     ]),
                   ),
                   additionalProperties: false,
@@ -87,11 +88,19 @@ export function callPath(fn: ApiFunction): Schema {
 }
 
 function argumentSchema(arg: Argument): Schema {
-  return arg.type === 'interval' ? { type: 'string', format: 'duration', example: 'PT1H' } : typeSchema(arg.type)
+  // Not of the format "duration": PostgreSQL reads "90 minutes" as well.
+  return arg.type === 'interval' ? { type: 'string', example: 'PT1H' } : typeSchema(arg.type)
+}
+
+/** In an address there is no null. */
+function orNull(schema: Schema): Schema {
+  return schema.type === undefined ? schema : { ...schema, type: [schema.type, 'null'] }
 }
 
 function itemSchema(fn: ApiFunction): Schema {
   const columns = [...fn.relation.columns.values()]
-  if (!fn.hasColumns) return typeSchema(columns[0]?.type ?? 'text')
+  const [value] = columns
+  // A value may be null, whatever its type; so may what a function that finds nothing gives.
+  if (!fn.hasColumns) return value ? columnSchema(value, false) : {}
   return { type: 'object', properties: Object.fromEntries(columns.map((c) => [c.name, columnSchema(c, false)])) }
 }

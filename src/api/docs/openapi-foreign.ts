@@ -2,26 +2,30 @@
 // The ways in that speak other systems' languages, as OpenAPI describes them.
 import type { Schema } from './openapi-parts.ts'
 
-const influxError: Schema = {
-  'application/json': {
-    schema: {
-      type: 'object',
-      required: ['code', 'message'],
-      properties: { code: { type: 'string' }, message: { type: 'string' }, line: { type: 'integer' }, tmidb: { type: 'string' } },
-    },
+const ours = { line: { type: 'integer' }, tmidb: { type: 'string' }, requestId: { type: 'string' } }
+/** As each InfluxDB words it. */
+const influxErrors: Record<'v1' | 'v2', Schema> = {
+  v1: { type: 'object', required: ['error'], properties: { error: { type: 'string' }, ...ours } },
+  v2: {
+    type: 'object',
+    required: ['code', 'message'],
+    properties: { code: { type: 'string' }, message: { type: 'string' }, ...ours },
   },
 }
-const influx = (description: string): Schema => ({ description, content: influxError })
 const problem = (description: string): Schema => ({
   description,
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 })
 
-function lineProtocol(operationId: string, parameters: Schema[], summary: string): Schema {
+function lineProtocol(api: 'v1' | 'v2', parameters: Schema[], summary: string): Schema {
+  const influx = (description: string): Schema => ({
+    description,
+    content: { 'application/json': { schema: influxErrors[api] } },
+  })
   return {
     post: {
       tags: ['ingest'],
-      operationId,
+      operationId: `influx_write_${api}`,
       summary,
       description: [
         'Answered when the points are safe on disk. The measurement becomes the category, one tag the target (target, device, device_id,',
@@ -30,7 +34,7 @@ function lineProtocol(operationId: string, parameters: Schema[], summary: string
       security: [{ bearer: [] }],
       parameters,
       requestBody: {
-        required: true,
+        description: 'A body without points is nothing to do, and no error.',
         content: {
           'text/plain': {
             schema: { type: 'string' },
@@ -44,6 +48,7 @@ function lineProtocol(operationId: string, parameters: Schema[], summary: string
         401: influx('A token is needed, or this one is not valid.'),
         403: influx('The token may not write this.'),
         413: influx('The body is too large: 10 MB, 100,000 points.'),
+        422: influx('Not one point could be taken: they would break a strict category.'),
         429: influx('Too much is in flight; see Retry-After.'),
         503: influx('The store cannot be reached right now; see Retry-After.'),
       },
@@ -59,18 +64,42 @@ const precision = (values: string[]): Schema => ({
   schema: { type: 'string', enum: values, default: values[0] },
 })
 
+const deviceToken: Schema = {
+  name: 'token',
+  in: 'path',
+  required: true,
+  description: 'The token of a speaker.',
+  schema: { type: 'string' },
+}
+
+const sharedAttributes: Schema = {
+  tags: ['ingest'],
+  operationId: 'thingsboard_shared_attributes',
+  summary: 'What a server wishes of a device of ThingsBoard: nothing',
+  security: [],
+  parameters: [deviceToken],
+  responses: {
+    200: {
+      description: 'None are kept here.',
+      content: { 'application/json': { schema: { type: 'object', maxProperties: 0 } } },
+    },
+    400: problem('The address cannot be read.'),
+    401: problem('This token is not valid.'),
+    503: problem('The store cannot be reached right now.'),
+  },
+}
+
 function device(what: 'telemetry' | 'attributes'): Schema {
   const values = { type: 'object', additionalProperties: true }
   return {
+    ...(what === 'attributes' ? { get: sharedAttributes } : {}),
     post: {
       tags: ['ingest'],
       operationId: `thingsboard_${what}`,
       summary: `Send ${what} as a device of ThingsBoard does`,
       description: `Stored as category ${what}, of the target that the token is bound to, else of the speaker's name.`,
       security: [],
-      parameters: [
-        { name: 'token', in: 'path', required: true, description: 'The token of a speaker.', schema: { type: 'string' } },
-      ],
+      parameters: [deviceToken],
       requestBody: {
         required: true,
         content: {
@@ -85,6 +114,7 @@ function device(what: 'telemetry' | 'attributes'): Schema {
         400: problem('What could not be taken; of an array the others were.'),
         401: problem('This token is not valid.'),
         413: problem('The body is too large.'),
+        422: problem('It would break a strict category.'),
         429: problem('Too much is in flight; see Retry-After.'),
         503: problem('The store cannot be reached right now.'),
       },
@@ -94,7 +124,7 @@ function device(what: 'telemetry' | 'attributes'): Schema {
 
 export const foreignPaths: Record<string, Schema> = {
   '/api/v2/write': lineProtocol(
-    'influx_write_v2',
+    'v2',
     [
       text('bucket', 'The target of points without a tag that names one.'),
       text('org', 'Not looked at.'),
@@ -103,7 +133,7 @@ export const foreignPaths: Record<string, Schema> = {
     'Send line protocol, as InfluxDB 2 takes it',
   ),
   '/write': lineProtocol(
-    'influx_write_v1',
+    'v1',
     [text('db', 'The target of points without a tag that names one.'), precision(['n', 'u', 'ms', 's', 'm', 'h'])],
     'Send line protocol, as InfluxDB 1 takes it',
   ),

@@ -15,6 +15,13 @@ const problem = (description: string): Schema => ({
 })
 
 export const openapiParts = {
+  /** The forms that the header Accept chooses from. */
+  rowsContent: (rows: Schema, row: Schema): Schema => ({
+    'application/json': rows,
+    'application/vnd.pgrst.array+json': rows,
+    'application/vnd.pgrst.object+json': row,
+    'text/csv': { schema: { type: 'string' } },
+  }),
   parameters: {
     select: {
       name: 'select',
@@ -97,11 +104,13 @@ export const openapiParts = {
     401: error('A token is needed, or this one is not valid.'),
     403: error('The token may not read this.'),
     404: error('There is no such relation or operator.'),
+    405: error('It does not take this method, or a function that is read would write.'),
     406: error('Not one row where one was asked for, or no such media type.'),
     409: error('It contradicts what is there: a key twice, a row that is pointed at.'),
-    413: error('The body is too large.'),
+    413: error('The body is too large, or the query too complex.'),
     415: error('The content type is not understood.'),
     416: error('The range is beyond the rows.'),
+    422: error('The reading is refused for what it is: it would break a strict category, or its time is out of range.'),
     503: error('The store cannot be reached right now.'),
     504: error('The query took too long.'),
   },
@@ -113,7 +122,7 @@ export const openapiParts = {
       properties: {
         code: { type: 'string' },
         message: { type: 'string' },
-        details: { type: ['string', 'null'] },
+        details: { description: 'A list where relationships are to be chosen from.', type: ['string', 'array', 'null'] },
         hint: { type: ['string', 'null'] },
       },
     },
@@ -135,12 +144,15 @@ export const openapiParts = {
       type: 'object',
       description: 'One reading. Without "data", every other key is the data.',
       properties: {
-        target: { type: 'string', description: 'Key of the target; may be left out where the path or the token says it.' },
+        target: {
+          type: ['string', 'number', 'null'],
+          description: 'Key of the target; may be left out where the path or the token says it.',
+        },
         ts: {
           description: 'RFC 3339, or epoch seconds, milliseconds or microseconds; now if left out.',
-          type: ['string', 'number'],
+          type: ['string', 'number', 'null'],
         },
-        mid: { type: ['string', 'integer'], description: 'Message id: the same one again changes nothing.' },
+        mid: { type: ['string', 'integer', 'null'], description: 'Message id: the same one again changes nothing.' },
         data: { type: 'object', additionalProperties: true },
       },
       additionalProperties: true,
@@ -150,6 +162,10 @@ export const openapiParts = {
       required: ['accepted', 'rejected'],
       properties: {
         accepted: { type: 'integer' },
+        stored: {
+          type: 'boolean',
+          description: 'With wait=stored: whether that has happened yet; it is safe on disk all the same.',
+        },
         rejected: {
           type: 'array',
           items: {
@@ -200,6 +216,9 @@ export const openapiParts = {
   },
 }
 
+export const refusals = (...statuses: string[]): Schema =>
+  Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }]))
+
 function ingest(withTarget: boolean): Schema {
   const reading = { $ref: '#/components/schemas/Reading' }
   return {
@@ -231,12 +250,17 @@ function ingest(withTarget: boolean): Schema {
         },
       },
       responses: {
+        200: {
+          description: 'Taken and stored, with wait=stored.',
+          content: { 'application/json': { schema: { $ref: '#/components/schemas/Accepted' } } },
+        },
         202: { description: 'Taken.', content: { 'application/json': { schema: { $ref: '#/components/schemas/Accepted' } } } },
         400: problem('Not one reading could be taken.'),
         401: problem('A token is needed, or this one is not valid.'),
         403: problem('The token may not write this.'),
         413: problem('The body is too large.'),
         415: problem('The content type is not understood.'),
+        422: problem('Not one reading could be taken: it would break a strict category.'),
         429: problem('Too much is in flight; see Retry-After.'),
         503: problem('The store cannot be reached right now.'),
       },
@@ -250,7 +274,6 @@ export const ingestPaths: Record<string, Schema> = {
 }
 
 export function listenerPath(listener: string): Record<string, Schema> {
-  const { 300: _0, 400: _, 406: __, 409: ___, 413: ____, 415: _____, 416: ______, ...responses } = openapiParts.responses
   return {
     [`/api/${encodeURIComponent(listener)}`]: {
       get: {
@@ -262,7 +285,7 @@ export function listenerPath(listener: string): Record<string, Schema> {
             description: 'Categories, versions and newest readings.',
             content: { 'application/json': { schema: { $ref: '#/components/schemas/ListenerIndex' } } },
           },
-          ...Object.fromEntries(Object.keys(responses).map((status) => [status, { $ref: `#/components/responses/${status}` }])),
+          ...refusals('401', '403', '404', '503', '504'),
         },
       },
     },

@@ -2,8 +2,8 @@
 // What OpenAPI says of one relation: its row, and the operations that the caller may do on it.
 import type { Column, Relation } from '../rest/catalog.ts'
 import { baseType } from '../rest/fields.ts'
-import { openapiParts, type Schema } from './openapi-parts.ts'
-import { columnSchema } from './openapi-types.ts'
+import { openapiParts, refusals, type Schema } from './openapi-parts.ts'
+import { asSent, columnSchema } from './openapi-types.ts'
 import type { SeenRelation } from './seen.ts'
 
 type Row = Record<string, unknown>
@@ -33,7 +33,7 @@ export function writeSchema({ relation, columns }: SeenRelation): Schema {
   return {
     type: 'object',
     ...(required.length > 0 ? { required } : {}),
-    properties: Object.fromEntries(writable.map((c) => [c.name, columnSchema(c, c.notNull)])),
+    properties: Object.fromEntries(writable.map((c) => [c.name, asSent(columnSchema(c, c.notNull))])),
   }
 }
 
@@ -47,6 +47,7 @@ export function relationPath(s: SeenRelation, example: Row | undefined): Schema 
   return {
     ...(verbs.has('select') ? { get: readOperation(s, example, `read_${id}`) } : {}),
     ...(verbs.has('insert') ? { post: insertOperation(s, id) } : {}),
+    ...(verbs.has('insert') && verbs.has('update') && s.relation.key.length > 0 ? { put: putOperation(s, id) } : {}),
     ...(verbs.has('update') ? { patch: changeOperation(s, id, 'update') } : {}),
     ...(verbs.has('delete') ? { delete: changeOperation(s, id, 'delete') } : {}),
   }
@@ -90,9 +91,6 @@ function filters(columns: readonly Column[]): Schema[] {
     }))
 }
 
-const refusals = (...statuses: string[]): Schema =>
-  Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }]))
-
 const parameter = (name: string): Schema => ({ $ref: `#/components/parameters/${name}` })
 
 function common(s: SeenRelation, operationId: string, summary: string): Schema {
@@ -108,16 +106,7 @@ function common(s: SeenRelation, operationId: string, summary: string): Schema {
 
 export function readOperation(s: SeenRelation, example: Row | undefined, operationId: string): Schema {
   const { relation, columns } = s
-  const row = { $ref: `#/components/schemas/${schemaName(s)}` }
-  const rows = { schema: { type: 'array', items: partial(row) }, ...(example ? { example: [example] } : {}) }
-  const page = {
-    headers: openapiParts.pageHeaders,
-    content: {
-      'application/json': rows,
-      'application/vnd.pgrst.object+json': { schema: partial(row), ...(example ? { example } : {}) },
-      'text/csv': { schema: { type: 'string' } },
-    },
-  }
+  const page = { headers: openapiParts.pageHeaders, content: rowsContent(s, example) }
   return {
     ...common(s, operationId, relation.description || relation.name),
     parameters: [
@@ -137,9 +126,17 @@ export function readOperation(s: SeenRelation, example: Row | undefined, operati
     responses: {
       200: { description: 'The rows of the page.', ...page },
       206: { description: 'The rows of the page, of more that were counted.', ...page },
-      ...refusals(...Object.keys(openapiParts.responses).filter((s) => s !== '409' && s !== '413' && s !== '415')),
+      ...refusals(...Object.keys(openapiParts.responses).filter((s) => !['409', '415', '422'].includes(s))),
     },
   }
+}
+
+function rowsContent(s: SeenRelation, example?: Row): Schema {
+  const row = partial({ $ref: `#/components/schemas/${schemaName(s)}` })
+  return openapiParts.rowsContent(
+    { schema: { type: 'array', items: row }, ...(example ? { example: [example] } : {}) },
+    { schema: row, ...(example ? { example } : {}) },
+  )
 }
 
 /** "select" chooses, renames and embeds, so a row may have other members than the relation's. */
@@ -161,12 +158,32 @@ function insertOperation(s: SeenRelation, id: string): Schema {
       },
     },
     responses: {
-      200: { description: 'Rows that were there were changed.', content: { 'application/json': { schema: {} } } },
-      201: {
-        description: 'Inserted; the rows with Prefer: return=representation.',
-        content: { 'application/json': { schema: {} } },
-      },
-      ...refusals('400', '401', '403', '404', '406', '409', '413', '415', '503', '504'),
+      // No content is said: it is empty, and without a type, unless the rows are asked for.
+      200: { description: 'Rows that were there were changed; they are sent with Prefer: return=representation.' },
+      201: { description: 'Inserted; the rows are sent with Prefer: return=representation.' },
+      ...refusals('400', '401', '403', '404', '405', '406', '409', '413', '415', '422', '503', '504'),
+    },
+  }
+}
+
+function putOperation(s: SeenRelation, id: string): Schema {
+  const { relation, columns } = s
+  return {
+    ...common(s, `put_${id}`, `Insert or replace one row of ${relation.name}`),
+    description: `The address names the whole key, ${relation.key.map((name) => `${name}=eq.value`).join('&')}; the body has the same one.`,
+    parameters: [
+      ...['select', 'PreferWrite'].map(parameter),
+      ...filters(columns.filter((c) => relation.key.includes(c.name))).map((p) => ({ ...p, required: true })),
+    ],
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: { $ref: `#/components/schemas/${schemaName(s)}_insert` } } },
+    },
+    responses: {
+      200: { description: 'The row, with Prefer: return=representation.', content: rowsContent(s) },
+      201: { description: 'The row, where it is new, with Prefer: return=representation.', content: rowsContent(s) },
+      204: { description: 'Done.' },
+      ...refusals('400', '401', '403', '404', '405', '406', '409', '413', '415', '503', '504'),
     },
   }
 }
@@ -182,9 +199,9 @@ function changeOperation(s: SeenRelation, id: string, verb: 'update' | 'delete')
     ],
     ...(verb === 'update' ? { requestBody: { required: true, content: { 'application/json': { schema: partial(body) } } } } : {}),
     responses: {
-      200: { description: 'The rows, with Prefer: return=representation.', content: { 'application/json': { schema: {} } } },
+      200: { description: 'The rows, with Prefer: return=representation.', content: rowsContent(s) },
       204: { description: 'Done.' },
-      ...refusals('400', '401', '403', '404', '406', '409', '413', '415', '503', '504'),
+      ...refusals('400', '401', '403', '404', '405', '406', '409', '413', '415', '503', '504'),
     },
   }
 }

@@ -38,3 +38,9 @@ export function columnSchema(column: Column, isNeverNull: boolean): Schema {
   if (schema.type === undefined) return more
   return { ...schema, type: isNeverNull ? schema.type : [schema.type, 'null'], ...more }
 }
+
+/** What is text here so that no reader rounds it, bigint and numeric, may be sent as a number too. */
+export function asSent(schema: Schema): Schema {
+  const number = schema.format === 'int64' ? 'integer' : schema.format === 'decimal' ? 'number' : null
+  return number === null ? schema : { ...schema, type: [schema.type, number].flat() }
+}

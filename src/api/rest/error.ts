@@ -124,6 +124,8 @@ export function toRestError(e: unknown, mayIntrospect = true): RestError {
   return new RestError(status, code, String(pg.message), {
     cause: e,
     ...(typeof pg.detail === 'string' ? { details: pg.detail } : {}),
+    // What writes when it is read is a function that is called by GET.
+    ...(code === '25006' ? { headers: { allow: 'POST, OPTIONS' } } : {}),
     ...(typeof hint === 'string' ? { hint } : {}),
   })
 }

@@ -14,6 +14,7 @@ import { RestError, unknownRelation } from './error.ts'
 import { nextCursor } from './keyset.ts'
 import { checkQuery } from './limits.ts'
 import { embeddedCategories, type LinkContext, link } from './link.ts'
+import { allowed, allowedTo, onlyRead, unsupported } from './methods.ts'
 import { type Accepted, acceptedForm, contentType, pageWindow, preference, type Window } from './page.ts'
 import { parseQuery } from './parse.ts'
 import { planCache } from './plans.ts'
@@ -21,6 +22,7 @@ import { applied } from './prefer.ts'
 import { type Recent, recentOf } from './recent.ts'
 import {
   checkProfile,
+  findRelation,
   functionOf,
   notThere,
   profileOf,
@@ -70,7 +72,8 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     let identity: Identity | null = null
     try {
       if (req.method === 'OPTIONS') {
-        res.writeHead(200, { allow: allowed(route), 'content-length': 0 }).end()
+        identity = await access.identify(req.headers.authorization)
+        res.writeHead(200, { allow: await options(route, identity), 'content-length': 0 }).end()
         return true
       }
       if (
@@ -80,7 +83,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       ) {
         const headers = { allow: allowed(route) }
         if (route.kind === 'call') throw new RestError(405, 'PGRST101', `Cannot use the ${req.method} method on RPC`, { headers })
-        throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers })
+        throw unsupported(req.method, headers.allow)
       }
       identity = await access.identify(req.headers.authorization)
       if (identity.kind === 'anonymous') throw new TmiError('TM100')
@@ -90,9 +93,11 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       } else if (route.kind === 'rows' && isWrite(req.method)) {
         await sendWrite(req, res, identity.claims, route, req.method, search)
       } else if (route.kind === 'index') {
+        const claims = await listenerClaims(pool, identity, route.listener).catch((e: unknown) => {
+          throw isWrite(req.method) && e instanceof TmiError ? unknownRelation(`api.${route.listener}`, null) : e
+        })
         // What is no relation may be a listener, which can only be read.
-        if (isWrite(req.method)) throw unknownRelation(`api.${route.listener}`, null)
-        const claims = await listenerClaims(pool, identity, route.listener)
+        if (isWrite(req.method)) throw unsupported(req.method, onlyRead)
         sendJson(req, res, 200, await listenerIndex(pool, catalog.current, claims, route.listener))
       } else {
         const claims = route.kind === 'newest' ? await listenerClaims(pool, identity, route.listener) : identity.claims
@@ -102,6 +107,14 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       sendError(req, res, e, identity?.mayIntrospect === true)
     }
     return true
+  }
+
+  /** Of what is hidden from the caller or not there, what could be. */
+  async function options(route: Route, { kind, claims }: Identity): Promise<string> {
+    if (kind === 'anonymous') return allowed(route)
+    const relation = route.kind === 'rows' ? findRelation(route, catalog.current) : undefined
+    if (relation && (await isHidden(claims, relation))) return allowed(route)
+    return allowedTo(claims.role, route, relation, catalog.current)
   }
 
   async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, route: RowsRoute, search: string) {
@@ -264,18 +277,6 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     if (last && cursor && n === plan.window.limit) links.push(`<${withCursor(url, cursor)}>; rel="next"`)
     if (links.length > 0) headers.link = links.join(', ')
     return headers
-  }
-}
-
-function allowed(route: Route): string {
-  switch (route.kind) {
-    case 'call':
-      return 'GET, HEAD, POST, OPTIONS'
-    case 'rows':
-    case 'index':
-      return 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
-    default:
-      return 'GET, HEAD, OPTIONS'
   }
 }
 

@@ -78,18 +78,26 @@ export type CallRoute = Route & { kind: 'call' }
  * A relation wins over a category of the same name: devices make categories, and must not take an address of somebody's table. The
  * readings are then at the name of their view (/api/v1/ann_v1), or at their own address with the profile "api".
  */
+export function findRelation(route: RowsRoute, catalog: Catalog): Relation | undefined {
+  const versions = versionsOf(route, catalog)
+  if (route.kind === 'newest') return versions?.[0]
+  const { name, major, schema } = route
+  return (
+    usersRelation(catalog, name, schema) ??
+    versions?.find((r) => r.major === major) ??
+    (schema === null || schema === 'api' ? catalog.schemas.get('api')?.get(name) : undefined)
+  )
+}
+
+function versionsOf(route: RowsRoute, { categories }: Catalog): readonly Relation[] | undefined {
+  if (route.kind === 'newest') return categories.get(route.category)
+  return route.schema === null || route.schema === 'api' ? categories.get(route.name) : undefined
+}
+
 export function relationOf(route: RowsRoute, catalog: Catalog, role: RequestRole): Relation {
-  const { name, major, schema } = route.kind === 'rows' ? route : { name: route.category, major: null, schema: null }
-  const isInApi = schema === null || schema === 'api'
-  const versions = isInApi ? catalog.categories.get(name) : undefined
-  const found =
-    route.kind === 'newest'
-      ? versions?.[0]
-      : (usersRelation(catalog, name, schema) ??
-        versions?.find((r) => r.major === major) ??
-        (isInApi ? catalog.schemas.get('api')?.get(name) : undefined))
+  const found = findRelation(route, catalog)
   if (found) return found
-  throw notThere(route, role === 'tmidb_listener' ? undefined : versions?.[0])
+  throw notThere(route, role === 'tmidb_listener' ? undefined : versionsOf(route, catalog)?.[0])
 }
 
 /** Where the readings of a category's view are. */
@@ -105,9 +113,15 @@ export function notThere(route: RowsRoute, near?: Relation): RestError {
 }
 
 /** Of equal names the function of the first schema, unless the schema is said. */
-export function functionOf({ name, schema }: CallRoute, { functions, everyFunction }: Catalog, role: RequestRole): ApiFunction {
-  const found = schema === null ? functions.get(name) : everyFunction.find((f) => f.name === name && f.schema === schema)
+export function callable({ name, schema }: CallRoute, { functions, everyFunction }: Catalog): ApiFunction | undefined {
+  return schema === null ? functions.get(name) : everyFunction.find((f) => f.name === name && f.schema === schema)
+}
+
+export function functionOf(route: CallRoute, catalog: Catalog, role: RequestRole): ApiFunction {
+  const found = callable(route, catalog)
   if (found) return found
+  const { name, schema } = route
+  const { everyFunction } = catalog
   const near = everyFunction.find((f) => f.roles.has(role) && (f.name.startsWith(name) || name.startsWith(f.name)))
   throw new RestError(404, 'PGRST202', `Could not find the function ${schema ?? 'api'}.${name} in the schema cache`, {
     ...(near === undefined ? {} : { hint: `Perhaps you meant to call the function ${near.schema}.${near.name}` }),

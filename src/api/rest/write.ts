@@ -2,9 +2,9 @@
 // POST, PUT, PATCH and DELETE on a relation: what the request says becomes one statement, and what it wrote becomes PostgREST's answer.
 
 import type { IncomingHttpHeaders } from 'node:http'
-import type { WriteOptions } from '../../db/pool.ts'
+import type { RequestRole, WriteOptions } from '../../db/pool.ts'
 import type { Body } from './body.ts'
-import type { Column, Relation, Verb } from './catalog.ts'
+import { type Column, may, type Relation, type Verb } from './catalog.ts'
 import { RestError } from './error.ts'
 import { checkQuery } from './limits.ts'
 import type { LinkContext } from './link.ts'
@@ -44,13 +44,14 @@ export interface Write {
   response(written: Written): WriteResponse
 }
 
-/** Which methods the relation can take, whoever asks. */
-export function allowedMethods(relation: Relation): string {
-  const can = (verb: Verb) => relation.takes.has(verb)
+/** Which methods the relation can take, whoever asks or from this role. */
+export function allowedMethods(relation: Relation, role?: RequestRole): string {
+  const can = (verb: Verb) => (role === undefined ? relation.takes.has(verb) : may(relation, role, verb))
   const methods = (Object.keys(needs) as WriteMethod[]).filter(
     (m) => needs[m].every(can) && (m !== 'PUT' || relation.key.length > 0),
   )
-  return ['GET', 'HEAD', ...methods, 'OPTIONS'].join(', ')
+  const reads = role === undefined || may(relation, role, 'select') ? ['GET', 'HEAD'] : []
+  return [...reads, ...methods, 'OPTIONS'].join(', ')
 }
 
 export function planWrite(context: LinkContext, relation: Relation, request: WriteRequest): Write {
@@ -58,6 +59,9 @@ export function planWrite(context: LinkContext, relation: Relation, request: Wri
   const allow = allowedMethods(relation)
   if (!allow.split(', ').includes(method) && !(method === 'PUT' && needs.PUT.every((v) => relation.takes.has(v))))
     throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${method}`, { headers: { allow } })
+  const missing = needs[method].find((verb) => !may(relation, context.role, verb))
+  // Before anything is read of it: who may not do it is told that, not how it would be said.
+  if (missing) throw new RestError(403, '42501', `permission denied for ${relation.kind} ${relation.name}`)
   const accepted = acceptedForm(headers)
   const { form, stripped } = accepted
   const prefer = preferences(headers.prefer)
@@ -117,7 +121,7 @@ function putSql(relation: Relation, payload: Payload, query: Query): Change {
   if (query.limit !== null || query.offset !== null)
     throw new RestError(400, 'PGRST114', 'limit/offset querystring parameters are not allowed for PUT')
   const only = query.where.map((c) => ({ column: keyColumn(relation, c), value: c.kind === 'compare' ? c.value : '' }))
-  if (relation.key.length === 0 || new Set(only.map((o) => o.column)).size !== relation.key.length) throw wrongFilters()
+  if (relation.key.length === 0 || new Set(only.map((o) => o.column)).size !== relation.key.length) throw wrongFilters(relation)
   if (payload.rows !== 1 || relation.key.some((name) => !payload.columns.has(name))) throw keysDisagree()
   return insertSql(relation, payload, { defaults: false, upsert: { on: relation.key, resolution: 'merge-duplicates' }, only })
 }
@@ -125,12 +129,14 @@ function putSql(relation: Relation, payload: Payload, query: Query): Change {
 function keyColumn(relation: Relation, c: Condition): Column {
   const isKey =
     c.kind === 'compare' && c.op === 'eq' && !c.not && c.field.path.length === 0 && relation.key.includes(c.field.name)
-  if (!isKey) throw wrongFilters()
+  if (!isKey) throw wrongFilters(relation)
   return relation.columns.get(c.field.name) as Column
 }
 
-function wrongFilters(): RestError {
-  return new RestError(405, 'PGRST105', "Filters must include all and only primary key columns with 'eq' operators")
+function wrongFilters(relation: Relation): RestError {
+  return new RestError(405, 'PGRST105', "Filters must include all and only primary key columns with 'eq' operators", {
+    headers: { allow: allowedMethods(relation) },
+  })
 }
 
 /** columns=a,"b c" */
