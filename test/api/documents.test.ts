@@ -67,6 +67,15 @@ test("examples are the caller's own newest data, and hold nothing that it may no
   assert.deepEqual(schemas.site.examples, [{ name: 'north', since: '2026-01-01', kind: 'yard' }])
 })
 
+test('a target that is taken from a listener is gone from the examples with the next document', async () => {
+  const example = async () => (await json('/api/openapi.json', 'none')).components.schemas.sensor_v1?.examples?.[0].target
+  await world.db.query(`select tmidb.subscribe('none', 'sensor', array['truck-1', 'truck-2'])`)
+  assert.equal(await example(), 'truck-1')
+  await world.db.query(`select tmidb.unsubscribe('none', 'sensor', array['truck-1'])`)
+  assert.equal(await example(), 'truck-2')
+  await world.db.query(`select tmidb.unsubscribe('none')`)
+})
+
 test("users' tables are described with what the role may do to them", async () => {
   const doc = await json('/api/openapi.json', 'admin')
   assert.deepEqual(Object.keys(doc.paths['/api/site']), ['get', 'post', 'patch', 'delete'])
