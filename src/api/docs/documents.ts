@@ -92,6 +92,8 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
     const visible = isNobody ? new Map() : await visibleCategories(pool, claims)
     // Examples are rows: a target that was taken away is gone from them at once.
     const rules = isNobody ? '' : await rulesDigest(pool, claims)
+    // A speaker that makes nothing new, or writes one target, has its categories from whoever set it up.
+    const namesCategories = identity.kind !== 'speaker' || (identity.mayCreate && identity.target === null)
     const host = req.headers.host ?? 'localhost'
     const isSecure = 'encrypted' in req.socket
     const key = JSON.stringify([
@@ -100,6 +102,8 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
       major,
       claims,
       rules,
+      namesCategories,
+      namesCategories,
       host,
       isSecure,
       [...visible].map(([c, f]) => [c, f && [...f]]),
@@ -108,7 +112,7 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
     const schema = graphqlSchema()
     // What was made stands as long as what it was made of.
     return await keep(name === 'schema.graphql' ? schema : current, key, async () => {
-      const seen = isNobody ? nobody : seenBy(current, claims.role, visible, major)
+      const seen = isNobody ? nobody : seenBy(current, claims.role, visible, { major, namesCategories })
       const own = listener ?? (identity.kind === 'listener' ? identity.name : null)
       const waysIn = claims.role !== 'tmidb_listener' && major === null
       if (name === 'schema.graphql') return visibleSdl(schema, current, seen)
