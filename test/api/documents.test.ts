@@ -17,6 +17,15 @@ before(async () => {
   await world.db.query(`comment on table app.site is 'Where machines stand.'; grant select on app.site to tmidb_viewer;
     grant select, insert, update, delete on app.site to tmidb_editor, tmidb_admin; insert into app.site values ('north', default, 'yard')`)
   await world.db.query(`create table app.depot (name text primary key); grant select on app.depot to tmidb_admin`)
+  await world.db.query(`create table app.plot (plot_id int primary key, label text, dark_note text unique);
+    grant select (plot_id, label) on app.plot to tmidb_listener; insert into app.plot values (1, 'green', 'x');
+    create table app.mark (mark_id int primary key, label text); grant select on app.mark to tmidb_listener;
+    create table app.dim_pair (plot_id int references app.plot, mark_id int references app.mark, primary key (plot_id, mark_id));
+    create function app.dim_work() returns int language sql stable as 'select 1';
+    comment on function app.dim_work() is '@name fancyThing'; revoke all on function app.dim_work() from public;
+    create view app.broken as select 1 / (select count(*) from app.plot where plot_id = 7) as dimless;
+    grant select on app.broken to tmidb_listener; grant execute on function app.dim_work() to tmidb_admin;
+    grant select on app.plot, app.mark, app.dim_pair to tmidb_admin`)
   await world.reload()
 })
 after(async () => await world[Symbol.asyncDispose]())
@@ -67,6 +76,15 @@ test("examples are the caller's own newest data, and hold nothing that it may no
   assert.deepEqual(schemas.site.examples, [{ name: 'north', since: '2026-01-01', kind: 'yard' }])
 })
 
+test('a target that is taken from a listener is gone from the examples with the next document', async () => {
+  const example = async () => (await json('/api/openapi.json', 'none')).components.schemas.sensor_v1?.examples?.[0].target
+  await world.db.query(`select tmidb.subscribe('none', 'sensor', array['truck-1', 'truck-2'])`)
+  assert.equal(await example(), 'truck-1')
+  await world.db.query(`select tmidb.unsubscribe('none', 'sensor', array['truck-1'])`)
+  assert.equal(await example(), 'truck-2')
+  await world.db.query(`select tmidb.unsubscribe('none')`)
+})
+
 test("users' tables are described with what the role may do to them", async () => {
   const doc = await json('/api/openapi.json', 'admin')
   assert.deepEqual(Object.keys(doc.paths['/api/site']), ['get', 'post', 'put', 'patch', 'delete'])
@@ -74,6 +92,39 @@ test("users' tables are described with what the role may do to them", async () =
   assert.equal(doc.components.schemas.site.description, 'Where machines stand.')
   assert.deepEqual(Object.keys(doc.paths['/api/depot']), ['get'])
   assert.equal((await json('/api/openapi.json', 'few')).paths['/api/site'], undefined)
+})
+
+test('of a table whose columns are granted one by one, the others are named nowhere; what fails costs its own example alone', async () => {
+  const doc = await json('/api/openapi.json', 'few')
+  assert.deepEqual(doc.components.schemas.plot.examples, [{ plot_id: 1, label: 'green' }])
+  assert.equal(doc.components.schemas.broken.examples, undefined)
+  const sdl = await text('/api/schema.graphql', 'few')
+  assert.match(sdl, /type Plot /)
+  const whole = await text('/api/schema.graphql', 'admin')
+  for (const name of ['plotByDarkNote', 'DARK_NOTE_ASC']) assert.ok(whole.includes(name), name)
+  for (const name of ['dark_note', 'darkNote', 'DARK_NOTE', 'DarkNote'])
+    assert.ok(!(JSON.stringify(doc) + sdl).includes(name), name)
+})
+
+test('nor a hidden table of pairs by the ways through it, nor a hidden function by another name', async () => {
+  const [all, sdl] = [await text('/api/schema.graphql', 'admin'), await text('/api/schema.graphql', 'few')]
+  for (const name of ['dimPairsExist', 'marks(', 'fancyThing']) assert.ok(all.includes(name), name)
+  const plot = sdl.slice(sdl.indexOf('type Plot '), sdl.indexOf('}', sdl.indexOf('type Plot ')))
+  assert.ok(!plot.includes('marks'))
+  for (const name of ['dimPair', 'DimPair', 'fancyThing']) assert.ok(!sdl.includes(name), name)
+})
+
+test('a speaker is told categories only if it may make new ones, and their fields never', async () => {
+  const doc = await json('/api/openapi.json', 'speaker')
+  assert.ok(doc.paths['/api/v1/sensor'].post)
+  for (const name of ['humidity', 'temperature']) assert.ok(!JSON.stringify(doc.components.schemas).includes(`"${name}"`), name)
+  assert.ok(!(await text('/api/schema.graphql', 'speaker')).includes('SensorV1'))
+  for (const sql of [`tmidb.create_speaker('bound', 'truck-1')`, `tmidb.create_speaker('tame', null, false)`]) {
+    const [{ token } = { token: '' }] = await world.db.query<{ token: string }>(`select ${sql} as token`)
+    const res = await fetch(`${world.base}/api/openapi.json`, { headers: { authorization: `Bearer ${token}` } })
+    const { paths } = (await res.json()) as Json
+    assert.deepEqual([res.status, paths['/api/v1/sensor'], typeof paths['/api/in/{category}']], [200, undefined, 'object'], sql)
+  }
 })
 
 test('AsyncAPI is valid by its own schema, and tells a listener its channels, a speaker the ways in', async () => {

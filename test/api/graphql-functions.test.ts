@@ -24,6 +24,12 @@ before(async () => {
       create function api.try_twice(a int) returns int language sql stable as $$ select 1 $$;
       create function api.try_twice(a text) returns int language sql stable as $$ select 1 $$;
       revoke all on all functions in schema api from public;
+      reset role;
+      create function app.open_door() returns text language sql stable as $$ select 'open' $$;
+      create function app.own_door() returns text language sql stable as $$ select 'own' $$;
+      create function app.change_door() returns text language sql volatile as $$ select 'changed' $$;
+      grant execute on function app.own_door() to tmidb_listener;
+      set role tmidb_owner;
       grant execute on all functions in schema api to tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin`)
     await admin(db, 'select tmidb.publish_views()', `select tmidb.create_listener('all')`)
     few = await admin(db, `select tmidb.create_listener('few')`)
@@ -97,6 +103,14 @@ test('a listener sees no more through a function than without', async () => {
     geoTrack: { nodes: [] },
   })
   assert.equal((await api.ask('{ latest { nodes { target } } }', { token: null })).status, 401)
+})
+
+test('a function outside the schema api is called by whom it was granted to, whatever PostgreSQL lets everybody do', async () => {
+  for (const query of ['{ openDoor }', 'mutation { changeDoor(input: {}) { result } }']) {
+    const { status, errors } = await api.ask(query)
+    assert.deepEqual([status, errors?.[0]?.extensions?.code], [403, 'TM102'], query)
+  }
+  assert.equal((await api.ask('{ ownDoor }')).data.ownDoor, 'own')
 })
 
 test('arguments that must be there are known before; the others are refused with TM305', async () => {

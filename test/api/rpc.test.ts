@@ -159,6 +159,17 @@ test('a function is there for those who may execute it, if its name is its own',
   assert.equal((await world.get('/api/rpc/latest', 'all', {}, 'DELETE')).headers.get('allow'), 'GET, HEAD, POST, OPTIONS')
 })
 
+test('outside the schema api a function is for whom it was granted to, and a schema for which everybody has USAGE is not shown', async () => {
+  await world.db.query(`create function app.open_door() returns text language sql stable as $$ select 'open' $$;
+    create function app.own_door() returns text language sql stable as $$ select 'own' $$;
+    grant execute on function app.own_door() to tmidb_listener;
+    create schema lobby; grant usage on schema lobby to public; create table lobby.chair (a int); grant select on lobby.chair to public`)
+  await world.catalog.reload()
+  for (const who of ['all', 'admin'] as const) assert.notEqual((await call('open_door', who)).status, 200, who)
+  assert.equal((await call('own_door', 'all')).text, '"own"')
+  assert.equal((await world.get('/api/chair', 'admin')).status, 404)
+})
+
 test('it runs as the one who asks, who sees its own rows and fields', async () => {
   assert.equal((await call('try_who', 'few')).text, '"few"')
   assert.deepEqual(

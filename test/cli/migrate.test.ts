@@ -159,6 +159,7 @@ test('a dry run prints the SQL and what the API would become, warns of what was 
   w.add(
     'dry2',
     `alter table dry add column note text; create view dry_view as select * from dry;
+    create materialized view dry_kept as select * from dry; grant select on dry_kept to tmidb_listener;
     create function dry_count() returns bigint language sql stable security definer return (select count(*) from app.dry);
     grant execute on function dry_count() to public;`,
   )
@@ -179,6 +180,10 @@ test('a dry run prints the SQL and what the API would become, warns of what was 
   assert.match(
     stdout,
     /Mind: app\.dry_view reads with the rights of its owner.*\n +alter view app\.dry_view set \(security_invoker = true\);/,
+  )
+  assert.match(
+    stdout,
+    /Mind: app\.dry_kept holds rows that its owner read.*\n +revoke all on app\.dry_kept from public, tmidb_listener/,
   )
   assert.match(
     stdout,

@@ -6,7 +6,7 @@ as $$
 declare
   v_category tmidb.category;
 begin
-  select * into v_category from tmidb.category where name = p_name for update;
+  select * into v_category from tmidb.category where name = p_name for no key update;
   if not found then
     raise exception 'There is no category named %.', quote_nullable(left(p_name, 80)) using errcode = 'TM107', hint = 'Check the spelling.';
   end if;

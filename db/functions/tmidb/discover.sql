@@ -28,7 +28,7 @@ declare
   v_lon text;
 begin
   -- Row and table locks, not advisory ones: those anybody with a login could hold.
-  select case when is_strict then name end into v_strict from tmidb.category where category_id = p_category_id for update;
+  select case when is_strict then name end into v_strict from tmidb.category where category_id = p_category_id for no key update;
   select version_id into v_version from tmidb.shape where category_id = p_category_id and sig = p_sig;
   if found then return v_version; end if;
 

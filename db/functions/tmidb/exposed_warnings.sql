@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- after: exposed_schemas
 -- What one may have forgotten in a migration: a table that the API shows to listeners without row security, one that says nothing of
--- itself, a foreign key that makes each delete on the other side read the whole table, a view that reads past row security, a function
--- that everybody may call. Each with the statement that mends it. Our own schema api is held by the lints in db/lint.
+-- itself, a foreign key that makes each delete on the other side read the whole table, a view that reads past row security, a
+-- materialized view, whose rows no row security guards, a function that everybody may call. Each with the statement that mends it. Our own schema api is held by the lints in db/lint.
 create or replace function tmidb.exposed_warnings() returns table (what text, mend text)
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -22,6 +22,11 @@ as $$
     from shown s
     where s.relkind = 'v' and not coalesce((select o.option_value::boolean from pg_options_to_table(s.reloptions) o
       where o.option_name = 'security_invoker'), false)
+    union all
+    select 2, s.name, format('%s holds rows that its owner read, past row security, and has none itself: devices and listeners that may read it read all of it.', s.name),
+      format('revoke all on %s from public, tmidb_listener, tmidb_speaker; -- and grant a view on it that picks rows', s.name)
+    from shown s
+    where s.relkind = 'm' and (has_any_column_privilege('tmidb_listener', s.oid, 'select') or has_any_column_privilege('tmidb_speaker', s.oid, 'select'))
     union all
     select 3, s.name, format('%s has no comment, so the API''s documentation is silent about it.', s.name),
       format('comment on %s %s is ''...'';', case s.relkind when 'v' then 'view' when 'm' then 'materialized view' else 'table' end, s.name)

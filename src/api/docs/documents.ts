@@ -10,7 +10,7 @@ import type { Claims, Pool } from '../../db/pool.ts'
 import { sendError } from '../rest/answer.ts'
 import type { LiveCatalog } from '../rest/catalog.ts'
 import { RestError } from '../rest/error.ts'
-import { listenerClaims, visibleCategories } from '../rest/visible.ts'
+import { listenerClaims, rulesDigest, visibleCategories } from '../rest/visible.ts'
 import { asyncapi } from './asyncapi.ts'
 import { asMarkdown, changelog } from './changelog.ts'
 import { exampleRows } from './examples.ts'
@@ -67,7 +67,8 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
       const headers = {
         etag,
         'cache-control': 'private, no-cache',
-        vary: 'authorization',
+        // Beside what cors() said.
+        vary: [res.getHeader('vary'), 'authorization'].filter(Boolean).join(', '),
         'content-type': types[asked.name.split('.')[1] ?? ''] ?? '',
       }
       if (req.headers['if-none-match'] === etag) {
@@ -89,14 +90,29 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
     if (name === 'changelog.json') return JSON.stringify(await changelog(pool, claims))
     if (name === 'changelog.md') return asMarkdown(await changelog(pool, claims))
     const visible = isNobody ? new Map() : await visibleCategories(pool, claims)
+    // Examples are rows: a target that was taken away is gone from them at once.
+    const rules = isNobody ? '' : await rulesDigest(pool, claims)
+    // A speaker that makes nothing new, or writes one target, has its categories from whoever set it up.
+    const namesCategories = identity.kind !== 'speaker' || (identity.mayCreate && identity.target === null)
     const host = req.headers.host ?? 'localhost'
     const isSecure = 'encrypted' in req.socket
-    const key = JSON.stringify([name, listener, major, claims, host, isSecure, [...visible].map(([c, f]) => [c, f && [...f]])])
+    const key = JSON.stringify([
+      name,
+      listener,
+      major,
+      claims,
+      rules,
+      namesCategories,
+      namesCategories,
+      host,
+      isSecure,
+      [...visible].map(([c, f]) => [c, f && [...f]]),
+    ])
     const { current } = catalog
     const schema = graphqlSchema()
     // What was made stands as long as what it was made of.
     return await keep(name === 'schema.graphql' ? schema : current, key, async () => {
-      const seen = isNobody ? nobody : seenBy(current, claims.role, visible, major)
+      const seen = isNobody ? nobody : seenBy(current, claims.role, visible, { major, namesCategories })
       const own = listener ?? (identity.kind === 'listener' ? identity.name : null)
       const waysIn = claims.role !== 'tmidb_listener' && major === null
       if (name === 'schema.graphql') return visibleSdl(schema, current, seen)

@@ -20,15 +20,26 @@ export async function exampleRows(
 ): Promise<Examples> {
   const some = asked.filter((a) => a.columns.length > 0).slice(0, mostRelations)
   if (some.length === 0) return new Map()
-  const { text, values } = sql.compile(sql`select json_build_array(${sql.join(some.map(exampleOf), ', ')})::text as body`)
-  try {
+  const read = async (these: typeof some): Promise<[Relation, Record<string, unknown>][]> => {
+    const { text, values } = sql.compile(sql`select json_build_array(${sql.join(these.map(exampleOf), ', ')})::text as body`)
     const { rows } = await readAs<{ body: string }>(pool, { ...claims, timeout_ms: patienceMs }, { text, values })
     const found = JSON.parse(rows[0]?.body ?? '[]') as (Record<string, unknown> | null)[]
-    return new Map(some.flatMap(({ relation }, i) => (found[i] ? [[relation, found[i]] as const] : [])))
-  } catch (e) {
+    return these.flatMap(({ relation }, i) => (found[i] ? [[relation, found[i]] as [Relation, Record<string, unknown>]] : []))
+  }
+  const failed = (e: unknown) => {
     // A document without examples is worth more than none.
     observe({ kind: 'log', level: 'warn', message: `no examples for the documents: ${(e as Error).message}` })
-    return new Map()
+    return []
+  }
+  try {
+    return new Map(await read(some))
+  } catch (e) {
+    if ((e as { code?: string }).code === '57014') return new Map(failed(e))
+    // A view that fails for this one costs its own example, as long as there is time.
+    const until = Date.now() + patienceMs
+    const found: [Relation, Record<string, unknown>][] = []
+    for (const one of some) if (Date.now() < until) found.push(...(await read([one]).catch(failed)))
+    return new Map(found)
   }
 }
 

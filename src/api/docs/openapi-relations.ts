@@ -25,15 +25,17 @@ export function rowSchema({ relation, columns }: SeenRelation, example: Row | un
   }
 }
 
+const timeSchema: Schema = { type: 'string', format: 'date-time' }
+
 /** What may be sent: a reading's fields are all free, of a table what has no default must be there. */
-export function writeSchema({ relation, columns }: SeenRelation): Schema {
-  const all = columns.length > 0 ? columns : [...relation.columns.values()]
-  const writable = all.filter((c) => !c.generated && !(relation.category !== null && c.name === 'reading_id'))
-  const required = relation.category === null ? writable.filter((c) => c.notNull && !c.hasDefault).map((c) => c.name) : []
+export function writeSchema({ relation, takes }: SeenRelation): Schema {
+  if (takes === null)
+    return { type: 'object', properties: { target: { type: 'string' }, ts: timeSchema }, additionalProperties: true }
+  const required = relation.category === null ? takes.filter((c) => c.notNull && !c.hasDefault).map((c) => c.name) : []
   return {
     type: 'object',
     ...(required.length > 0 ? { required } : {}),
-    properties: Object.fromEntries(writable.map((c) => [c.name, asSent(columnSchema(c, c.notNull))])),
+    properties: Object.fromEntries(takes.map((c) => [c.name, asSent(columnSchema(c, c.notNull))])),
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type ASTNode,
   type DocumentNode,
   type GraphQLSchema,
+  isInputObjectType,
   isObjectType,
   Kind,
   type NamedTypeNode,
@@ -14,7 +15,7 @@ import {
   type TypeDefinitionNode,
   visit,
 } from 'postgraphile/graphql'
-import { orderName } from '../graphql/naming.ts'
+import { enumName, orderName } from '../graphql/naming.ts'
 import type { Catalog } from '../rest/catalog.ts'
 import { allSeen, type Seen, type SeenRelation } from './seen.ts'
 
@@ -33,8 +34,10 @@ function read(schema: GraphQLSchema) {
 export function visibleSdl(schema: GraphQLSchema, catalog: Catalog, seen: Seen): string {
   const { text, document } = read(schema)
   if (seen.role === 'tmidb_admin') return text
-  const visible = new Map(allSeen(seen).map((s) => [`${s.relation.schema}.${s.relation.name}`, s]))
-  const bases = relationsByType(schema)
+  // Who may only send readings finds nothing of them here.
+  const here = allSeen(seen).filter((s) => s.relation.category === null || s.verbs.has('select'))
+  const visible = new Map(here.map((s) => [`${s.relation.schema}.${s.relation.name}`, s]))
+  const { bases, columns } = relationsByType(schema)
   const longestFirst = [...bases.keys()].sort((a, b) => b.length - a.length)
   /** The relation that a generated type belongs to, by its name: SiteVisitConnection is of SiteVisit, not of Site. */
   const baseOf = (type: string): string | undefined =>
@@ -43,21 +46,23 @@ export function visibleSdl(schema: GraphQLSchema, catalog: Catalog, seen: Seen):
     const base = baseOf(type)
     return base === undefined ? undefined : (visible.get(bases.get(base) ?? '') ?? null)
   }
-  const functions = new Set(
-    [...catalog.functions.values()]
-      .filter((f) => !f.roles.has(seen.role))
-      .map((f) => f.name.replace(/_+(\w)/g, (_, c: string) => c.toUpperCase())),
-  )
-  const hiddenFields = new Map(allSeen(seen).map((s) => [s, hiddenNames(s)]))
+  const callable = new Set(catalog.everyFunction.filter((f) => f.roles.has(seen.role)).map((f) => `${f.schema}.${f.name}`))
+  const hiddenFields = new Map([...visible.values()].map((s) => [s, hiddenNames(s, columns)]))
   const verbOf = (field: string) =>
     field.startsWith('create') ? 'insert' : field.startsWith('update') ? 'update' : field.startsWith('delete') ? 'delete' : null
   const isHidden = (type: string, field: { name: { value: string } } & ASTNode): boolean => {
     const name = field.name.value
-    if ((type === 'Query' || type === 'Mutation') && functions.has(name)) return true
+    const { tmidbFunction, tmidbThrough } = extensionsOf(schema, type, name)
+    if (tmidbFunction !== undefined && !callable.has(tmidbFunction)) return true
+    if (tmidbThrough !== undefined && !visible.has(tmidbThrough)) return true
     const named = typesIn(field).map(seenOf)
     if (named.includes(null)) return true
     const own = seenOf(type)
-    if (own && hiddenFields.get(own)?.has(name)) return true
+    if (own && hiddenFields.get(own)?.(name)) return true
+    // One row, or the change of one, by a key that is not seen.
+    const by = /By([A-Z].*)$/.exec(name)?.[1]
+    const isRoot = type === 'Query' || type === 'Mutation'
+    if (isRoot && by && named.some((s) => s && hiddenFields.get(s)?.(lowerFirst(by)))) return true
     if (type !== 'Mutation') return false
     const verb = verbOf(name)
     return verb !== null && named.some((s) => s && !s.verbs.has(verb))
@@ -69,29 +74,51 @@ export function visibleSdl(schema: GraphQLSchema, catalog: Catalog, seen: Seen):
     EnumTypeDefinition(d) {
       const own = seenOf(d.name.value)
       const gone = own && hiddenFields.get(own)
-      return gone ? { ...d, values: d.values?.filter((v) => !gone.has(v.name.value)) ?? [] } : d
+      return gone ? { ...d, values: d.values?.filter((v) => !gone(v.name.value)) ?? [] } : d
     },
   })
   return print(reachable(open))
 }
 
-/** Base type of each relation, by the extension that the build leaves on it. */
-function relationsByType(schema: GraphQLSchema): Map<string, string> {
-  const found = new Map<string, string>()
-  for (const type of Object.values(schema.getTypeMap())) {
-    const { tmidbRelation } = type.extensions
-    if (isObjectType(type) && typeof tmidbRelation === 'string') found.set(type.name, tmidbRelation)
-  }
-  return found
+interface Extensions {
+  tmidbRelation?: string
+  tmidbColumns?: Record<string, string>
+  tmidbFunction?: string
+  tmidbThrough?: string
 }
 
-/** Names of the fields, and of the values to sort by them, that stand for columns which are not seen. */
-function hiddenNames({ relation, columns }: SeenRelation): Set<string> {
+function extensionsOf(schema: GraphQLSchema, type: string, field: string): Extensions {
+  const found = schema.getType(type)
+  return ((isObjectType(found) || isInputObjectType(found)) && (found.getFields()[field]?.extensions as Extensions)) || {}
+}
+
+/** Base type of each relation, and how its columns are called there, by the extensions that the build leaves on it. */
+function relationsByType(schema: GraphQLSchema): { bases: Map<string, string>; columns: Map<string, Record<string, string>> } {
+  const bases = new Map<string, string>()
+  const columns = new Map<string, Record<string, string>>()
+  for (const type of Object.values(schema.getTypeMap())) {
+    const { tmidbRelation, tmidbColumns } = type.extensions as Extensions
+    if (!isObjectType(type) || tmidbRelation === undefined) continue
+    bases.set(type.name, tmidbRelation)
+    columns.set(tmidbRelation, tmidbColumns ?? {})
+  }
+  return { bases, columns }
+}
+
+/** Whether a field, or a value to sort or group by, stands for a column that is not seen. */
+function hiddenNames(
+  { relation, columns }: SeenRelation,
+  called: ReadonlyMap<string, Record<string, string>>,
+): (name: string) => boolean {
   const shown = new Set(columns.map((c) => c.name))
-  const gone = [...relation.columns.values()]
-    .filter((c) => !shown.has(c.name) && c.graphql !== null)
-    .map((c) => c.graphql as string)
-  return new Set(gone.flatMap((name) => [name, orderName(name, 'asc'), orderName(name, 'desc')]))
+  const names = called.get(`${relation.schema}.${relation.name}`) ?? {}
+  const gone = [...relation.columns.keys()].flatMap((c) => (shown.has(c) ? [] : (names[c] ?? [])))
+  const all = new Set(gone.flatMap((name) => [name, enumName(name), orderName(name, 'asc'), orderName(name, 'desc')]))
+  return (name) => all.has(name) || all.has(name.replace(/_\d+(?:MIN|H|D)$/, ''))
+}
+
+function lowerFirst(name: string): string {
+  return name.slice(0, 1).toLowerCase() + name.slice(1)
 }
 
 function typesIn(node: ASTNode): string[] {

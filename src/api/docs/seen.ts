@@ -7,7 +7,10 @@ import type { Visible } from '../rest/visible.ts'
 
 export interface SeenRelation {
   relation: Relation
+  /** What may be read. */
   columns: readonly Column[]
+  /** What may be sent with an insert; null: a reading's free form, whose fields are nobody's to know. */
+  takes: readonly Column[] | null
   /** Whether its name alone means it. */
   isFirst: boolean
   verbs: ReadonlySet<Verb>
@@ -23,8 +26,20 @@ export interface Seen {
 
 const verbs: readonly Verb[] = ['select', 'insert', 'update', 'delete']
 
-/** major: only the views of this major. */
-export function seenBy(catalog: Catalog, role: RequestRole, visible: Visible, major: number | null = null): Seen {
+export interface Scope {
+  /** Only the views of this major. */
+  major?: number | null
+  /** Whether who may only write is told of the categories there are. */
+  namesCategories?: boolean
+}
+
+export function seenBy(
+  catalog: Catalog,
+  role: RequestRole,
+  visible: Visible,
+  { major = null, namesCategories = true }: Scope = {},
+): Seen {
+  const has = (verb: Verb) => (c: Column) => c.rights === undefined || (c.rights.get(role)?.has(verb) ?? false)
   const categories = new Map<string, SeenRelation[]>()
   const others: SeenRelation[] = []
   for (const relations of catalog.schemas.values()) {
@@ -34,7 +49,8 @@ export function seenBy(catalog: Catalog, role: RequestRole, visible: Visible, ma
       if (relation.category === null) {
         others.push({
           relation,
-          columns: shownColumns(relation),
+          columns: allowed.has('select') ? shownColumns(relation).filter(has('select')) : [],
+          takes: [...relation.columns.values()].filter((c) => !c.generated).filter(has('insert')),
           verbs: allowed,
           isFirst: catalog.relations.get(relation.name) === relation,
         })
@@ -42,11 +58,18 @@ export function seenBy(catalog: Catalog, role: RequestRole, visible: Visible, ma
       }
       const fields = visible.get(relation.category)
       const isWriter = !allowed.has('select') && allowed.has('insert')
-      if ((fields === undefined && !isWriter) || (major !== null && relation.major !== major)) continue
+      if ((isWriter ? !namesCategories : fields === undefined) || (major !== null && relation.major !== major)) continue
       const always = new Set(['target', ...relation.key])
       const columns = shownColumns(relation).filter((c) => !fields || always.has(c.name) || fields.has(c.name))
       const versions = categories.get(relation.category) ?? []
-      versions.push({ relation, columns: isWriter ? [] : columns, verbs: allowed, isFirst: true })
+      // Who writes says itself what a reading holds; a reader who also writes is told the fields it sees.
+      versions.push({
+        relation,
+        columns: isWriter ? [] : columns,
+        takes: isWriter ? null : columns.filter((c) => !c.generated),
+        verbs: allowed,
+        isFirst: true,
+      })
       categories.set(relation.category, versions)
     }
   }

@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: MIT
-// The functions of the schema api as fields of the query: what their comments say of arguments and columns, which arguments there
-// must be, and which fields are calls, so that a document can be held to some of them.
+// The functions of the exposed schemas as fields: what their comments say of arguments and columns, which arguments there must be, and
+// which fields are calls, so that a document can be held to some of them. Outside the schema api a function is for the roles that it was
+// granted to, as in REST: that PostgreSQL lets everybody call a new function says nothing about the API.
 import type {} from 'postgraphile'
 import type { PgResourceParameter } from 'postgraphile/@dataplan/pg'
+import { aclContainsRole, type Introspection, type PgProc } from 'postgraphile/graphile-build-pg/pg-introspection'
+import { readers } from '../rest/catalog-query.ts'
+import { fieldFunctions } from './field-functions.ts'
 
 interface Described {
   extensions?: { tags?: Partial<Record<string, unknown>> | undefined } | undefined
 }
+
+type Introspected = readonly { introspection: Introspection }[]
 
 export const FunctionsPlugin: GraphileConfig.Plugin = {
   name: 'TmidbFunctionsPlugin',
   version: '0.0.0',
   gather: {
     hooks: {
-      pgProcedures_PgResourceOptions(_info, { pgProc, resourceOptions }) {
+      async pgProcedures_functionResourceOptions(info, { pgProc, functionResourceOptions }) {
+        await keepRoles(info.helpers.pgIntrospection.getIntrospection(), pgProc, functionResourceOptions)
+      },
+      async pgProcedures_PgResourceOptions(info, { pgProc, resourceOptions }) {
+        await keepRoles(info.helpers.pgIntrospection.getIntrospection(), pgProc, resourceOptions)
         const { parameters, codec } = resourceOptions
         // An argument without a default is one that the function cannot do without.
         for (const p of parameters ?? []) if (!p.optional) (p as { notNull?: boolean }).notNull = true
@@ -30,10 +40,12 @@ export const FunctionsPlugin: GraphileConfig.Plugin = {
   },
   schema: {
     hooks: {
-      GraphQLObjectType_fields_field(field, _build, { scope }) {
-        const { isRootQuery, pgFieldResource } = scope as { isRootQuery?: boolean; pgFieldResource?: { parameters?: unknown } }
-        if (!isRootQuery || !pgFieldResource?.parameters) return field
-        return { ...field, extensions: { ...field.extensions, tmidbCall: true } }
+      GraphQLObjectType_fields_field(field, build, { scope }) {
+        const called = fieldFunctions(build, scope)?.get(scope.fieldName)?.extensions
+        if (!called?.pg) return field
+        const tmidbFunction = `${called.pg.schemaName}.${called.pg.name}`
+        const { tmidbRoles } = called as { tmidbRoles?: readonly string[] }
+        return { ...field, extensions: { ...field.extensions, tmidbCall: true, tmidbFunction, tmidbRoles } }
       },
       GraphQLInputObjectType_fields(fields, build, { scope, Self }) {
         if (!scope.isMutationInput) return fields
@@ -63,6 +75,23 @@ export const FunctionsPlugin: GraphileConfig.Plugin = {
       },
     },
   },
+}
+
+/** Leaves with a function outside the schema api the roles that it was granted to, themselves or by a role they are members of. */
+async function keepRoles(
+  read: PromiseLike<Introspected> | Introspected,
+  proc: PgProc,
+  options: { extensions?: object | undefined },
+): Promise<void> {
+  if (proc.getNamespace()?.nspname === 'api' || !options.extensions) return
+  const [{ introspection } = { introspection: null }] = await read
+  if (!introspection) return
+  const granted = proc.getACL().filter((acl) => acl.execute && acl.role !== 'public')
+  const tmidbRoles = readers.filter((name) => {
+    const role = introspection.roles.find((r) => r.rolname === name)
+    return role !== undefined && granted.some((acl) => aclContainsRole(introspection, acl, role))
+  })
+  Object.assign(options.extensions, { tmidbRoles })
 }
 
 /** "@param name words" in a comment, once or more often. */

@@ -122,6 +122,7 @@ function executionConfig(
     const resolvedPreset = this.getPreset()
     context.tmidbIdentity ??= await identifyReader(access, socketAuthorization(context.ws))
     const mayIntrospect = context.tmidbIdentity.mayIntrospect === true
+    const { role } = context.tmidbIdentity.claims
     const check = checkerOf(schema)
     const refuse = <A extends { errors: readonly GraphQLError[] }>(answer: A, status = 400): A => {
       if (context.http) refused.set(context.http, status)
@@ -129,7 +130,7 @@ function executionConfig(
     }
     const parseAndValidate = (query: string) => {
       const checked = check(query, !mayIntrospect)
-      const problem = problemOf(checked, schema, mayIntrospect, context.http !== undefined)
+      const problem = problemOf(checked, schema, mayIntrospect, role, context.http !== undefined)
       if (problem) return refuse({ errors: [problem] }, Number(problem.extensions.statusCode))
       return checked.errors ? refuse({ errors: checked.errors }) : checked
     }
@@ -156,8 +157,16 @@ function executionConfig(
 }
 
 /** What the standard rules let through and is not for this caller, or nobody here could answer. */
-function problemOf(checked: Checked, schema: GraphQLSchema, mayIntrospect: boolean, overHttp: boolean): GraphQLError | null {
+function problemOf(
+  checked: Checked,
+  schema: GraphQLSchema,
+  mayIntrospect: boolean,
+  role: string,
+  overHttp: boolean,
+): GraphQLError | null {
   if (checked.introspects && !mayIntrospect) return refusal('This token may not look at the schema.', 'TM102', 403)
+  for (const [name, roles] of checked.calls ?? [])
+    if (!roles.includes(role)) return refusal(`This token may not call ${name}.`, 'TM102', 403)
   const words = checked.document && operationProblem(checked.document, schema, overHttp)
   return words ? refusal(words, 'TM303') : null
 }

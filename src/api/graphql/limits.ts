@@ -8,7 +8,10 @@ import {
   parse,
   Source,
   specifiedRules,
+  TypeInfo,
   validate,
+  visit,
+  visitWithTypeInfo,
 } from 'postgraphile/graphql'
 import { sizeProblem } from './size.ts'
 
@@ -51,6 +54,8 @@ export interface Checked {
   errors?: readonly GraphQLError[]
   /** Whether it asks for more of the schema than __typename. */
   introspects?: boolean
+  /** Functions that not everybody may call, each with the roles that may. */
+  calls?: ReadonlyMap<string, readonly string[]>
 }
 
 /**
@@ -117,13 +122,28 @@ function check(schema: GraphQLSchema, query: string, hideSuggestions: boolean): 
   if (typeof size === 'string') return { errors: [refusal(size)] }
   // Each complaint is looked up against all names of the schema, so a few of them are enough.
   const errors = validate(schema, document, specifiedRules, { maxErrors: 5, hideSuggestions })
-  if (errors.length === 0) return { document, introspects: size.introspects }
+  if (errors.length === 0) return { document, introspects: size.introspects, calls: callsOf(schema, document) }
   return {
     errors: errors.map(
       ({ message, nodes }) => new GraphQLError(message, { nodes: nodes ?? null, extensions: { code: 'TM303' } }),
     ),
     introspects: size.introspects,
   }
+}
+
+/** See functions.ts. */
+function callsOf(schema: GraphQLSchema, document: DocumentNode): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, readonly string[]>()
+  const types = new TypeInfo(schema)
+  const Field = () => {
+    const { tmidbFunction, tmidbRoles } = (types.getFieldDef()?.extensions ?? {}) as {
+      tmidbFunction?: string
+      tmidbRoles?: string[]
+    }
+    if (tmidbFunction !== undefined && tmidbRoles !== undefined) found.set(tmidbFunction, tmidbRoles)
+  }
+  visit(document, visitWithTypeInfo(types, { Field }))
+  return found
 }
 
 export function refusal(message: string, code = 'TM308', statusCode = 400): GraphQLError {

@@ -77,7 +77,13 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
     serv,
     handle(req, res, next) {
       const url = req.url ?? ''
-      if (!isOurs(url.split('?', 1)[0] ?? '')) return false
+      const path = url.split('?', 1)[0] ?? ''
+      if (!isOurs(path)) return false
+      // The page holds the token of the tab: it stands in no frame of another page.
+      if (path !== graphqlPath) {
+        res.setHeader('Content-Security-Policy', "frame-ancestors 'none'")
+        res.setHeader('X-Frame-Options', 'DENY')
+      }
       res.setHeader('X-Content-Type-Options', 'nosniff')
       res.setHeader('Referrer-Policy', 'no-referrer')
       void handler(req, res, next)

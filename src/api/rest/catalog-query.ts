@@ -15,6 +15,8 @@ export interface ColumnRow {
   /** Written by PostgreSQL alone: a generated column or "generated always as identity". */
   generated?: boolean
   enumValues?: string[] | null
+  /** By role, as letters of select, insert and update, where the relation has rights on single columns. */
+  rights?: Partial<Record<RequestRole, string>> | null
 }
 
 export interface ForeignKeyRow {
@@ -54,7 +56,8 @@ with s as (
         case when has_any_column_privilege(role, c.oid, 'update') then 'u' end,
         case when has_table_privilege(role, c.oid, 'delete') then 'd' end) as letters
       from unnest($1::text[]) role where has_schema_privilege(role, s.oid, 'usage')) p
-    where letters <> '') as rights
+    where letters <> '') as rights,
+    exists (select from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and a.attacl is not null) as by_column
   from s join pg_class c on c.relnamespace = s.oid and c.relkind in ('r', 'v', 'm', 'p', 'f') and not c.relispartition
 ), k as (
   select c.conrelid, c.contype, c.conname, c.confrelid,
@@ -75,7 +78,11 @@ select r.nspname as schema, r.relname as name, case when r.relkind in ('v', 'm')
         when a.attgenerated = '' then (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d
           where d.adrelid = r.oid and d.adnum = a.attnum) end,
       'generated', a.attgenerated <> '' or a.attidentity = 'a',
-      'enumValues', (select json_agg(e.enumlabel order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid))
+      'enumValues', (select json_agg(e.enumlabel order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid),
+      'rights', case when r.by_column then (select json_object_agg(role, concat(
+          case when has_column_privilege(role, r.oid, a.attnum, 'select') then 's' end,
+          case when has_column_privilege(role, r.oid, a.attnum, 'insert') then 'i' end,
+          case when has_column_privilege(role, r.oid, a.attnum, 'update') then 'u' end)) from unnest($1::text[]) role) end)
       order by a.attnum)
     from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_namespace n on n.oid = t.typnamespace
     where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped) as columns,

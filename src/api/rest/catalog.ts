@@ -23,6 +23,8 @@ export interface Column {
   /** Written by PostgreSQL alone: a generated column or "generated always as identity". */
   readonly generated: boolean
   readonly enumValues: readonly string[] | null
+  /** Only where the relation has rights on single columns; else those of the relation are the column's. */
+  readonly rights?: ReadonlyMap<RequestRole, ReadonlySet<Verb>>
 }
 
 export type Verb = 'select' | 'insert' | 'update' | 'delete'
@@ -172,6 +174,7 @@ export function makeColumn(c: ColumnRow, words?: string): Column {
     defaultSql: c.defaultSql ?? null,
     generated: c.generated ?? false,
     enumValues: c.enumValues ?? null,
+    ...(c.rights ? { rights: new Map(Object.entries(c.rights).map(([r, l]) => [r as RequestRole, verbsOf(l)])) } : {}),
   }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The functions of the exposed schemas, read from PostgreSQL's own catalog: a function can be called because it is there. What its comment
 // says of arguments ("@param name words") and of the columns of a table that it returns ("@column name words") becomes documentation;
-// columns of a named type have comments of their own.
+// columns of a named type have comments of their own. Outside the schema api a function is for the roles that it was granted to: that
+// PostgreSQL lets everybody call a new function says nothing about the API.
 import type { Pool, RequestRole } from '../../db/pool.ts'
 import { type Column, makeColumn, type Relation, smartTags } from './catalog.ts'
 import type { ColumnRow } from './catalog-query.ts'
@@ -68,7 +69,10 @@ select f.schema, f.proname as name, f.comment, f.proretset as "isSet", f.provola
   (select json_build_array(n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.oid = f.typrelid and c.relkind <> 'c') as "rowsOf",
   array(select r from unnest(array['tmidb_speaker', 'tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin']) r
-    where has_schema_privilege(r, f.pronamespace, 'usage') and has_function_privilege(r, f.oid, 'execute')) as roles
+    where has_schema_privilege(r, f.pronamespace, 'usage') and has_function_privilege(r, f.oid, 'execute')
+      and (f.schema = 'api' or exists (
+        select from aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) g
+        where g.privilege_type = 'EXECUTE' and g.grantee <> 0 and pg_has_role(r, g.grantee, 'usage')))) as roles
 from f
 where not exists (select from a where a.oid = f.oid and coalesce(a.name, '') = '' and a.mode in ('i', 'b', 'v'))
   or (f.pronargs = 1 and f.proargtypes[0] in ('json'::regtype, 'jsonb'::regtype))

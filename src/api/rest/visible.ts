@@ -15,6 +15,15 @@ export async function visibleCategories(pool: Pool, claims: Claims): Promise<Vis
   return new Map(rows.map((r) => [r.category, r.columns && new Set(r.columns)]))
 }
 
+/** Stands for all that somebody may see, targets among them: another right is another digest. */
+export async function rulesDigest(pool: Pool, claims: Claims): Promise<string> {
+  const { rows } = await readAs<{ digest: string }>(pool, claims, {
+    name: 'rules_digest',
+    text: 'select md5(tmidb.rules()::text) as digest',
+  })
+  return rows[0]?.digest ?? ''
+}
+
 /**
  * Claims for /api/{listener}: its own, or for an administrator those of the listener, so that it sees what the listener sees. Nobody
  * else learns even whether there is such a listener.
