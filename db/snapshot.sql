@@ -1264,7 +1264,7 @@ function tmidb.bucket_start(p_width interval, p_ts timestamp with time zone, p_t
 function tmidb.bucket_starts(p_width interval, p_from timestamp with time zone, p_to timestamp with time zone, p_timezone text) returns SETOF timestamp with time zone language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8f6e4095034365edd3d5c91f8454f3b9;
   comment: 'The beginnings of all buckets that touch a stretch of time.';
 
-function tmidb.category_locked(p_name text) returns tmidb.category language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3018cc64fb998dee581c440be5774234;
+function tmidb.category_locked(p_name text) returns tmidb.category language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a6cd60822bfc4586d9d8a44b8bc25ce0;
   comment: 'The category of this name, its row locked; TM107.';
 
 function tmidb.category_rights() returns TABLE(category_id smallint, category text, fields text[], of_all_targets boolean) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b3bb1bdbd0742daf33d7506eeee92e89;
@@ -1390,7 +1390,7 @@ function tmidb.discard_dead_letters(p_reason text DEFAULT NULL::text, p_category
   execute: tmidb_admin;
   comment: 'Throws away a batch of dead letters; returns how many. The ledger counts them, the audit names them.';
 
-function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3d7b898775981009655bdc638c992328;
+function tmidb.discover(p_category_id smallint, p_sig bigint, p_shape jsonb) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a9fdcca9a29b38437abd5281a15ad50a;
   comment: 'Finds or makes the schema version of a shape {"field": "type", "object": {"field": "type"}}; returns version_id. TM223: its category is strict, and it would need a new major.';
 
 function tmidb.document_readings(p_config jsonb, p_document jsonb, p_target text, p_now timestamp with time zone) returns SETOF jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 aaa3f76adf247ac9db702ca86062a0a7;
@@ -1419,15 +1419,15 @@ function tmidb.ensure_chunks() returns integer language sql volatile security de
 function tmidb.expect(p_holds boolean, p_message text) returns void language plpgsql immutable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 76f7eff3752dc7a833ee4ebba0e4a1b1;
   comment: 'TM305 with this message, unless it holds.';
 
-function tmidb.expose_schema(name text) returns void language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a3cb74b908792c6f0d5d93ef6a2a725e;
+function tmidb.expose_schema(name text) returns void language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ca3bdc85203a6d82d2111d706f277eb2;
   execute: tmidb_admin;
-  comment: 'Makes a schema (if there is none) and shows its tables, views and functions in the API; viewers may read, editors and administrators also write what you make there from now on. TM108: the name cannot be used.';
+  comment: 'Makes a schema (if there is none) and shows its tables, views and functions in the API; viewers may read, editors and administrators also write what you make there from now on. Your functions there are no longer for everybody. TM108: the name cannot be used.';
 
-function tmidb.exposed_schemas() returns SETOF name language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 23f8ab73b8d65af23690409146727a7f;
+function tmidb.exposed_schemas() returns SETOF name language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9ffa711b7f053188a23897332409592b;
   execute: tmidb_admin, tmidb_api, tmidb_editor, tmidb_viewer;
   comment: 'The schemas that GraphQL, REST and OpenAPI show: api (generated), app (made for you) and those of tmidb.expose_schema, in the order in which a name is looked up.';
 
-function tmidb.exposed_warnings() returns TABLE(what text, mend text) language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cddc8f4ab7f36642c08593dafe379e11;
+function tmidb.exposed_warnings() returns TABLE(what text, mend text) language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 09acbf6d6feb5f298bf6d09a1a7c9d00;
   execute: tmidb_admin;
   comment: 'What the tables, views and functions of the exposed schemas lack (row security, comments, indexes for foreign keys, narrow rights), each with the statement that mends it.';
 

@@ -7,7 +7,7 @@ import type { Client } from '../db/superuser.ts'
 import { openapi } from './docs/openapi.ts'
 import type { Schema } from './docs/openapi-parts.ts'
 import { seenBy } from './docs/seen.ts'
-import { buildSchema } from './graphql/build.ts'
+import { type Built, buildSchema } from './graphql/build.ts'
 import { loadCatalog } from './rest/catalog.ts'
 
 export interface Contract {
@@ -15,19 +15,16 @@ export interface Contract {
   /** What GraphQL cannot show, each with why. */
   leftOut: ReadonlyMap<string, string>
   openapi: ReadonlyMap<RequestRole, Schema>
+  built?: Built
 }
 
 const roles: RequestRole[] = ['tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin']
 
-export async function readContract(client: Client): Promise<Contract> {
+export async function readContract(client: Client, before?: Contract): Promise<Contract> {
   const pool = poolOf(client)
   const nobody = () => Promise.reject(new Error('This schema serves nobody.'))
-  const built = await buildSchema({
-    pool,
-    access: { identify: nobody },
-    hub: { subscribe: () => ({}) as never },
-    plugins: [AsTheApiPlugin],
-  })
+  const options = { pool, access: { identify: nobody }, hub: { subscribe: () => ({}) as never }, plugins: [AsTheApiPlugin] }
+  const built = await buildSchema(options, before?.built)
   const catalog = await loadCatalog(pool)
   const visible = new Map([...catalog.categories.keys()].map((category) => [category, null]))
   const documentOf = (role: RequestRole) =>
@@ -40,7 +37,7 @@ export async function readContract(client: Client): Promise<Contract> {
       major: null,
       waysIn: false,
     })
-  return { graphql: built.schema, leftOut: built.leftOut, openapi: new Map(roles.map((role) => [role, documentOf(role)])) }
+  return { graphql: built.schema, leftOut: built.leftOut, openapi: new Map(roles.map((role) => [role, documentOf(role)])), built }
 }
 
 /** Everybody who asks for a connection gets this one; whoever would end its transaction is refused. */

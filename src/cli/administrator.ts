@@ -26,6 +26,7 @@ export async function inOurWords<T>(fn: () => Promise<T>): Promise<T> {
   try {
     return await fn()
   } catch (e) {
+    if (e instanceof TmiError) throw e
     if ((e as { code?: string }).code === '42501')
       throw new TmiError('TM102', 'This login may not do that.', { hint: 'Ask an administrator.', cause: e })
     const known = fromPg(e)

@@ -189,6 +189,18 @@ test('two categories whose names differ in underscores only are both there; of t
   assert.deepEqual(data, { fineV1: { nodes: [{ x: 1 }] }, aBV1: { nodes: [{ x: 1 }] }, windV1: { nodes: [{ x: 3 }] } })
   assert.deepEqual(Object.keys(api.graphql.status().leftOut), ['a__b_v1'])
   assert.equal(api.graphql.status().lastError, null)
+
+  // Of two that are left out one is mended and comes back; the other goes, and is not spoken of any more.
+  await api.db.query(`create table app.query (id int primary key); grant select on app.query to tmidb_admin, tmidb_listener`)
+  await api.graphql.rebuild()
+  assert.deepEqual(Object.keys(api.graphql.status().leftOut), ['a__b_v1', 'app.query'])
+  await api.db.query(`comment on table app.query is '@name inquiry'`)
+  await api.graphql.rebuild()
+  assert.deepEqual(Object.keys(api.graphql.status().leftOut), ['a__b_v1'])
+  assert.equal((await api.ask('{ inquiries { totalCount } }')).errors, undefined)
+  await api.db.query('drop view api.a__b_v1')
+  await api.graphql.rebuild()
+  assert.deepEqual(api.graphql.status().leftOut, {})
 })
 
 test('a rebuild that fails keeps the last schema and says why; the next good one clears it', async () => {

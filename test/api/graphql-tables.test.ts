@@ -102,6 +102,8 @@ test('who has the right creates, updates and deletes, and sees the row', async (
   assert.deepEqual(set.updateTag.tag, { tagId: 9, label: 'newer' })
   const gone = await told('mutation { deleteTag(input: {tagId: 9}) { tag { label } } }')
   assert.deepEqual(gone.deleteTag.tag, { label: 'newer' })
+  const { errors } = await api.ask('mutation { deleteTag(input: {tagId: 9}) { tag { label } } }')
+  assert.equal(errors?.[0]?.extensions?.code, 'TM107')
   assert.deepEqual(await api.db.query('select from app.tag where tag_id = 9'), [])
 })
 

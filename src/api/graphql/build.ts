@@ -15,6 +15,8 @@ export interface Built {
   ms: number
   /** Names of the views, tables and functions that were left out, each with why. */
   leftOut: ReadonlyMap<string, string>
+  /** What was left out, by name: what it was then. When it is something else, it is tried again. */
+  marks: ReadonlyMap<string, string>
   /** Hash of what was read of the catalog. */
   digest: string
 }
@@ -29,32 +31,50 @@ export async function buildSchema(options: PresetOptions, before?: Built): Promi
   const read = await introspect(options.pool)
   const digest = createHash('sha1').update(read.text).update(read.schemas.join()).digest('hex')
   if (before?.digest === digest) return before
-  const made = await build(options, read, before?.leftOut ?? new Map())
+  const made = await build(options, read, before?.leftOut ?? new Map(), before?.marks ?? new Map())
   return { ...made, digest, ms: Math.round(performance.now() - begun) }
 }
 
-type Made = Pick<Built, 'schema' | 'leftOut'>
+type Made = Pick<Built, 'schema' | 'leftOut' | 'marks'>
 
 /** Apart from the above, because what is built remembers all that a function here knows, and must not remember the schema before it. */
-async function build(options: PresetOptions, read: Introspection, leftOutBefore: ReadonlyMap<string, string>): Promise<Made> {
+async function build(
+  options: PresetOptions,
+  read: Introspection,
+  leftOutBefore: ReadonlyMap<string, string>,
+  marksBefore: ReadonlyMap<string, string>,
+): Promise<Made> {
   const all = await attempt(options, read, () => false)
-  if ('schema' in all) return { schema: all.schema, leftOut: new Map() }
-  if (leftOutBefore.size > 0) {
-    const again = await attempt(options, read, (name) => leftOutBefore.has(name))
-    if ('schema' in again) return { schema: again.schema, leftOut: leftOutBefore }
+  if ('schema' in all) return { schema: all.schema, leftOut: new Map(), marks: new Map() }
+  // What is gone is forgotten, and what was changed gets another chance.
+  const stillOdd = new Map(
+    [...leftOutBefore].filter(([name]) => all.marks.get(name) === marksBefore.get(name) && all.marks.has(name)),
+  )
+  const made = (schema: GraphQLSchema, leftOut: ReadonlyMap<string, string>): Made => ({
+    schema,
+    leftOut,
+    marks: new Map([...all.marks].filter(([name]) => leftOut.has(name))),
+  })
+  let last = all
+  if (stillOdd.size > 0) {
+    const again = await attempt(options, read, (name) => stillOdd.has(name))
+    if ('schema' in again) return made(again.schema, stillOdd)
+    last = again
   }
 
   // Oldest first, so that of two that cannot stand together the older stays. The first view that breaks is found by halving.
-  const views = all.views
-  const leftOut = new Map<string, string>()
+  const views = [...all.marks.keys()]
+  const leftOut = new Map<string, string>(stillOdd)
+  let isFirst = true
   for (;;) {
     const kept = views.filter((v) => !leftOut.has(v))
     const upTo = async (count: number) => {
       const these = new Set(kept.slice(0, count))
       return await attempt(options, read, (name) => !these.has(name))
     }
-    const whole = leftOut.size === 0 ? all : await upTo(kept.length)
-    if ('schema' in whole) return { schema: whole.schema, leftOut }
+    const whole = isFirst ? last : await upTo(kept.length)
+    isFirst = false
+    if ('schema' in whole) return made(whole.schema, leftOut)
     let good = 0
     let bad = kept.length
     let reason = whole.error
@@ -79,14 +99,14 @@ async function build(options: PresetOptions, read: Introspection, leftOutBefore:
   }
 }
 
-type Attempt = { schema: GraphQLSchema } | { error: Error; views: string[] }
+type Attempt = { schema: GraphQLSchema } | { error: Error; marks: ReadonlyMap<string, string> }
 
 async function attempt(options: PresetOptions, read: Introspection, isLeftOut: (name: string) => boolean): Promise<Attempt> {
-  let views: string[] = []
+  let marks: ReadonlyMap<string, string> = new Map()
   const only = onlyOurs(
     read.schemas,
     (found) => {
-      views = found
+      marks = found
     },
     isLeftOut,
   )
@@ -94,6 +114,6 @@ async function attempt(options: PresetOptions, read: Introspection, isLeftOut: (
     const preset = makePreset({ ...options, plugins: [...(options.plugins ?? []), only] })
     return { schema: await schemaInSlices(readFrom(read, preset)) }
   } catch (e) {
-    return { views, error: e instanceof Error ? e : new Error(String(e)) }
+    return { marks, error: e instanceof Error ? e : new Error(String(e)) }
   }
 }

@@ -46,7 +46,10 @@ function told(cause: unknown): { status: number; message: string; extensions: Re
   if (typeof sqlState === 'string' && !(cause instanceof TmiError)) {
     const message = cause instanceof Error ? cause.message : String(cause)
     const status = callersFault(sqlState)
-    if (status) return { status, message, extensions: { code: sqlState } }
+    // What a user's function raises has a hint of its own.
+    const { hint } = cause as { hint?: unknown }
+    const said = /^P/.test(sqlState) && typeof hint === 'string' ? { hint } : {}
+    if (status) return { status, message, extensions: { code: sqlState, ...said } }
     if (sqlState === '57014') {
       return {
         status: 504,
@@ -63,6 +66,9 @@ function told(cause: unknown): { status: number; message: string; extensions: Re
     /^(Empty objects|Null literals) are forbidden in filter/.test(cause.message)
   ) {
     return told(new TmiError('TM303', cause.message, { cause }))
+  }
+  if (cause instanceof Error && /^No values were (deleted|updated) in collection/.test(cause.message)) {
+    return told(new TmiError('TM107', 'There is no such row, or it may not be changed.', { cause }))
   }
   const e = fromPg(cause)
   const extensions: Record<string, unknown> = { code: e.code, hint: e.hint }
@@ -82,8 +88,10 @@ function told(cause: unknown): { status: number; message: string; extensions: Re
   return { status: e.status, message: e.message, extensions }
 }
 
-/** Values that do not fit (22), constraints (23), columns that are generated (428C9) and what a user's own function raises (P0). */
+/** Values that do not fit (22), constraints (23), columns that are generated (428C9) and what a user's own function raises (P0; PT402 is 402). */
 function callersFault(sqlState: string): number | null {
+  const asked = /^PT([45]\d\d)$/.exec(sqlState)?.[1]
+  if (asked) return Number(asked)
   if (sqlState === '23505' || sqlState === '23503') return 409
   return /^(22|23|428C9|P0)/.test(sqlState) ? 400 : null
 }

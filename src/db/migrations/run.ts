@@ -60,7 +60,7 @@ export async function rehearse<C, D extends ApiChange>(
     await begin(client)
     try {
       for (const step of steps) done.push({ ...described(step), ms: await apply(session, step, true), changes: [], broke: [] })
-      const changes = api.diff(before, await readAfter(session, last))
+      const changes = api.diff(before, await readAfter(session, last, before))
       return { steps: done, changes, warnings: added(warned, await readWarnings(client)) }
     } finally {
       await client.query('rollback').catch(() => {})
@@ -74,7 +74,7 @@ async function runStep<C, D extends ApiChange>(session: Session<C, D>, step: Ste
   await begin(client)
   try {
     const ms = await apply(session, step)
-    const after = await readAfter(session, step)
+    const after = await readAfter(session, step, before)
     const changes = api.diff(before, after)
     const broke = (before === begun ? changes : api.diff(begun, after)).filter((c) => c.breaking)
     if (broke.length > 0 && !session.force) throw breaks(step, broke)
@@ -97,9 +97,13 @@ async function runStep<C, D extends ApiChange>(session: Session<C, D>, step: Ste
 }
 
 /** An API that cannot be built would stay as it was, and nothing that comes later would be seen; that is not for --force. */
-async function readAfter<C, D extends ApiChange>({ client, api, signal }: Session<C, D>, { migration }: Step): Promise<C> {
+async function readAfter<C, D extends ApiChange>(
+  { client, api, signal }: Session<C, D>,
+  { migration }: Step,
+  before: C,
+): Promise<C> {
   try {
-    return await api.read(client)
+    return await api.read(client, before)
   } catch (e) {
     signal.throwIfAborted()
     const why = e instanceof Error ? e.message : String(e)

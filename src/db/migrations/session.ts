@@ -6,7 +6,8 @@ import { takeLock } from './lock.ts'
 
 /** How the API is read, inside the transaction that may change it, and compared; src/api knows. */
 export interface Api<Contract, Change extends ApiChange> {
-  read(client: Client): Promise<Contract>
+  /** before: what is the same again need not be worked out again; tables are locked meanwhile. */
+  read(client: Client, before?: Contract): Promise<Contract>
   diff(before: Contract, after: Contract): Change[]
 }
 
