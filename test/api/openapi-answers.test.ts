@@ -13,7 +13,8 @@ before(async () => {
   await world.rest.db.query(`
     insert into app.depot (name, city, meta, tags, serial) values ('north', null, '{"a": [1]}', '{x,y}', 12345678901234567890.5);
     insert into app.visit (depot_id, day) values (1, '2026-02-01');
-    create function app.nothing(n numeric default null) returns numeric language sql stable as 'select n'`)
+    create function app.nothing(n numeric default null) returns numeric language sql stable as 'select n';
+    grant execute on function app.nothing to tmidb_viewer, tmidb_editor, tmidb_admin`)
   await world.rest.catalog.reload()
 })
 after(async () => await world[Symbol.asyncDispose]())
