@@ -267,8 +267,10 @@ test('categories whose names are alike stay apart, and a new one never takes an 
   for (const category of ['a_b', 'a__b', 'ab', 'sensor_', 'sensor_v1', 'target', 'select'])
     await send(category, 1, { mine: category })
   for (const category of ['a_b', 'a__b', 'ab', 'sensor_', 'sensor_v1', 'target', 'select']) {
-    await until(category, async () => (await doors.get(`/api/v1/${category}`, token)).status === 200)
-    assert.deepEqual(values(await rest(category), 'mine'), [[category]])
+    // Who targets are is asked at /api/v1/target; readings of a category of that name are at the name of their view.
+    const address = category === 'target' ? 'target_v1' : category
+    await until(category, async () => (await doors.get(`/api/v1/${address}`, token)).status === 200)
+    assert.deepEqual(values(await rest(address), 'mine'), [[category]])
   }
   await until('GraphQL', async () => graphql('selectV1', 'mine'))
   assert.equal((await graphql('sensorV1', 'temperature'))?.length, 5)
