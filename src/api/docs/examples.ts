@@ -10,8 +10,8 @@ export type Examples = ReadonlyMap<Relation, Record<string, unknown>>
 
 /** Of more relations than this the rest goes without an example; a look-up costs some 0.1 ms a target. */
 const mostRelations = 50
-const targetsLookedAt = 5
-const patienceMs = 1000
+const targetsLookedAt = 3
+const patienceMs = 400
 
 export async function exampleRows(
   pool: Pool,
