@@ -106,13 +106,10 @@ export async function writeAs<T extends pg.QueryResultRow>(
 ): Promise<pg.QueryResult<T>> {
   const as = { ...asOf(claims), readOnly: false }
   if (!rollback && !check) return await runAs<T>(pool, as, statement)
-  const giveBack = await takeShare(pool, as.claims)
-  let client: pg.PoolClient | undefined
-  let broken: Error | undefined
-  let answer: pg.QueryResult<T> | undefined
-  let refusal: unknown
-  try {
-    client = await pool.connect()
+  // A refusal is no fault of the connection, so it is thrown when that is back.
+  const { answer, refusal } = await lend(pool, as, async (client) => {
+    let answer: pg.QueryResult<T> | undefined
+    let refusal: unknown
     try {
       await client.query('begin')
       answer = await oneTrip<T>(client, asSomebody(as), statement, tidying(statement))
@@ -122,13 +119,8 @@ export async function writeAs<T extends pg.QueryResultRow>(
       refusal = e
     }
     await client.query(rollback || refusal !== undefined ? 'rollback' : 'commit')
-  } catch (e) {
-    if (!isServerError(e)) broken = e as Error
-    throw e
-  } finally {
-    client?.release(broken)
-    giveBack()
-  }
+    return { answer, refusal }
+  })
   if (answer === undefined || refusal !== undefined) throw refusal
   return answer
 }
@@ -148,29 +140,25 @@ export async function runAs<T extends pg.QueryResultRow>(
   statement: Statement,
   rowMode?: 'array',
 ): Promise<pg.QueryResult<T>> {
+  const once = () => lend(pool, as, (client) => oneTrip<T>(client, asSomebody(as), statement, tidying(statement), rowMode))
   try {
-    return await runOnce<T>(pool, as, statement, rowMode)
+    return await once()
   } catch (e) {
     // Nothing ran: the statement was forgotten on that connection, which is thrown away.
     if ((e as { code?: unknown }).code !== '26000') throw e
-    return await runOnce<T>(pool, as, statement, rowMode)
+    return await once()
   }
 }
 
-async function runOnce<T extends pg.QueryResultRow>(
-  pool: Pool,
-  as: As,
-  statement: Statement,
-  rowMode?: 'array',
-): Promise<pg.QueryResult<T>> {
-  const giveBack = await takeShare(pool, as.claims)
+/** A connection within the share of who asks; one that broke midway does not go back into the pool, one that only refused may. */
+async function lend<T>(pool: Pool, { claims }: As, use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const giveBack = await takeShare(pool, claims)
   let client: pg.PoolClient | undefined
   let broken: Error | undefined
   try {
     client = await pool.connect()
-    return await oneTrip<T>(client, asSomebody(as), statement, tidying(statement), rowMode)
+    return await use(client)
   } catch (e) {
-    // A connection that broke midway must not go back into the pool; one that only refused the statement may.
     if (!isServerError(e)) broken = e as Error
     throw e
   } finally {

@@ -127,6 +127,22 @@ test('a speaker is told categories only if it may make new ones, and their field
   }
 })
 
+test('every address of a document is answered, also where a table has the name of a category', async () => {
+  await world.db.query(
+    `create table app.secret (id int primary key); grant select on app.secret to tmidb_admin; insert into app.secret values (7)`,
+  )
+  await world.reload()
+  try {
+    const { paths } = await json('/api/openapi.json', 'admin')
+    assert.ok(paths['/api/secret'] && paths['/api/v1/secret_v1'] && !paths['/api/v1/secret'])
+    assert.deepEqual(await json('/api/secret', 'admin'), [{ id: 7 }])
+    assert.equal((await json('/api/v1/secret_v1', 'admin'))[0].code, 42)
+  } finally {
+    await world.db.query('drop table app.secret')
+    await world.reload()
+  }
+})
+
 test('AsyncAPI is valid by its own schema, and tells a listener its channels, a speaker the ways in', async () => {
   const schema = createRequire(import.meta.url)('@asyncapi/specs/schemas/3.0.0-without-$id.json') as object
   const validate = new Ajv({ strict: false, logger: false, validateFormats: false }).compile(schema)

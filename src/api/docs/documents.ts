@@ -9,7 +9,8 @@ import type { Access, Identity } from '../../db/access.ts'
 import type { Claims, Pool } from '../../db/pool.ts'
 import { sendError } from '../rest/answer.ts'
 import type { LiveCatalog } from '../rest/catalog.ts'
-import { RestError } from '../rest/error.ts'
+import { unsupported } from '../rest/methods.ts'
+import { decoded } from '../rest/route.ts'
 import { listenerClaims, rulesDigest, visibleCategories } from '../rest/visible.ts'
 import { asyncapi } from './asyncapi.ts'
 import { asMarkdown, changelog } from './changelog.ts'
@@ -59,7 +60,7 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
   async function send(asked: Asked, req: IncomingMessage, res: ServerResponse): Promise<void> {
     try {
       if (req.method !== 'GET' && req.method !== 'HEAD') {
-        throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${req.method}`, { headers: { allow: 'GET, HEAD' } })
+        throw unsupported(req.method, 'GET, HEAD')
       }
       const identity = await access.identify(req.headers.authorization)
       const text = await document(asked, identity, req)
@@ -102,7 +103,6 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
       major,
       claims,
       rules,
-      namesCategories,
       namesCategories,
       host,
       isSecure,
@@ -159,12 +159,4 @@ function askedFor(path: string): Asked | null {
   const major = of === undefined ? null : /^v(\d{1,5})$/.exec(of)
   if (major && name !== 'openapi.json') return null
   return { name: name as Name, listener: of === undefined || major ? null : decoded(of), major: major ? Number(major[1]) : null }
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    return part
-  }
 }

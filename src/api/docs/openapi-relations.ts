@@ -9,8 +9,8 @@ import type { SeenRelation } from './seen.ts'
 type Row = Record<string, unknown>
 
 /** Names are looked up in api, app and the others, in this order; behind the first one a name says its schema. */
-export function schemaName({ relation, isFirst }: SeenRelation): string {
-  return isFirst ? relation.name : `${relation.schema}.${relation.name}`
+export function schemaName({ relation, address }: SeenRelation): string {
+  return address !== null ? relation.name : `${relation.schema}.${relation.name}`
 }
 
 export function rowSchema({ relation, columns }: SeenRelation, example: Row | undefined): Schema {

@@ -36,7 +36,7 @@ export function openapi({ seen, functions, examples, baseUrl, listener, major, w
     const newest = versions[0]
     if (!newest) continue
     tags.push({ name: category, description: newest.relation.description })
-    for (const s of versions) paths[`/api/v${s.relation.major}/${category}`] = relationPath(s, examples.get(s.relation))
+    for (const s of versions) if (s.address !== null) paths[s.address] = relationPath(s, examples.get(s.relation))
     if (listener === null || !newest.verbs.has('select')) continue
     const get = readOperation(newest, examples.get(newest.relation), `read_newest_${category}`)
     const summary = `The newest version of ${category}, as ${listener} sees it`
@@ -45,8 +45,7 @@ export function openapi({ seen, functions, examples, baseUrl, listener, major, w
   if (major === null) {
     for (const s of seen.others) {
       tags.push({ name: schemaName(s), ...(s.relation.description ? { description: s.relation.description } : {}) })
-      // Of two equal names the second one has no address of its own: the header Accept-Profile or Content-Profile chooses it.
-      if (s.isFirst) paths[`/api/${encodeURIComponent(s.relation.name)}`] = relationPath(s, examples.get(s.relation))
+      if (s.address !== null) paths[s.address] = relationPath(s, examples.get(s.relation))
     }
     const callable = [...functions].filter((f) => f.roles.has(seen.role))
     if (callable.length > 0) tags.push({ name: 'functions' })

@@ -3,6 +3,7 @@
 // tells more than another.
 import type { RequestRole } from '../../db/pool.ts'
 import { type Catalog, type Column, may, type Relation, shownColumns, type Verb } from '../rest/catalog.ts'
+import { readingsAddress } from '../rest/route.ts'
 import type { Visible } from '../rest/visible.ts'
 
 export interface SeenRelation {
@@ -11,8 +12,8 @@ export interface SeenRelation {
   columns: readonly Column[]
   /** What may be sent with an insert; null: a reading's free form, whose fields are nobody's to know. */
   takes: readonly Column[] | null
-  /** Whether its name alone means it. */
-  isFirst: boolean
+  /** Where it is asked for; null: only the profile header chooses it, since another one of its name comes first. */
+  address: string | null
   verbs: ReadonlySet<Verb>
 }
 
@@ -52,7 +53,7 @@ export function seenBy(
           columns: allowed.has('select') ? shownColumns(relation).filter(has('select')) : [],
           takes: [...relation.columns.values()].filter((c) => !c.generated).filter(has('insert')),
           verbs: allowed,
-          isFirst: catalog.relations.get(relation.name) === relation,
+          address: catalog.relations.get(relation.name) === relation ? `/api/${encodeURIComponent(relation.name)}` : null,
         })
         continue
       }
@@ -68,7 +69,7 @@ export function seenBy(
         columns: isWriter ? [] : columns,
         takes: isWriter ? null : columns.filter((c) => !c.generated),
         verbs: allowed,
-        isFirst: true,
+        address: readingsAddress(catalog, relation),
       })
       categories.set(relation.category, versions)
     }

@@ -51,11 +51,13 @@ export function recentOf(linked: Linked, page: Page): Recent | null {
 function isNewestFirst({ order, after }: Query): boolean {
   if (after !== null) return false
   const [first] = order ?? []
+  // Also not by the time of something embedded.
   return (
-    first === undefined || ('field' in first && first.field.name === 'ts' && first.field.path.length === 0 && first.descending)
+    first === undefined ||
+    (first.embed === null && first.field.name === 'ts' && first.field.path.length === 0 && first.descending)
   )
 }
 
 function speaksOfTime(c: Condition): boolean {
-  return c.kind === 'logic' ? c.conditions.some(speaksOfTime) : 'field' in c && c.field.name === 'ts'
+  return c.kind === 'logic' ? c.conditions.some(speaksOfTime) : c.field.name === 'ts'
 }

@@ -128,7 +128,8 @@ export function functionOf(route: CallRoute, catalog: Catalog, role: RequestRole
   })
 }
 
-function decoded(part: string): string {
+/** A part of an address; what is no encoding is taken as it stands. */
+export function decoded(part: string): string {
   try {
     return decodeURIComponent(part)
   } catch {
