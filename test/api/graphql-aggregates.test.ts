@@ -105,7 +105,7 @@ test('a hidden field aggregates to null and groups to one group, and readings th
 })
 
 test('a category that was not chosen has none; chosen and taken back, the API follows', async () => {
-  const has = (type: string) => api.graphql.sdl().includes(`type ${type}Aggregates `)
+  const has = (type: string) => api.sdl().includes(`type ${type}Aggregates `)
   assert.deepEqual([has('SensorV1'), has('OtherV1'), has('Part')], [true, false, true])
   await admin(api.db, `select tmidb.set_aggregates('other', true)`, `select tmidb.set_aggregates('sensor', false)`)
   await api.graphql.rebuild()

@@ -125,7 +125,7 @@ test('arguments that must be there are known before; the others are refused with
 })
 
 test('arguments and columns carry their words', () => {
-  const sdl = api.graphql.sdl()
+  const sdl = api.sdl()
   assert.match(sdl, /"""Latitude of the place, in degrees."""\s+lat: Float!/)
   assert.match(sdl, /"""Words."""\s+b: \[String\]/)
   assert.match(sdl, /"""Words in one."""\s+words: String/)
@@ -133,7 +133,7 @@ test('arguments and columns carry their words', () => {
 })
 
 test('what writes is a mutation; what has a namesake is not there, and nothing of PostgreSQL is', () => {
-  const sdl = api.graphql.sdl()
+  const sdl = api.sdl()
   const fieldsOf = (type: string) => sdl.split(`\ntype ${type} {\n`)[1]?.split('\n}\n')[0] ?? ''
   assert.doesNotMatch(fieldsOf('Query'), /tryVolatile/)
   assert.match(fieldsOf('Mutation'), /tryVolatile\(/)

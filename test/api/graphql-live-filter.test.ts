@@ -58,9 +58,9 @@ before(async () => {
     )
     return token
   })
-  operators = [
-    ...api.graphql.sdl().matchAll(/\ninput (Float|BigFloat|Boolean|String|JSON|Datetime)EventFilter \{([^}]*)\}/g),
-  ].flatMap(([, type = '', inside = '']) => [...inside.matchAll(/^ {2}(\w+):/gm)].map(([, name = '']) => ({ type, name })))
+  operators = [...api.sdl().matchAll(/\ninput (Float|BigFloat|Boolean|String|JSON|Datetime)EventFilter \{([^}]*)\}/g)].flatMap(
+    ([, type = '', inside = '']) => [...inside.matchAll(/^ {2}(\w+):/gm)].map(([, name = '']) => ({ type, name })),
+  )
   assert.ok(operators.length > 40)
 })
 after(() => api[Symbol.asyncDispose]())

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import express from 'express'
 import { type Client, createClient } from 'graphql-ws'
 import type { PoolClient } from 'pg'
+import { printSchema } from 'postgraphile/graphql'
 import WebSocket from 'ws'
 import { createGraphql, type Graphql, type GraphqlOptions } from '../../src/api/graphql/server.ts'
 import type { LiveRow, LiveSource, LiveTopic } from '../../src/api/graphql/subscriptions.ts'
@@ -52,6 +53,8 @@ export interface Served extends AsyncDisposable {
   access: Access
   hub: TestHub
   graphql: Graphql
+  /** The schema that is served now, in the schema language. */
+  sdl(): string
   url: string
   ask(query: string, options?: { token?: string | null; variables?: object; accept?: string }): Promise<Answer>
   /** A graphql-transport-ws client; closed with the rest. */
@@ -97,6 +100,7 @@ export async function serve(
     access,
     hub,
     graphql,
+    sdl: () => printSchema(graphql.schema()),
     url: `http://${at}`,
     async ask(query, { token: other, variables, accept } = {}) {
       const authorization = other === undefined ? token : other

@@ -138,7 +138,7 @@ test("what breaks a constraint is the caller's mistake, with the code of Postgre
 })
 
 test('what nobody may read or write is not there: tables without a grant, writing of readings, the key of a target', async () => {
-  const sdl = api.graphql.sdl()
+  const sdl = api.sdl()
   assert.doesNotMatch(sdl, /hiddenLog|createSensorV1|createPlace\(.*siteId/)
   assert.match(sdl, /input TargetPatch \{(?:(?!key)[^}])*\}/)
   assert.doesNotMatch(sdl, /input PlaceInput \{[^}]*siteId/)

@@ -219,7 +219,7 @@ test('the introspection that tools send is answered, and shows no reading_id and
   const { status, data } = await api.ask(getIntrospectionQuery())
   assert.equal(status, 200)
   assert.ok(data.__schema.types.length > 50)
-  const sdl = api.graphql.sdl()
+  const sdl = api.sdl()
   assert.doesNotMatch(sdl, /reading_id|nodeId|interface Node/i)
   assert.match(sdl, /ts: Datetime!/)
 })

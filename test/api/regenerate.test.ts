@@ -53,7 +53,7 @@ const event = (n: number): LiveRow => ({
 
 /** Of a type of the schema that is served; empty if there is none. */
 function fieldsOf(name: string): Record<string, string | undefined> {
-  const type = buildSchema(api.graphql.sdl()).getType(name)
+  const type = buildSchema(api.sdl()).getType(name)
   const fields = isObjectType(type) ? Object.values(type.getFields()) : []
   return Object.fromEntries(fields.map((f) => [f.name, f.description ?? undefined]))
 }

@@ -8,10 +8,10 @@ import { type DocumentNode, type ExecutionArgs, GraphQLError, type GraphQLSchema
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
 import { costProblems } from './cost.ts'
-import { type LookUp, openDocuments } from './documents.ts'
 import { errorBody } from './errors.ts'
 import { handoverOf } from './handover.ts'
 import { type Checked, type DocumentChecker, documentChecker, refusal } from './limits.ts'
+import { type LookUp, openDocuments } from './registered-documents.ts'
 
 declare global {
   namespace Grafast {

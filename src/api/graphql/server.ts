@@ -3,7 +3,7 @@
 import './environment.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { grafserv, type NodeGrafserv } from 'postgraphile/grafserv/node'
-import { type GraphQLSchema, printSchema } from 'postgraphile/graphql'
+import type { GraphQLSchema } from 'postgraphile/graphql'
 import type { Access } from '../../db/access.ts'
 import type { Pool } from '../../db/pool.ts'
 import { coalesced } from '../coalesced.ts'
@@ -39,7 +39,6 @@ export interface Graphql extends AsyncDisposable {
   /** Resolved when a build that began after the call has ended; rejected when it failed, and the schema before it is still served. */
   rebuild(): Promise<void>
   schema(): GraphQLSchema
-  sdl(): string
   status(): GraphqlStatus
 }
 
@@ -48,7 +47,6 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
   let builtAt = new Date()
   let builds = 1
   let lastError: string | null = null
-  let text: string | null = null
   const serv = grafserv({ preset: makePreset(options), schema: built.schema })
   await serv.ready()
   // Sockets are ours (socket.ts), so of grafserv only this is wanted.
@@ -64,7 +62,6 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
       serv.setSchema(next.schema)
       built = next
       builtAt = new Date()
-      text = null
       builds++
       await handoverOf(serv).moveAll()
     } catch (e) {
@@ -92,7 +89,6 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
     handleUpgrade: sockets.handleUpgrade,
     rebuild: builder.run,
     schema: () => built.schema,
-    sdl: () => (text ??= printSchema(built.schema)),
     status: () => ({
       builtAt: builtAt.toISOString(),
       buildMs: built.ms,
