@@ -12,6 +12,11 @@ export type ErrorCode =
   | 'TM106'
   | 'TM107'
   | 'TM108'
+  | 'TM109'
+  | 'TM110'
+  | 'TM111'
+  | 'TM112'
+  | 'TM113'
   | 'TM201'
   | 'TM202'
   | 'TM203'
@@ -47,6 +52,7 @@ export type ErrorCode =
   | 'TM400'
   | 'TM401'
   | 'TM402'
+  | 'TM403'
   | 'TM500'
   | 'TM501'
 
@@ -62,6 +68,11 @@ export const errorTable: Record<ErrorCode, { status: number; sentence: string; h
   TM106: { status: 409, sentence: 'This name is taken.', hint: 'Choose another name.' },
   TM107: { status: 404, sentence: 'There is nothing of this name.', hint: 'Check the spelling; names are case-sensitive.' },
   TM108: { status: 400, sentence: 'This definition cannot be used.', hint: 'The message says which part; see the README for an example.' },
+  TM109: { status: 401, sentence: 'The login or the password is wrong.', hint: 'Check both; an administrator can set a new password: tmictl user password <login>.' },
+  TM110: { status: 401, sentence: 'This session is over.', hint: 'Sign in again.' },
+  TM111: { status: 403, sentence: 'This token may not be used from this address.', hint: 'Its owner or an administrator says from where: tmictl token --help.' },
+  TM112: { status: 400, sentence: 'This password cannot be used.', hint: 'Use at least 8 characters, none of the passwords that everybody tries first; 15 and more are better.' },
+  TM113: { status: 403, sentence: 'A request with a session comes from a page of this address only.', hint: 'Send the token in "Authorization: Bearer <token>" instead of the cookie.' },
   TM201: { status: 400, sentence: 'This is not JSON.', hint: 'Send one JSON object, an array of objects, or one object a line (application/x-ndjson).' },
   TM202: { status: 400, sentence: 'A reading is a JSON object.', hint: 'Wrap the value: {"value": 21.5}.' },
   TM203: { status: 400, sentence: 'This is nested too deeply.', hint: 'At most 32 levels are kept.' },
@@ -97,6 +108,7 @@ export const errorTable: Record<ErrorCode, { status: number; sentence: string; h
   TM400: { status: 429, sentence: 'Too much is in flight.', hint: 'Wait as long as Retry-After says and send again.' },
   TM401: { status: 503, sentence: 'The store cannot be reached right now.', hint: 'Nothing was taken; send again.' },
   TM402: { status: 503, sentence: 'The disk is almost full.', hint: 'Nothing was taken; make room, then send again.' },
+  TM403: { status: 429, sentence: 'The limit of requests is used up.', hint: 'Wait as long as Retry-After says; tmictl limits shows the limits.' },
   TM500: { status: 500, sentence: 'Something went wrong here.', hint: 'The request id finds it in the log.' },
   TM501: { status: 500, sentence: 'The instance cannot start like this.', hint: 'The message says what to change.' },
 }

@@ -14,6 +14,11 @@ select * from (values
   ('TM106', 409, 'This name is taken.', 'Choose another name.'),
   ('TM107', 404, 'There is nothing of this name.', 'Check the spelling; names are case-sensitive.'),
   ('TM108', 400, 'This definition cannot be used.', 'The message says which part; see the README for an example.'),
+  ('TM109', 401, 'The login or the password is wrong.', 'Check both; an administrator can set a new password: tmictl user password <login>.'),
+  ('TM110', 401, 'This session is over.', 'Sign in again.'),
+  ('TM111', 403, 'This token may not be used from this address.', 'Its owner or an administrator says from where: tmictl token --help.'),
+  ('TM112', 400, 'This password cannot be used.', 'Use at least 8 characters, none of the passwords that everybody tries first; 15 and more are better.'),
+  ('TM113', 403, 'A request with a session comes from a page of this address only.', 'Send the token in "Authorization: Bearer <token>" instead of the cookie.'),
   ('TM201', 400, 'This is not JSON.', 'Send one JSON object, an array of objects, or one object a line (application/x-ndjson).'),
   ('TM202', 400, 'A reading is a JSON object.', 'Wrap the value: {"value": 21.5}.'),
   ('TM203', 400, 'This is nested too deeply.', 'At most 32 levels are kept.'),
@@ -49,6 +54,7 @@ select * from (values
   ('TM400', 429, 'Too much is in flight.', 'Wait as long as Retry-After says and send again.'),
   ('TM401', 503, 'The store cannot be reached right now.', 'Nothing was taken; send again.'),
   ('TM402', 503, 'The disk is almost full.', 'Nothing was taken; make room, then send again.'),
+  ('TM403', 429, 'The limit of requests is used up.', 'Wait as long as Retry-After says; tmictl limits shows the limits.'),
   ('TM500', 500, 'Something went wrong here.', 'The request id finds it in the log.'),
   ('TM501', 500, 'The instance cannot start like this.', 'The message says what to change.')
 ) as t(code, status, sentence, hint);
