@@ -1,10 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- after: owner_name
 -- Tokens that there are and were: one's own, and for an administrator all. Sessions are listed as sessions.
 create or replace view api.token as
-select token_id, prefix, kind, tmidb.owner_name(speaker_id, listener_id, account_id) as owner, label, scopes, allow_from, created_at, expires_at,
-  used_at, use_count, revoked_at
-from tmidb.token where kind <> 'session';
+select t.token_id, t.prefix, t.kind, coalesce(s.name, l.name, a.login) as owner, t.label, t.scopes, t.allow_from, t.created_at, t.expires_at,
+  t.used_at, t.use_count, t.revoked_at
+from tmidb.token t
+left join tmidb.speaker s on s.speaker_id = t.speaker_id
+left join tmidb.listener l on l.listener_id = t.listener_id
+left join tmidb.account a on a.account_id = t.account_id
+where t.kind <> 'session';
 alter view api.token owner to tmidb_views;
 
 comment on view api.token is E'@primaryKey token_id\nKeys to the doors: your own, and for an administrator all. Their texts were shown once and are not kept.';

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: request_timeout, scoped_role, account_speaker
+-- after: request_timeout, scoped_role, owner_scopes, account_speaker
 -- Whose token this is, as what its requests run, and what it is held to: the claims are ready to be told to a transaction. The doors
 -- keep the answer until the channel access is notified, and count the uses themselves (note_uses).
 create or replace function tmidb.authenticate(p_hash bytea)
@@ -20,13 +20,12 @@ begin
   v_role := tmidb.scoped_role(coalesce(a.request_role::text, 'tmidb_' || t.kind), t.scopes);
   if v_role is null then return; end if;
   -- A person writes as a speaker of their own.
-  if a.account_id is not null and v_role in ('tmidb_speaker', 'tmidb_member', 'tmidb_editor', 'tmidb_admin') then
-    a.speaker_id := tmidb.account_speaker(a.account_id);
-  else
-    a.speaker_id := null;
+  if a.account_id is not null then
+    a.speaker_id := case when v_role not in ('tmidb_viewer', 'tmidb_listener')
+      and 'write' = any(tmidb.owner_scopes('user', a.account_id)) then tmidb.account_speaker(a.account_id) end;
   end if;
   return query
-    select t.token_id, t.kind, coalesce(s.name, l.name, a.login),
+    select t.token_id, t.kind, coalesce(a.login, s.name, l.name),
       jsonb_strip_nulls(jsonb_build_object('role', v_role, 'name', coalesce(a.login, s.name, l.name), 'listener_id', t.listener_id::text,
         'account_id', t.account_id::text, 'speaker_id', coalesce(t.speaker_id, a.speaker_id)::text, 'token_id', t.token_id::text,
         'timeout_ms', tmidb.request_timeout(v_role))),
