@@ -31,6 +31,14 @@ comment on column tmidb.token.used_at is 'When it was last used, some seconds be
 drop function if exists tmidb.create_token(text, text, text, timestamptz), tmidb.authenticate(bytea);
 
 -- Down Migration
+drop view if exists api.token;
+drop policy if exists owner_read on tmidb.token;
+drop policy if exists self_read on tmidb.speaker;
+drop policy if exists self_read on tmidb.listener;
+drop policy if exists self_read on tmidb.account;
+revoke select (speaker_id, name) on tmidb.speaker from tmidb_views;
+revoke select (listener_id, name) on tmidb.listener from tmidb_views;
+revoke select (account_id, login) on tmidb.account from tmidb_views;
 delete from tmidb.token where account_id is not null;
 drop index tmidb.token_prefix_idx, tmidb.token_account_id_idx;
 alter table tmidb.token
