@@ -102,7 +102,8 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
       name,
       listener,
       major,
-      claims,
+      // Of whichever token of the same owner.
+      { ...claims, token_id: undefined },
       rules,
       namesCategories,
       host,
