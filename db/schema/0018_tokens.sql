@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- Up Migration
--- People have tokens too, sessions among them; a token may be narrower than its owner: by scopes, by the addresses it may come from.
+-- People have tokens too; a token may be narrower than its owner: by scopes, by the addresses it may come from.
 -- Its uses are counted.
 
 alter table tmidb.token
-  add column if not exists account_id bigint references tmidb.account on delete cascade,
+  add column account_id bigint references tmidb.account on delete cascade,
   add column scopes text[],
   add column allow_from cidr[],
   add column use_count bigint not null default 0,
@@ -13,16 +13,15 @@ alter table tmidb.token
     when 'speaker' then speaker_id is not null
     when 'listener' then listener_id is not null
     when 'user' then account_id is not null
-    when 'session' then account_id is not null
     else false end),
   add constraint token_scopes_are_known check (cardinality(scopes) > 0 and scopes <@ array['read', 'write', 'command', 'admin']),
   add constraint token_may_come_from_somewhere check (cardinality(allow_from) between 1 and 100),
   add constraint token_label_is_short check (octet_length(label) <= 200);
-create index if not exists token_account_id_idx on tmidb.token (account_id);
+create index token_account_id_idx on tmidb.token (account_id);
 create index token_prefix_idx on tmidb.token (prefix);
 -- A use is counted in place.
 alter table tmidb.token set (fillfactor = 80);
-comment on column tmidb.token.kind is 'Which doors it opens: those of a speaker, of a listener, of a user (a person) or of a person''s session.';
+comment on column tmidb.token.kind is 'Which doors it opens: those of a speaker, of a listener or of a user (a person).';
 comment on column tmidb.token.account_id is 'Whose it is, if it is a person''s.';
 comment on column tmidb.token.scopes is 'What of its owner''s rights it has: read, write, command, admin (all of them); null: all.';
 comment on column tmidb.token.allow_from is 'The addresses that it may come from; null: any.';

@@ -44,7 +44,7 @@ export const anonymous: Identity = {
 
 interface TokenRow {
   token_id: string
-  kind: 'speaker' | 'listener' | 'user' | 'session'
+  kind: 'speaker' | 'listener' | 'user'
   name: string
   claims: Claims
   target: string | null
@@ -268,7 +268,7 @@ export async function openAccess(url: string): Promise<Access> {
 
 function identityOf(row: TokenRow): Identity {
   return {
-    kind: row.kind === 'speaker' || row.kind === 'listener' ? row.kind : 'account',
+    kind: row.kind === 'user' ? 'account' : row.kind,
     claims: row.claims,
     name: row.name,
     tokenId: row.token_id,

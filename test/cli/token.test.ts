@@ -9,7 +9,9 @@ import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 let db: TestDatabase
 before(async () => {
   db = await testDatabase()
-  await db.query(`select tmidb.create_listener('A'), tmidb.create_speaker('truck'), tmidb.create_account('kim', 'x', 'editor')`)
+  await db.query(
+    `select tmidb.create_listener('A'), tmidb.create_speaker('truck'), tmidb.create_account('kim', '$argon2id$', 'editor')`,
+  )
 })
 after(() => db[Symbol.asyncDispose]())
 

@@ -1,13 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- Tokens that there are and were: one's own, and for an administrator all. Sessions are listed as sessions.
+-- Tokens that there are and were: one's own, and for an administrator all.
 create or replace view api.token as
 select t.token_id, t.prefix, t.kind, coalesce(s.name, l.name, a.login) as owner, t.label, t.scopes, t.allow_from, t.created_at, t.expires_at,
   t.used_at, t.use_count, t.revoked_at
 from tmidb.token t
 left join tmidb.speaker s on s.speaker_id = t.speaker_id
 left join tmidb.listener l on l.listener_id = t.listener_id
-left join tmidb.account a on a.account_id = t.account_id
-where t.kind <> 'session';
+left join tmidb.account a on a.account_id = t.account_id;
 alter view api.token owner to tmidb_views;
 
 comment on view api.token is E'@primaryKey token_id\nKeys to the doors: your own, and for an administrator all. Their texts were shown once and are not kept.';

@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- after: identity
 -- No token makes one that may do more than itself: not another scope, not from elsewhere, not for longer. Who signed in with a password
--- has no such bounds, and a session has none: it ends by itself, and what a person made in it stays.
+-- has no such bounds.
 create or replace function tmidb.check_token(p_scopes text[], p_from cidr[], p_expires_at timestamptz) returns void
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_mine tmidb.token;
 begin
-  select * into v_mine from tmidb.token where token_id = (tmidb.identity()->>'token_id')::bigint and kind <> 'session';
+  select * into v_mine from tmidb.token where token_id = (tmidb.identity()->>'token_id')::bigint;
   if not found then return; end if;
   if not 'admin' = any(v_mine.scopes) and (p_scopes is null or not p_scopes <@ v_mine.scopes) then
     raise exception 'A token of scopes % cannot do this for one that may do more.', array_to_string(v_mine.scopes, ', ')

@@ -55,7 +55,7 @@ begin
   end if;
   -- What is not said is as narrow as the token that calls.
   if v_kind = 'user' or (v_kind, v_id) = (v_own_kind, v_own_id) then
-    select * into v_mine from tmidb.token where token_id = (v_who->>'token_id')::bigint and kind <> 'session';
+    select * into v_mine from tmidb.token where token_id = (v_who->>'token_id')::bigint;
     if not 'admin' = any(v_mine.scopes) then v_scopes := coalesce(v_scopes, v_mine.scopes); end if;
     v_from := coalesce(v_from, v_mine.allow_from);
     p_expires_at := coalesce(p_expires_at, v_mine.expires_at);

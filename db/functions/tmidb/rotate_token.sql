@@ -12,7 +12,7 @@ begin
   if p_overlap is null or p_overlap not between interval '0' and interval '90 days' then
     raise exception 'The old token stays good for 0 seconds to 90 days.' using errcode = 'TM108', hint = 'Say it like ''1 day'' or ''2 hours''.';
   end if;
-  select * into v from tmidb.token_named(p_token) where kind <> 'session';
+  select * into v from tmidb.token_named(p_token);
   if not found then
     raise exception 'There is no such token.' using errcode = 'TM107', hint = 'Say its text, its prefix or its number; one that is over cannot be rotated.';
   end if;
