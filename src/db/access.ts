@@ -78,6 +78,8 @@ const mostKnown = 100_000
 const mostRefused = 10_000
 /** How long a refused token is not asked for again. */
 const refusedForMs = 2000
+/** Everybody may end tokens of their own; whoever does it all the time does not make everything be asked anew all the time. */
+const forgetEveryMs = 100
 /** A token that comes from the wrong address is written down so often, with how many times it was. */
 const writtenEveryMs = 10_000
 
@@ -104,6 +106,19 @@ export async function openAccess(url: string): Promise<Access> {
     refused.clear()
     for (const fn of changed) fn()
   }
+  let forgotAt = Number.NEGATIVE_INFINITY
+  let forgetting: NodeJS.Timeout | null = null
+  const forgetSoon = (): void => {
+    if (forgetting !== null) return
+    const wait = forgotAt + forgetEveryMs - performance.now()
+    const now = () => {
+      forgetting = null
+      forgotAt = performance.now()
+      forget()
+    }
+    if (wait <= 0) now()
+    else forgetting = setTimeout(now, wait)
+  }
   /** A token that expires ends what it has open, like one that is revoked. */
   let expiry: { at: number; timer: NodeJS.Timeout } | null = null
   const watchExpiry = (at: number): void => {
@@ -113,14 +128,14 @@ export async function openAccess(url: string): Promise<Access> {
     const timer = setTimeout(
       () => {
         expiry = null
-        forget()
+        forgetSoon()
       },
       Math.min(Math.max(at - Date.now(), 0) + 20, 2_000_000_000),
     )
     timer.unref()
     expiry = { at, timer }
   }
-  const listening = await listenTo(url, ['access'], forget, forget)
+  const listening = await listenTo(url, ['access'], forgetSoon, forgetSoon)
 
   const lookUp = async (key: string, ask: () => Promise<Answer | null>): Promise<Answer> => {
     const now = Date.now()
@@ -258,6 +273,7 @@ export async function openAccess(url: string): Promise<Access> {
     },
     async [Symbol.asyncDispose]() {
       if (expiry !== null) clearTimeout(expiry.timer)
+      if (forgetting !== null) clearTimeout(forgetting)
       await listening[Symbol.asyncDispose]()
       await uses[Symbol.asyncDispose]()
       await pool.end()

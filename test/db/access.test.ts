@@ -6,6 +6,7 @@ import { TmiError } from '../../src/base/errors.ts'
 import { sleep } from '../../src/base/retry.ts'
 import { type Access, openAccess } from '../../src/db/access.ts'
 import { allowList } from '../../src/db/allow-list.ts'
+import { withClient } from '../../src/db/superuser.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 
 let db: TestDatabase
@@ -129,4 +130,25 @@ test('the role of a person’s token follows the account', async () => {
     () => access.identify(token),
     (now) => now.claims.role === 'tmidb_viewer' && now.claims.speaker_id === undefined && !now.mayCreate,
   )
+})
+
+test('changes that come one upon the other are looked at together, the last one too', async () => {
+  let heard = 0
+  const off = access.onChange(() => heard++)
+  const tokens = await Promise.all(Array.from({ length: 40 }, () => made(`'listener', 'A'`)))
+  for (const token of tokens) await access.identify(token)
+  await withClient(db.superUrl, async (client) => {
+    for (const token of tokens) await client.query('select tmidb.revoke_token($1)', [token])
+  })
+  await until(
+    () =>
+      access.identify(tokens.at(-1)).then(
+        () => false,
+        () => true,
+      ),
+    (over) => over,
+  )
+  off()
+  assert.ok(heard > 0 && heard < tokens.length, `${heard} times`)
+  for (const token of tokens) await assert.rejects(access.identify(token), code('TM101'))
 })

@@ -190,6 +190,19 @@ test('no token makes, rotates or ends one that may do more than itself', async (
   assert.equal(await call(narrow, 'api.revoke_token($1)', same), 1)
 })
 
+test('an administrator’s token that ends makes and rotates those of devices as it likes', async () => {
+  const mine = await made(`tmidb.create_token('user', 'admin', p_expires_at => now() + interval '1 day')`)
+  const device = await call(mine, `api.create_token(kind => 'speaker', name => 'device')`)
+  const fresh = await call(mine, 'api.rotate_token($1)', device)
+  assert.equal((await whose(fresh))?.name, 'device')
+  const [row] = await db.query('select expires_at from tmidb.token where hash = sha256($1)', [Buffer.from(fresh)])
+  assert.equal(row?.expires_at, null)
+  await assert.rejects(
+    call(mine, `api.create_token(kind => 'user', name => 'viewer', expires_at => now() + interval '2 days')`),
+    code('TM102'),
+  )
+})
+
 test('rotating gives the same again, and the old one stays good for the overlap, not longer than it would have', async () => {
   const old = await made(`tmidb.create_token('user', 'admin', 'backup', now() + interval '30 days', '{read}', '{192.0.2.0/24}')`)
   const fresh = await call(old, `api.rotate_token($1, interval '2 hours')`, old)
@@ -223,6 +236,17 @@ test('a token is ended by its text, its prefix or its number, and only by whom i
   for (const token of tokens) assert.equal(await whose(token), undefined)
   const other = await made(`tmidb.create_token('listener', 'A', 'x')`)
   assert.equal(await call(await user('admin'), 'api.revoke_token($1)', other), 1)
+})
+
+test('there is an end to how many one may make for oneself, and a time that is too far away is never', async () => {
+  await made(`tmidb.create_listener('hoarder')`)
+  const token = await made(`tmidb.create_token('listener', 'hoarder', p_expires_at => 'infinity')`)
+  const [row] = await db.query('select expires_at from tmidb.token where hash = sha256($1)', [Buffer.from(token)])
+  assert.equal(row?.expires_at, null)
+  await db.query(`select tmidb.create_token('listener', 'hoarder') from generate_series(3, 100)`)
+  await assert.rejects(call(token, 'api.create_token()'), code('TM108'))
+  await db.query(`select tmidb.revoke_token(max(token_id)::text) from tmidb.token`)
+  assert.equal((await whose(await call(token, 'api.create_token()')))?.name, 'hoarder')
 })
 
 test('networks are understood as people write them', async () => {

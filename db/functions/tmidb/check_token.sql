@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- after: identity
 -- No token makes one that may do more than itself: not another scope, not from elsewhere, not for longer. Who signed in with a password
--- has no such bounds.
+-- has no such bounds. Not asked of administrators about devices: they make what these may do anyway.
 create or replace function tmidb.check_token(p_scopes text[], p_from cidr[], p_expires_at timestamptz) returns void
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -50,11 +50,19 @@ begin
   if p_expires_at <= now() then
     raise exception 'A token cannot end before it begins.' using errcode = 'TM108', hint = 'Say a time to come, or none.';
   end if;
+  -- What is so far away is never.
+  if p_expires_at > now() + interval '100 years' then p_expires_at := null; end if;
+  if v_who->>'role' <> 'tmidb_admin' and 100 <= (
+      select count(*) from tmidb.token t
+      where t.revoked_at is null and (t.expires_at is null or t.expires_at > now())
+        and case v_kind when 'speaker' then t.speaker_id = v_id when 'listener' then t.listener_id = v_id else t.account_id = v_id end) then
+    raise exception 'There are 100 tokens already.' using errcode = 'TM108', hint = 'Revoke some that are not used; an administrator may make more.';
+  end if;
   if octet_length(p_label) > 200 then
     raise exception 'The label is too long.' using errcode = 'TM108', hint = 'Use at most 200 bytes.';
   end if;
   -- What is not said is as narrow as the token that calls.
-  if v_kind = 'user' or (v_kind, v_id) = (v_own_kind, v_own_id) then
+  if v_kind = 'user' or v_who->>'role' <> 'tmidb_admin' then
     select * into v_mine from tmidb.token where token_id = (v_who->>'token_id')::bigint;
     if not 'admin' = any(v_mine.scopes) then v_scopes := coalesce(v_scopes, v_mine.scopes); end if;
     v_from := coalesce(v_from, v_mine.allow_from);
