@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib'
 import { type Caller, credentialOf } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import { verifyPassword } from '../base/password.ts'
-import { allowList } from './allow-list.ts'
+import { allowList, openStrays } from './allow-list.ts'
 import { listenTo } from './listen.ts'
 import { type Claims, openPool, type RequestRole } from './pool.ts'
 import { openTokenUses } from './token-uses.ts'
@@ -80,8 +80,6 @@ const mostRefused = 10_000
 const refusedForMs = 2000
 /** Everybody may end tokens of their own; whoever does it all the time does not make everything be asked anew all the time. */
 const forgetEveryMs = 100
-/** A token that comes from the wrong address is written down so often, with how many times it was. */
-const writtenEveryMs = 10_000
 
 export async function openAccess(url: string): Promise<Access> {
   const pool = openPool(url, { max: 2, application: 'access' })
@@ -92,7 +90,7 @@ export async function openAccess(url: string): Promise<Access> {
   const uses = openTokenUses(pool)
   /** Callers that were counted: what is open asks again with the same one. */
   const counted = new WeakSet<Caller>()
-  const strays = new Map<string, { at: number; times: number }>()
+  const stray = openStrays((...what) => access.audit(...what))
   const changed = new Set<() => void>()
   /** Questions under way: many sockets of one token ask once when access changed. */
   const asking = new Map<string, Promise<Answer>>()
@@ -201,20 +199,6 @@ export async function openAccess(url: string): Promise<Access> {
       uses.count(identity.tokenId as string)
     }
     return identity
-  }
-
-  /** Its key is good and its address is not: whoever owns it should hear of that. */
-  const stray = async ({ name, tokenId = '' }: Identity, { address }: Caller): Promise<TmiError> => {
-    const now = Date.now()
-    const last = strays.get(tokenId)
-    const times = (last?.times ?? 0) + 1
-    if (last !== undefined && now - last.at < writtenEveryMs) last.times = times
-    else {
-      strays.set(tokenId, { at: now, times: 0 })
-      // While PostgreSQL is away there is nobody to tell.
-      await access.audit('token.refused', name, { token_id: tokenId, address: address ?? null, times }).catch(() => {})
-    }
-    return new TmiError('TM111')
   }
 
   const byPassword = async (login: string, password: string): Promise<Identity> => {
