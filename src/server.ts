@@ -11,6 +11,7 @@ import { restHandler } from './api/rest/handler.ts'
 import { unitConfig } from './base/config.ts'
 import { TmiError } from './base/errors.ts'
 import { allowOrigins } from './base/origin.ts'
+import { trustProxies } from './base/proxies.ts'
 import { followTls, readTls } from './base/tls.ts'
 import { ended, endWith, ready } from './base/unit.ts'
 import { refuseUpgrade } from './base/upgrade.ts'
@@ -40,6 +41,7 @@ const patience = {
 
 endWith(async () => {
   const config = unitConfig()
+  trustProxies(config.trustedProxies)
   await whenReachable(config.pg.api, ended)
   await using access = await openAccess(config.pg.api)
   const pool = openPool(config.pg.api, { max: 10, application: 'api' })

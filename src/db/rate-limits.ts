@@ -21,8 +21,8 @@ export interface RateLimits {
   count(endpoint: Endpoint, who: Counted): Promise<RateHeaders | null>
   /** When it may go on, for what can wait: null is at once. */
   pace(endpoint: Endpoint, who: Counted): Promise<unknown> | null
-  /** The settings changed, or may have: they are asked for anew. */
-  reload(): Promise<void>
+  /** Asks for the settings: at first, and when they changed or may have. */
+  load(): Promise<void>
 }
 
 interface Setting {
@@ -79,7 +79,7 @@ const plural: Record<Endpoint, string> = {
 }
 
 /** clock in ms; given, PostgreSQL counts by it too. */
-export async function openRateLimits(pool: Pool, clock?: () => number): Promise<RateLimits> {
+export function rateLimits(pool: Pool, clock?: () => number): RateLimits {
   const now = clock ?? (() => performance.now())
   const buckets = new Map<string, Bucket>()
   let rules = new Map<Endpoint, Rule[]>()
@@ -87,7 +87,7 @@ export async function openRateLimits(pool: Pool, clock?: () => number): Promise<
 
   const limitOf = ({ every, own }: Rule, subject: string): number => own.get(subject) ?? every
 
-  const load = async (): Promise<void> => {
+  const read = async (): Promise<void> => {
     const { rows } = await pool.query<Setting>('select * from tmidb.rate_limits()')
     rules = rulesOf(rows)
     for (const [key, bucket] of buckets) {
@@ -222,13 +222,11 @@ export async function openRateLimits(pool: Pool, clock?: () => number): Promise<
     return bucket.turn.over
   }
 
-  await load()
   let loading: Promise<void> = Promise.resolve()
   return {
     count: (endpoint, who) => settle(endpoint, who, refuse),
     pace: (endpoint, who) => (bucketsOf(endpoint, who) === null ? null : settle(endpoint, who, waitForTurn)),
-    // Who is away keeps what it knew; it is called again when PostgreSQL is back.
-    reload: () => (loading = loading.then(load).catch(() => {})),
+    load: () => (loading = loading.catch(() => {}).then(read)),
   }
 }
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { TmiError } from '../../src/base/errors.ts'
 import { openPool, type Pool } from '../../src/db/pool.ts'
-import { type Counted, type Endpoint, networkOf, openRateLimits, type RateLimits } from '../../src/db/rate-limits.ts'
+import { type Counted, type Endpoint, networkOf, type RateLimits, rateLimits } from '../../src/db/rate-limits.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 
 let db: TestDatabase
@@ -29,7 +29,13 @@ beforeEach(() => {
 
 const set = (scope: string, endpoint: string, limit: number | null, subject: string | null = null) =>
   db.query('select tmidb.set_rate_limit($1, $2, $3, $4)', [scope, endpoint, limit, subject])
-const open = (i = 0) => openRateLimits(pools[i] as Pool, () => at)
+const open = async (i = 0) => await opened(pools[i] as Pool)
+
+async function opened(pool: Pool): Promise<RateLimits> {
+  const limits = rateLimits(pool, () => at)
+  await limits.load()
+  return limits
+}
 
 /** So many requests at once; how many were let through. */
 async function send(limits: RateLimits, n: number, endpoint: Endpoint, who: Counted): Promise<number> {
@@ -122,7 +128,7 @@ test('a setting that changes counts at once; what is unchanged keeps its count',
   assert.equal(await send(limits, 20, 'read', { token: '1' }), 10)
   assert.equal(await send(limits, 20, 'write', { token: '1' }), 10)
   await set('token', 'read', 15)
-  await limits.reload()
+  await limits.load()
   assert.equal(await send(limits, 20, 'read', { token: '1' }), 5)
   assert.equal(await send(limits, 20, 'write', { token: '1' }), 0)
 })
@@ -135,7 +141,7 @@ test('what can wait waits for the next minute, in its order, and goes on at once
   await Promise.all(all.slice(0, 2))
   assert.deepEqual(done, [1, 2])
   await set('token', 'ingest', 0)
-  await limits.reload()
+  await limits.load()
   await Promise.all(all)
   assert.deepEqual(done, [1, 2, 3, 4])
 })
@@ -143,7 +149,7 @@ test('what can wait waits for the next minute, in its order, and goes on at once
 test('while PostgreSQL is away a process lets the limit through by itself', async () => {
   await set('token', 'read', 50)
   const pool = openPool(db.url('tmidb_api'), { max: 1, application: 'test' })
-  const limits = await openRateLimits(pool, () => at)
+  const limits = await opened(pool)
   await pool.end()
   assert.equal(await send(limits, 200, 'read', { token: '1' }), 50)
   at += minute
