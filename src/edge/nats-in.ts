@@ -47,6 +47,7 @@ async function receive(intake: Intake, request: NatsRequest): Promise<NatsReply>
   const [, , category = '', ...rest] = request.subject.split('.')
   // NATS does not tell where a message comes from: a token that is bound to addresses opens nothing here.
   const authorization = request.header('Authorization') ?? bearer(request.header('Tmi-Token'))
+  // Nobody can be held back here: over its limit a request is refused, and who only publishes is not heard.
   const identity = await admit(intake.access, { authorization }, 'ingest')
   if (request.data.length > mostBytes) throw new TmiError('TM212')
   const message: Incoming = {
