@@ -178,8 +178,10 @@ function serve(
       const mid = writtenMid(message, members)
       if (mid !== null) number.mid = mid
       const who = identity as Identity
-      // Over its limit a socket waits, and is read no further.
-      await pace(intake.access, who, caller)
+      // Over its limit a socket waits, and is read no further; it may be over by then.
+      const turn = pace(intake.access, who, caller)
+      if (turn !== null) await turn
+      if (turn !== null && ending) throw new TmiError('TM101')
       const incoming =
         place.category === null
           ? readEnvelope(message, members)
