@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a listener with a SQL login, or an expired token, might try.
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import pg from 'pg'
 import { WebSocket } from 'ws'
@@ -12,11 +11,8 @@ import { type Instance, startInstance } from '../lib/instance.ts'
 let instance: Instance
 let login: pg.Client
 let admin: ReturnType<typeof adminQuery>
-/** Clients that say their headers a letter at a time; they have ten seconds, which pass while the other tests run. */
-let slow: { answer: Promise<string>; finish(): void }[]
 before(async () => {
   instance = await startInstance()
-  slow = [dribble(), dribble(), dribble()]
   admin = adminQuery(instance.connection.postgres)
   await admin(`select tmidb.create_listener('spy')`)
   await admin(`select tmidb.subscribe('spy', 'sensor', array['truck-1'], array['temperature'])`)
@@ -41,30 +37,6 @@ async function send(target: string, body: object): Promise<void> {
   assert.equal(response.status, 202)
 }
 
-/** Never ends its headers, unless it is told to. */
-function dribble(): { answer: Promise<string>; finish(): void } {
-  const { hostname, port } = new URL(instance.connection.http)
-  const client = connect(Number(port), hostname)
-  let text = ''
-  client.write('GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ')
-  const more = setInterval(() => client.write('a'), 500)
-  const answer = new Promise<string>((resolve) => {
-    client.on('data', (bytes) => (text += String(bytes)))
-    client.on('error', () => {})
-    client.on('close', () => {
-      clearInterval(more)
-      resolve(text)
-    })
-  })
-  return {
-    answer,
-    finish() {
-      clearInterval(more)
-      client.write('\r\nConnection: close\r\n\r\n')
-    },
-  }
-}
-
 function socket(token: string): { events: { data: object }[]; closed: Promise<number>; ready: Promise<void>; close(): void } {
   const ws = new WebSocket(`${instance.connection.ws}?token=${token}`)
   const events: { data: object }[] = []
@@ -86,12 +58,6 @@ async function until(what: string, test: () => boolean | Promise<boolean>): Prom
     await sleep(50)
   }
 }
-
-test('who is slow with its headers, but ends them, is answered', async () => {
-  await sleep(1000)
-  slow[0]?.finish()
-  assert.match((await slow[0]?.answer) ?? '', /^HTTP\/1\.1 200 /)
-})
 
 test('forged notifications neither silence listeners nor stop the api', async () => {
   const live = socket(instance.connection.listener.token)
@@ -187,9 +153,4 @@ test('a subscription by POST and a mutation are refused in words', async () => {
   }
   assert.deepEqual(await ask('subscription { sensorV1 { ts } }'), [400, 'A subscription needs a WebSocket'])
   assert.deepEqual(await ask('mutation { x }'), [400, 'Cannot query field "x" on type "Mutation".'])
-})
-
-test('who never ends its headers is cut off, and keeps no socket', async () => {
-  const answers = await Promise.race([Promise.all(slow.slice(1).map((s) => s.answer)), sleep(20_000).then(() => ['still open'])])
-  for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 408 /)
 })
