@@ -14,9 +14,20 @@ interface Answer {
 
 /** TM403 when a limit is used up. What is left, or when to come again, is written on the answer; the error knows it too. */
 export async function admit(access: Admitting, caller: Caller, endpoint: Endpoint, answer?: Answer): Promise<Identity> {
+  const { limits } = access
+  let identity: Identity
   try {
-    const identity = await known(access, caller)
-    write(await access.limits.count(endpoint, counted(identity, caller)), answer)
+    try {
+      identity = await access.identify(caller)
+    } catch (e) {
+      // Who shows what opens nothing counts for its address, like who shows nothing.
+      if (isShutOut(e)) await limits.count('anonymous', { address: caller.address })
+      throw e
+    }
+    if (identity.kind === 'anonymous') await limits.count('anonymous', { address: caller.address })
+    if (!limits.has(endpoint)) return identity
+    const left = limits.count(endpoint, counted(identity, caller))
+    write(left instanceof Promise ? await left : left, answer)
     return identity
   } catch (e) {
     if (e instanceof TmiError) write(e.headers, answer)
@@ -26,21 +37,7 @@ export async function admit(access: Admitting, caller: Caller, endpoint: Endpoin
 
 /** When the next message of one who is inside may go on; null is at once. */
 export function pace(access: Admitting, identity: Identity, caller: Caller): Promise<unknown> | null {
-  return access.limits.pace('ingest', counted(identity, caller))
-}
-
-/** Whoever shows nothing, or what opens nothing, counts for its address. */
-async function known({ identify, limits }: Admitting, caller: Caller): Promise<Identity> {
-  const stranger = () => limits.count('anonymous', { address: caller.address })
-  let identity: Identity
-  try {
-    identity = await identify(caller)
-  } catch (e) {
-    if (isShutOut(e)) await stranger()
-    throw e
-  }
-  if (identity.kind === 'anonymous') await stranger()
-  return identity
+  return access.limits.has('ingest') ? access.limits.pace('ingest', counted(identity, caller)) : null
 }
 
 function counted({ kind, name, tokenId }: Identity, { address }: Caller): Counted {

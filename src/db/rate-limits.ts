@@ -17,8 +17,10 @@ export type Counted = { [scope in Scope]?: string | undefined }
 export type RateHeaders = Record<string, string>
 
 export interface RateLimits {
-  /** Lets a request through and says what is left, null where nothing limits it; rejects with TM403. */
-  count(endpoint: Endpoint, who: Counted): Promise<RateHeaders | null>
+  /** Whether anybody has a limit of this kind. */
+  has(endpoint: Endpoint): boolean
+  /** Lets a request through and says what is left, null where nothing limits it; TM403 if it may not. A promise only where a lease is needed. */
+  count(endpoint: Endpoint, who: Counted): RateHeaders | null | Promise<RateHeaders | null>
   /** When it may go on, for what can wait: null is at once. */
   pace(endpoint: Endpoint, who: Counted): Promise<unknown> | null
   /** Asks for the settings: at first, and when they changed or may have. */
@@ -192,7 +194,13 @@ export function rateLimits(pool: Pool, clock?: () => number): RateLimits {
     }
   }
 
-  /** Takes one of each: all of them, or none. */
+  /** Takes one of each: all of them, or none, as long as one needs a lease. */
+  const take = (limiting: Bucket[], at: number): RateHeaders | undefined => {
+    for (const b of limiting) if (at >= b.until || b.left <= 0) return undefined
+    for (const b of limiting) b.left--
+    return headersOf(limiting, at)
+  }
+
   const settle = async (
     endpoint: Endpoint,
     who: Counted,
@@ -202,14 +210,11 @@ export function rateLimits(pool: Pool, clock?: () => number): RateLimits {
       const limiting = bucketsOf(endpoint, who)
       if (limiting === null) return null
       const at = now()
+      const taken = take(limiting, at)
+      if (taken !== undefined) return taken
       const spent = limiting.find((b) => at < b.until && b.left <= 0 && b.rest === 0)
-      const lacking = limiting.filter((b) => at >= b.until || b.left <= 0)
       if (spent !== undefined) await onSpent(spent, at)
-      else if (lacking.length > 0) await Promise.all(lacking.map(lease))
-      else {
-        for (const bucket of limiting) bucket.left--
-        return headersOf(limiting, at)
-      }
+      else await Promise.all(limiting.filter((b) => at >= b.until || b.left <= 0).map(lease))
     }
   }
 
@@ -224,7 +229,11 @@ export function rateLimits(pool: Pool, clock?: () => number): RateLimits {
 
   let loading: Promise<void> = Promise.resolve()
   return {
-    count: (endpoint, who) => settle(endpoint, who, refuse),
+    has: (endpoint) => rules.has(endpoint),
+    count(endpoint, who) {
+      const limiting = bucketsOf(endpoint, who)
+      return limiting === null ? null : (take(limiting, now()) ?? settle(endpoint, who, refuse))
+    },
     pace: (endpoint, who) => (bucketsOf(endpoint, who) === null ? null : settle(endpoint, who, waitForTurn)),
     load: () => (loading = loading.catch(() => {}).then(read)),
   }

@@ -5,6 +5,7 @@ import { after, before, beforeEach, test } from 'node:test'
 import { TmiError } from '../../src/base/errors.ts'
 import { openPool, type Pool } from '../../src/db/pool.ts'
 import { type Counted, type Endpoint, networkOf, type RateLimits, rateLimits } from '../../src/db/rate-limits.ts'
+import { withClient } from '../../src/db/superuser.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 
 let db: TestDatabase
@@ -39,7 +40,7 @@ async function opened(pool: Pool): Promise<RateLimits> {
 
 /** So many requests at once; how many were let through. */
 async function send(limits: RateLimits, n: number, endpoint: Endpoint, who: Counted): Promise<number> {
-  const all = await Promise.allSettled(Array.from({ length: n }, () => limits.count(endpoint, who)))
+  const all = await Promise.allSettled(Array.from({ length: n }, async () => await limits.count(endpoint, who)))
   for (const r of all) if (r.status === 'rejected') assert.equal((r.reason as TmiError).code, 'TM403')
   return all.filter((r) => r.status === 'fulfilled').length
 }
@@ -110,7 +111,7 @@ test('an answer says what is left, a refusal when to come again', async () => {
   })
   await send(limits, 200, 'read', { token: '1' })
   at += 20_000
-  const e = await limits.count('read', { token: '1' }).catch((e: unknown) => e)
+  const e = await Promise.resolve(limits.count('read', { token: '1' })).catch((e: unknown) => e)
   assert.ok(e instanceof TmiError)
   assert.equal(e.status, 429)
   assert.equal(e.message, 'This token has 100 reads a minute.')
@@ -154,6 +155,25 @@ test('while PostgreSQL is away a process lets the limit through by itself', asyn
   assert.equal(await send(limits, 200, 'read', { token: '1' }), 50)
   at += minute
   assert.equal(await send(limits, 200, 'read', { token: '1' }), 50)
+})
+
+test('whoever locks the counts holds nobody up', async () => {
+  await set('token', 'read', 50)
+  const limits = await open()
+  await withClient(db.superUrl, async (client) => {
+    await client.query('begin; lock table tmidb.rate_count')
+    assert.equal(await send(limits, 200, 'read', { token: '1' }), 50)
+  })
+  // When PostgreSQL is back it is asked again.
+  await limits.load()
+  at += 2000
+  assert.equal(await send(limits, 200, 'read', { token: '1' }), 50)
+  assert.deepEqual(
+    await db.query(`select taken from tmidb.rate_count where key = 'token read 1' and ends_at = $1`, [
+      new Date(Math.ceil(at / minute) * minute),
+    ]),
+    [{ taken: 50 }],
+  )
 })
 
 test('an IPv6 customer has one network, as the doors and the settings write it', async () => {

@@ -4,7 +4,7 @@
 -- processes together never exceed the limit, and what lies unused in another one is 2 % of it.
 create or replace function tmidb.lease_requests(p_scopes text[], p_endpoints text[], p_subjects text[], p_at timestamptz default null)
 returns table (n int, per_minute int, granted int, taken int, ms_left float8)
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+language sql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '500ms'
 as $$
   with asked as (
     select a.n::int, concat_ws(' ', a.scope, a.endpoint, a.subject) as key, coalesce(one.per_minute, every.per_minute, 0) as per_minute
