@@ -18,6 +18,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   import: () => import('./cli/import.ts'),
   'dead-letters': () => import('./cli/dead-letters.ts'),
   documents: () => import('./cli/documents.ts'),
+  limits: () => import('./cli/limits.ts'),
   version: () => import('./cli/version.ts'),
 }
 

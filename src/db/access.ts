@@ -9,6 +9,7 @@ import { verifyPassword } from '../base/password.ts'
 import { allowList, openStrays } from './allow-list.ts'
 import { listenTo } from './listen.ts'
 import { type Claims, openPool, type RequestRole } from './pool.ts'
+import { type RateLimits, rateLimits } from './rate-limits.ts'
 import { openTokenUses } from './token-uses.ts'
 
 export interface Identity {
@@ -29,6 +30,8 @@ export interface Identity {
 export interface Access extends AsyncDisposable {
   /** By an Authorization header ("Bearer tmi_…", "Basic …", "Token …", a bare token) or a session's cookie; TM101 if it opens nothing. */
   identify(caller: Caller | string | undefined): Promise<Identity>
+  /** What there may be of requests; a door asks by admit(). */
+  limits: RateLimits
   /** Called when tokens or subscriptions changed: what was known about somebody may be over. */
   onChange(fn: () => void): () => void
   audit(kind: string, actor: string | null, detail: object): Promise<void>
@@ -133,7 +136,15 @@ export async function openAccess(url: string): Promise<Access> {
     timer.unref()
     expiry = { at, timer }
   }
-  const listening = await listenTo(url, ['access'], forgetSoon, forgetSoon)
+  const limits = rateLimits(pool)
+  // Who is away keeps what it knew; it is asked again when PostgreSQL is back.
+  const reload = () => void limits.load().catch(() => {})
+  const anew = () => {
+    forgetSoon()
+    reload()
+  }
+  const listening = await listenTo(url, ['access'], (what) => (what === 'rates' ? reload() : forgetSoon()), anew)
+  await limits.load()
 
   const lookUp = async (key: string, ask: () => Promise<Answer | null>): Promise<Answer> => {
     const now = Date.now()
@@ -248,6 +259,7 @@ export async function openAccess(url: string): Promise<Access> {
       }
       throw new TmiError('TM101')
     },
+    limits,
     onChange(fn) {
       changed.add(fn)
       return () => changed.delete(fn)

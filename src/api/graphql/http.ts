@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Around grafserv: who asks is known before anything is parsed, what is refused is a 4xx whatever the Accept header says, and every
 // answer is a GraphQL answer.
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type {} from 'postgraphile'
 import { execute, SafeError, subscribe } from 'postgraphile/grafast'
 import type { GrafservBase, RequestDigest, Result } from 'postgraphile/grafserv'
@@ -9,6 +9,7 @@ import { type DocumentNode, type ExecutionArgs, GraphQLError, type GraphQLSchema
 import { type Caller, callerOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
+import { type Admitting, admit } from '../../db/admit.ts'
 import { costProblems } from './cost.ts'
 import { errorBody } from './errors.ts'
 import { handoverOf } from './handover.ts'
@@ -25,7 +26,10 @@ declare global {
 
 /** Nobody reads anything without a token. */
 export async function identifyReader(access: Pick<Access, 'identify'>, caller: Caller): Promise<Identity> {
-  const identity = await access.identify(caller)
+  return mayRead(await access.identify(caller))
+}
+
+export function mayRead(identity: Identity): Identity {
   if (identity.kind === 'anonymous') throw new TmiError('TM100')
   return identity
 }
@@ -50,7 +54,7 @@ export function digestCaller({ requestContext }: { requestContext: Partial<Grafa
 }
 
 export interface HttpOptions {
-  access: Pick<Access, 'identify'> & Partial<Pick<Access, 'onChange'>>
+  access: Admitting & Partial<Pick<Access, 'onChange'>>
   graphqlPath: string
   documentText: LookUp
 }
@@ -73,7 +77,8 @@ export function httpPlugin({ access, graphqlPath, documentText }: HttpOptions): 
   async function answer(next: () => PromiseLike<Result | null> | Result | null, digest: RequestDigest): Promise<Result | null> {
     try {
       if (digest.method !== 'OPTIONS') {
-        digest.requestContext.tmidbIdentity = await identifyReader(access, digestCaller(digest))
+        const { res } = digest.requestContext.node as { res: ServerResponse }
+        digest.requestContext.tmidbIdentity = mayRead(await admit(access, digestCaller(digest), 'read', res))
       }
       const result = await next()
       if (result?.type === 'error') return json(errorBody(result.error))

@@ -8,6 +8,7 @@ import type {} from 'postgraphile/grafserv/node'
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter'
 import type { Access } from '../../db/access.ts'
+import type { Admitting } from '../../db/admit.ts'
 import { asOf, type Pool } from '../../db/pool.ts'
 import { aggregatePlugins } from './aggregates.ts'
 import { BehaviourMemoPlugin } from './behaviour-memo.ts'
@@ -24,7 +25,7 @@ import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
 
 export interface PresetOptions {
   pool: Pool
-  access: Pick<Access, 'identify'> & Partial<Pick<Access, 'onChange'>>
+  access: Admitting & Partial<Pick<Access, 'onChange'>>
   hub: LiveSource
   /** Off only to compare the schema with and without it. */
   memo?: boolean
