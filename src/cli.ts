@@ -16,6 +16,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   tail: () => import('./cli/tail.ts'),
   import: () => import('./cli/import.ts'),
   'dead-letters': () => import('./cli/dead-letters.ts'),
+  audit: () => import('./cli/audit.ts'),
   documents: () => import('./cli/documents.ts'),
   version: () => import('./cli/version.ts'),
 }

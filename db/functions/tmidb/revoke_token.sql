@@ -1,5 +1,4 @@
 -- SPDX-License-Identifier: MIT
--- after: identity
 -- Ends a token, by its text or its prefix (tmi_<kind>_ and 8 more); sockets that it opened are closed. A prefix that several
 -- tokens share ends none of them.
 create or replace function tmidb.revoke_token(p_token text) returns integer
@@ -15,7 +14,6 @@ begin
   where revoked_at is null and (hash = sha256(convert_to(p_token, 'UTF8')) or prefix = p_token);
   get diagnostics v_count = row_count;
   if v_count > 0 then
-    insert into tmidb.audit (kind, actor, detail) values ('token.revoked', coalesce(tmidb.identity()->>'name', session_user), jsonb_build_object('prefix', left(p_token, 17)));
     perform pg_notify(tmidb.channel('access'), 'token');
   end if;
   return v_count;
