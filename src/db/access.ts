@@ -3,6 +3,7 @@
 // known stay good, so that devices can go on sending into the streams.
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import { type Caller, credentialOf } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import { verifyPassword } from '../base/password.ts'
 import { listenTo } from './listen.ts'
@@ -24,8 +25,8 @@ export interface Identity {
 }
 
 export interface Access extends AsyncDisposable {
-  /** From an Authorization header ("Bearer tmi_…", "Basic …", "Token …") or a bare token; TM101 if it opens nothing. */
-  identify(authorization: string | undefined): Promise<Identity>
+  /** By an Authorization header ("Bearer tmi_…", "Basic …", "Token …", a bare token) or a session's cookie; TM101 if it opens nothing. */
+  identify(caller: Caller | string | undefined): Promise<Identity>
   /** Called when tokens or subscriptions changed: what was known about somebody may be over. */
   onChange(fn: () => void): () => void
   audit(kind: string, actor: string | null, detail: object): Promise<void>
@@ -73,9 +74,12 @@ export async function openAccess(url: string): Promise<Access> {
   const refused = new Map<string, number>()
   const stale = new Map<string, Identity>()
   const changed = new Set<() => void>()
+  /** Questions under way: many sockets of one token ask once when access changed. */
+  const asking = new Map<string, Promise<Identity>>()
   let generation = 0
   const forget = () => {
     generation++
+    asking.clear()
     if (stale.size > mostKnown) stale.clear()
     for (const [key, { identity }] of known) stale.set(key, identity)
     known.clear()
@@ -105,6 +109,18 @@ export async function openAccess(url: string): Promise<Access> {
     const before = known.get(key)
     if (before !== undefined && now < before.until) return before.identity
     if (now < (refused.get(key) ?? 0)) throw new TmiError('TM101')
+    const underWay = asking.get(key)
+    if (underWay !== undefined) return await underWay
+    const answer = askFor(key, ask, now)
+    asking.set(key, answer)
+    try {
+      return await answer
+    } finally {
+      if (asking.get(key) === answer) asking.delete(key)
+    }
+  }
+
+  const askFor = async (key: string, ask: () => Promise<Answer | null>, now: number): Promise<Identity> => {
     const asked = generation
     let answer: Answer | null
     try {
@@ -169,7 +185,8 @@ export async function openAccess(url: string): Promise<Access> {
   }
 
   return {
-    async identify(authorization) {
+    async identify(caller) {
+      const authorization = typeof caller === 'object' ? credentialOf(caller) : caller
       if (authorization === undefined || authorization === '') return anonymous
       const space = authorization.indexOf(' ')
       const scheme = space < 0 ? 'bearer' : authorization.slice(0, space).toLowerCase()

@@ -2,6 +2,7 @@
 // GET /api/v{major}/{category} and its kin, from request to response. It is asked before any framework: a read of the latest
 // rows spends more time in PostgreSQL than in all of this.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { callerOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
 import { type Claims, type Pool, readAs, writeAs } from '../../db/pool.ts'
@@ -72,7 +73,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     let identity: Identity | null = null
     try {
       if (req.method === 'OPTIONS') {
-        identity = await access.identify(req.headers.authorization)
+        identity = await access.identify(callerOf(req))
         res.writeHead(200, { allow: await options(route, identity), 'content-length': 0 }).end()
         return true
       }
@@ -85,7 +86,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
         if (route.kind === 'call') throw new RestError(405, 'PGRST101', `Cannot use the ${req.method} method on RPC`, { headers })
         throw unsupported(req.method, headers.allow)
       }
-      identity = await access.identify(req.headers.authorization)
+      identity = await access.identify(callerOf(req))
       if (identity.kind === 'anonymous') throw new TmiError('TM100')
       checkProfile(catalog.current, profile)
       if (route.kind === 'call') {
