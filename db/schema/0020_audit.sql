@@ -15,6 +15,7 @@ alter table tmidb.audit
   add column request_id text,
   add constraint audit_seq_is_unique unique (seq),
   add constraint place_in_the_chain_is_whole check ((seq is null) = (hash is null) and octet_length(hash) = 32);
+create index audit_unchained_idx on tmidb.audit (audit_id) where seq is null;
 create index audit_kind_idx on tmidb.audit (kind, audit_id);
 create index audit_actor_idx on tmidb.audit (actor, audit_id);
 create index audit_resource_idx on tmidb.audit (resource, audit_id);
@@ -64,6 +65,6 @@ end $$;
 drop table tmidb.audit_head;
 alter table tmidb.audit drop column seq, drop column hash, drop column role, drop column resource, drop column before, drop column after,
   drop column address, drop column agent, drop column request_id;
-drop index if exists tmidb.audit_kind_idx, tmidb.audit_actor_idx, tmidb.audit_resource_idx;
+drop index if exists tmidb.audit_unchained_idx, tmidb.audit_kind_idx, tmidb.audit_actor_idx, tmidb.audit_resource_idx;
 comment on table tmidb.audit is 'What was done or refused, by whom.';
 comment on column tmidb.audit.kind is 'What happened, such as token.revoked or mqtt.denied.';

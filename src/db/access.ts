@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib'
 import { type Caller, credentialOf } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import { verifyPassword } from '../base/password.ts'
+import { type AuditEvent, openAudit } from './audit.ts'
 import { listenTo } from './listen.ts'
 import { type Claims, openPool, type RequestRole } from './pool.ts'
 
@@ -29,7 +30,8 @@ export interface Access extends AsyncDisposable {
   identify(caller: Caller | string | undefined): Promise<Identity>
   /** Called when tokens or subscriptions changed: what was known about somebody may be over. */
   onChange(fn: () => void): () => void
-  audit(kind: string, actor: string | null, detail: object): Promise<void>
+  /** Writes down what a door refused or ended; floods are counted (audit.ts). */
+  audit(kind: string, actor: string | null, detail: object, via?: AuditEvent['via']): Promise<void>
 }
 
 export const anonymous: Identity = {
@@ -102,6 +104,14 @@ export async function openAccess(url: string): Promise<Access> {
     timer.unref()
     expiry = { at, timer }
   }
+  const log = openAudit(async ({ kind, actor, detail, via }) => {
+    await pool.query('select tmidb.record_audit($1, $2, $3, p_via => $4)', [
+      kind,
+      actor ?? 'nobody',
+      JSON.stringify(detail),
+      JSON.stringify(via ?? {}),
+    ])
+  })
   const listening = await listenTo(url, ['access'], forget, forget)
 
   const lookUp = async (key: string, ask: () => Promise<Answer | null>): Promise<Identity> => {
@@ -205,12 +215,11 @@ export async function openAccess(url: string): Promise<Access> {
       changed.add(fn)
       return () => changed.delete(fn)
     },
-    async audit(kind, actor, detail) {
-      await pool.query('select tmidb.record_audit($1, $2, $3)', [kind, actor, JSON.stringify(detail)])
-    },
+    audit: (kind, actor, detail, via) => log.tell({ kind, actor, detail, via }),
     async [Symbol.asyncDispose]() {
       if (expiry !== null) clearTimeout(expiry.timer)
       await listening[Symbol.asyncDispose]()
+      await log[Symbol.asyncDispose]()
       await pool.end()
     },
   }

@@ -2,7 +2,7 @@
 // GET /api/v{major}/{category} and its kin, from request to response. It is asked before any framework: a read of the latest
 // rows spends more time in PostgreSQL than in all of this.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { callerOf } from '../../base/caller.ts'
+import { callerOf, viaOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
 import { type Claims, type Pool, readAs, writeAs } from '../../db/pool.ts'
@@ -181,7 +181,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     })
     const { text, values, name, header, onlyOurs } = write.statement
     const named = { text, values, onlyOurs, ...(prepare(name) ? { name } : {}) }
-    const { rows } = await writeAs<Written>(pool, claims, named, write.options)
+    const { rows } = await writeAs<Written>(pool, claims, named, { ...write.options, via: viaOf(callerOf(req)) })
     sendWritten(res, write.response(rows[0] as Written), header)
   }
 
@@ -238,7 +238,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const named = { text, values, ...(prepare(name) ? { name } : {}) }
     const writes = fn.isVolatile && req.method === 'POST'
     const called = writes
-      ? writeAs<Answer>(pool, claims, named, callOptions(fn, form, prefer.all))
+      ? writeAs<Answer>(pool, claims, named, { ...callOptions(fn, form, prefer.all), via: viaOf(callerOf(req)) })
       : readAs<Answer>(pool, claims, named)
     const { rows } = await called.catch((e) => {
       throw argumentError(fn, statement, e)

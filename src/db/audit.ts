@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// What doors write down of those they refuse. Whoever is refused can ask again a thousand times a second, and neither the disk nor the
+// door may pay for it: of one kind, actor and code the first of a minute are written, of one kind so many in all, and of the rest one
+// row each at the end of the minute says how many more there were. So a flood writes at most some 80 rows a minute, kind and process.
+import type { Via } from '../base/caller.ts'
+import { observe } from '../base/observe.ts'
+
+export interface AuditEvent {
+  kind: string
+  /** Null: nobody that is known. */
+  actor: string | null
+  detail: object
+  /** From where, and as what the actor was here. */
+  via?: (Via & { role?: string | undefined }) | undefined
+}
+
+export interface AuditLog extends AsyncDisposable {
+  tell(event: AuditEvent): Promise<void>
+}
+
+export interface Bounds {
+  perActor: number
+  perKind: number
+  minuteMs: number
+}
+
+interface Count {
+  kind: string
+  actor: string | null
+  code: string | undefined
+  written: number
+  more: number
+}
+
+const bounds: Bounds = { perActor: 20, perKind: 60, minuteMs: 60_000 }
+
+export function openAudit(
+  write: (event: AuditEvent) => Promise<void>,
+  { perActor, perKind, minuteMs }: Bounds = bounds,
+): AuditLog {
+  const counts = new Map<string, Count>()
+  let timer: NodeJS.Timeout | null = null
+  const sayMore = async (): Promise<void> => {
+    if (timer !== null) clearTimeout(timer)
+    timer = null
+    const flooded = [...counts.values()].filter((c) => c.more > 0)
+    counts.clear()
+    for (const { kind, actor, code, more } of flooded) {
+      const detail = { more, within_s: minuteMs / 1000, ...(code ? { code } : {}) }
+      await write({ kind, actor, detail }).catch((e: unknown) =>
+        observe({
+          kind: 'log',
+          level: 'warn',
+          message: `audit: ${more} more ${kind}, not written down: ${(e as Error).message}`,
+        }),
+      )
+    }
+  }
+  const countOf = (key: string, kind: string, actor: string | null, code?: string): Count => {
+    let count = counts.get(key)
+    if (!count) counts.set(key, (count = { kind, actor, code, written: 0, more: 0 }))
+    return count
+  }
+  return {
+    async tell(event) {
+      const { kind, actor, detail } = event
+      const { code } = detail as { code?: unknown }
+      timer ??= setTimeout(() => void sayMore(), minuteMs).unref()
+      const all = countOf(kind, kind, null)
+      const key = `${kind}\0${actor}\0${code}`
+      // Invented names are counted together: a name of its own is only for whom a row was written.
+      if (all.written >= perKind && !counts.has(key)) {
+        all.more++
+        return
+      }
+      const own = countOf(key, kind, actor, typeof code === 'string' ? code : undefined)
+      if (all.written >= perKind || own.written >= perActor) {
+        own.more++
+        return
+      }
+      all.written++
+      own.written++
+      await write(event)
+    },
+    async [Symbol.asyncDispose]() {
+      await sayMore()
+    },
+  }
+}
