@@ -56,6 +56,15 @@ interface TokenRow {
   timeout_ms: number
 }
 
+interface AccountRow {
+  account_id: string
+  login: string
+  password_hash: string
+  role: RequestRole
+  speaker_id: string | null
+  timeout_ms: number
+}
+
 interface Answer {
   identity: Identity
   /** When to ask again. */
@@ -175,7 +184,7 @@ export async function openAccess(url: string): Promise<Access> {
   const byPassword = async (login: string, password: string): Promise<Identity> => {
     const key = `basic ${createHash('sha256').update(`${login}\0${password}`).digest('base64')}`
     return await lookUp(key, async () => {
-      const { rows } = await pool.query<{ login: string; password_hash: string; role: RequestRole; timeout_ms: number }>({
+      const { rows } = await pool.query<AccountRow>({
         name: 'account',
         text: 'select * from tmidb.account_named($1)',
         values: [login],
@@ -184,7 +193,13 @@ export async function openAccess(url: string): Promise<Access> {
       if (!row || !(await verifyPassword(password, row.password_hash))) return null
       const identity: Identity = {
         kind: 'account',
-        claims: { role: row.role, name: login, timeout_ms: row.timeout_ms },
+        claims: {
+          role: row.role,
+          account_id: row.account_id,
+          ...(row.speaker_id === null ? {} : { speaker_id: row.speaker_id }),
+          name: row.login,
+          timeout_ms: row.timeout_ms,
+        },
         name: login,
         target: null,
         mayCreate: true,
