@@ -17,6 +17,8 @@ where c.relnamespace = 'tmidb'::regnamespace and c.relkind in ('r', 'p')
     -- Worked out from grants and from versions.
     'permission_class', 'published_view',
     -- What processes say of their own work.
-    'connector_seen', 'connector_run', 'api_state',
+    'connector_seen', 'connector_run', 'api_state', 'rate_count',
+    -- Doors say by themselves who signs in, out, or fails to.
+    'session', 'spent_refresh', 'sign_in_try',
     -- Migrations: tmiDB's own are part of its version; users' own are in the audit by tmidb.record_migration.
     'migration', 'code_version', 'migration_run')

@@ -2,7 +2,7 @@
 -- after: record_audit, audit_names
 -- Every row that an administrator adds, changes or removes is in the audit, with what was before and after, whichever function or
 -- statement did it. One function for all tables; what is special of a table stands in the list below. Its arguments: kinds of an insert,
--- an update and a delete ('': not audited), what its resource is called and by which column ('' : whose it is), secrets (shown as ***),
+-- an update and a delete ('': not audited), what its resource is called and by which columns ('': whose it is), secrets (shown as ***),
 -- columns that do not count (worked out, counted), and what is told apart: "column kind", the first that changed.
 create or replace function tmidb.tg_any__audit() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -32,8 +32,11 @@ begin
     if v_before->>v_secret <> '{}' then v_before := v_before || jsonb_build_object(v_secret, '***'); end if;
     if v_after->>v_secret <> '{}' then v_after := v_after || jsonb_build_object(v_secret, '***'); end if;
   end loop;
-  v_names := tmidb.audit_names(v_row) || case when v_row ? TG_ARGV[4]
-      then jsonb_build_object(TG_ARGV[3], regexp_replace(v_row->>TG_ARGV[4], '^\\x', 'sha256:')) else '{}' end;
+  v_names := tmidb.audit_names(v_row);
+  if v_row ?| string_to_array(TG_ARGV[4], ',') then
+    v_names := v_names || jsonb_build_object(TG_ARGV[3], (select string_agg(regexp_replace(v_row->>c, '^\\x', 'sha256:'), ' ' order by o)
+      from unnest(string_to_array(TG_ARGV[4], ',')) with ordinality u(c, o)));
+  end if;
   perform tmidb.record_audit(v_kind, p_before => v_before, p_after => v_after,
     p_resource => case when TG_ARGV[4] <> '' then TG_ARGV[3] || ':' || (v_names->>TG_ARGV[3])
       else coalesce('listener:' || (v_names->>'listener'), 'user:' || (v_names->>'user'), 'role:' || (v_names->>'role'),
@@ -46,8 +49,7 @@ end $$;
 comment on function tmidb.tg_any__audit() is 'Writes an inserted, changed or removed row into the audit.';
 revoke all on function tmidb.tg_any__audit() from public;
 
--- Made anew as a whole, so that what is no longer in the list has no trigger. (A table of the list that is not there yet, or a view by
--- now, gets none; db/lint/audited_tables names every table without one.)
+-- Made anew as a whole, so that what is no longer in the list has no trigger. (db/lint/audited_tables names every table without one.)
 do $$
 declare
   t record;
@@ -59,12 +61,12 @@ begin
   for t in
     select l.*, c.oid::regclass as tab
     from (values
-      ('account', 'account.created', 'account.changed', 'account.removed', 'user', 'login', '{password_hash}', '{}',
-        '{role account.role_changed,role_id account.role_changed,password_hash account.password_changed}'),
+      ('account', 'account.created', 'account.changed', 'account.removed', 'user', 'login', '{password_hash}',
+        '{class_id,speaker_id,role_name,password_changed_at,last_login_at}',
+        '{role_id account.role_changed,password_hash account.password_changed}'),
       ('token', 'token.created', 'token.changed', 'token.removed', 'token', '', '{hash}', '{used_at,use_count}', '{revoked_at token.revoked}'),
       ('listener', 'listener.created', 'listener.changed', 'listener.removed', 'listener', 'name', '{}', '{class_id,role_name}', '{}'),
       ('speaker', 'speaker.created', 'speaker.changed', 'speaker.removed', 'speaker', 'name', '{}', '{role_name,class_id}', '{}'),
-      ('listener_subscriptions', 'grant.added', 'grant.changed', 'grant.removed', 'grant', '', '{}', '{}', '{}'),
       ('access_grant', 'grant.added', 'grant.changed', 'grant.removed', 'grant', '', '{}', '{}', '{}'),
       ('access_role', 'role.created', 'role.changed', 'role.removed', 'role', 'name', '{}', '{class_id}', '{}'),
       ('target_group', 'group.created', 'group.changed', 'group.removed', 'group', 'name', '{}', '{}', '{}'),
@@ -78,7 +80,7 @@ begin
         '{state,next_run_at,run_id,run_process,run_until,failures,failing_since}', '{}'),
       ('document', 'document.added', 'document.changed', 'document.removed', 'document', 'hash', '{}', '{body}', '{}'),
       ('request_limit', 'limit.changed', 'limit.changed', 'limit.changed', 'limit', 'role', '{}', '{}', '{}'),
-      ('rate_limit', 'limit.changed', 'limit.changed', 'limit.changed', 'limit', '', '{}', '{}', '{}'),
+      ('rate_limit', 'limit.changed', 'limit.changed', 'limit.changed', 'limit', 'scope,endpoint,subject', '{}', '{}', '{}'),
       ('instance', 'instance.changed', 'instance.changed', 'instance.changed', 'instance', '', '{secret}', '{}', '{}')
     ) as l(name, created, changed, removed, word, named_by, secrets, uncounted, apart)
     join pg_class c on c.relname = l.name and c.relnamespace = 'tmidb'::regnamespace and c.relkind = 'r'
