@@ -54,11 +54,11 @@ declare
   v record;
 begin
   for v in select t.tgname, t.tgrelid::regclass as tab from pg_trigger t join pg_proc p on p.oid = t.tgfoid
-           where p.pronamespace = 'tmidb'::regnamespace and p.proname ~ '^tg_audit' loop
+           where p.pronamespace = 'tmidb'::regnamespace and p.proname ~ '^tg_.*audit' loop
     execute format('drop trigger %I on %s', v.tgname, v.tab);
   end loop;
   for v in select p.oid::regprocedure as fn from pg_proc p where p.pronamespace = 'tmidb'::regnamespace
-           and (p.proname ~ '^(tg_audit|audit_)' or p.proname = 'record_audit') loop
+           and (p.proname ~ '^(tg_.*audit|audit_)' or p.proname = 'record_audit') loop
     execute format('drop function %s cascade', v.fn);
   end loop;
 end $$;

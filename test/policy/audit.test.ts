@@ -103,6 +103,7 @@ const acts: [sql: string, kind: string, resource: string, before: Part | undefin
 /** What no function of an administrator does (yet): a hand in the tables, and what processes say of their own work. */
 const others: [sql: string, kind: string][] = [
   [`select tmidb.create_speaker('first')`, 'speaker.created'],
+  [`select tmidb.create_listener('second')`, 'listener.created'],
   [`update tmidb.speaker set may_create = false where name = 'first'`, 'speaker.changed'],
   [`insert into tmidb.category (name) values ('gone'); delete from tmidb.category where name = 'gone'`, 'category.removed'],
   [`insert into tmidb.target (key) values ('gone'); delete from tmidb.target where key = 'gone'`, 'target.removed'],

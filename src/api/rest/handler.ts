@@ -2,7 +2,7 @@
 // GET /api/v{major}/{category} and its kin, from request to response. It is asked before any framework: a read of the latest
 // rows spends more time in PostgreSQL than in all of this.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { callerOf, viaOf } from '../../base/caller.ts'
+import { callerOf, requestIdOf, viaOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
 import { type Claims, isBound, type Pool, readAs, writeAs } from '../../db/pool.ts'
@@ -182,6 +182,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const { text, values, name, header, onlyOurs } = write.statement
     const named = { text, values, onlyOurs, ...(prepare(name) ? { name } : {}) }
     const { rows } = await writeAs<Written>(pool, claims, named, { ...write.options, via: viaOf(callerOf(req)) })
+    res.setHeader('x-request-id', requestIdOf(req))
     sendWritten(res, write.response(rows[0] as Written), header)
   }
 
@@ -243,6 +244,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const { rows } = await called.catch((e) => {
       throw argumentError(fn, statement, e)
     })
+    if (writes) res.setHeader('x-request-id', requestIdOf(req))
     if (fn.isVoid) {
       res.writeHead(204, applied(prefer.all, writes ? ['tx', 'handling'] : ['handling'])).end()
       return

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// What doors write down of those they refuse, and what is left of a flood.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { openAccess } from '../../src/db/access.ts'
+import { type AuditEvent, openAudit } from '../../src/db/audit.ts'
+import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
+
+let db: TestDatabase
+before(async () => {
+  db = await testDatabase()
+})
+after(() => db[Symbol.asyncDispose]())
+
+const bounds = { perActor: 3, perKind: 8, minuteMs: 60_000 }
+
+async function flood(events: Pick<AuditEvent, 'actor' | 'kind'>[]): Promise<AuditEvent[]> {
+  const written: AuditEvent[] = []
+  {
+    await using log = openAudit(async (event) => void written.push(event), bounds)
+    for (const event of events) await log.tell({ ...event, detail: { code: 'TM102' } })
+  }
+  return written
+}
+
+test('of one who is refused again and again the first are written, and how many more there were', async () => {
+  const written = await flood(Array.from({ length: 1000 }, () => ({ kind: 'mqtt.denied', actor: 'mad' })))
+  assert.equal(written.length, 4)
+  assert.deepEqual(written.at(-1), { kind: 'mqtt.denied', actor: 'mad', detail: { more: 997, within_s: 60, code: 'TM102' } })
+})
+
+test('invented names do not get a row each, and another kind has its own bound', async () => {
+  const written = await flood([
+    ...Array.from({ length: 5000 }, (_, i) => ({ kind: 'mqtt.denied', actor: `name-${i}` })),
+    { kind: 'nats.denied', actor: 'service' },
+  ])
+  assert.equal(written.length, 10)
+  assert.deepEqual(written.at(-2)?.actor, 'service')
+  assert.deepEqual(written.at(-1), { kind: 'mqtt.denied', actor: null, detail: { more: 4992, within_s: 60 } })
+})
+
+test('a door tells who, from where and as what; what is counted is written when the process ends', async () => {
+  {
+    await using access = await openAccess(db.url('tmidb_edge'))
+    for (let i = 0; i < 25; i++) {
+      const via = { address: '::ffff:192.0.2.7', agent: 'probe', request: 'r-1', role: 'tmidb_speaker' }
+      await access.audit('nats.denied', 'truck', { code: 'TM102', i }, via)
+    }
+  }
+  const rows = await db.query(`select actor, role, host(address) as address, agent, request_id, detail->'more' as more
+    from tmidb.audit where kind = 'nats.denied' order by seq`)
+  assert.equal(rows.length, 21)
+  const [first, last] = [rows[0], rows.at(-1)]
+  assert.deepEqual(first, {
+    actor: 'truck',
+    role: 'tmidb_speaker',
+    address: '192.0.2.7',
+    agent: 'probe',
+    request_id: 'r-1',
+    more: null,
+  })
+  assert.deepEqual([last?.actor, last?.more], ['truck', 5])
+})
