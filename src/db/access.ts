@@ -31,7 +31,7 @@ export interface Access extends AsyncDisposable {
   /** Called when tokens or subscriptions changed: what was known about somebody may be over. */
   onChange(fn: () => void): () => void
   /** Writes down what a door refused or ended; floods are counted (audit.ts). */
-  audit(kind: string, actor: string | null, detail: object, via?: AuditEvent['via']): Promise<void>
+  audit(kind: string, actor: string | null, detail: object, from?: AuditEvent['from']): Promise<void>
 }
 
 export const anonymous: Identity = {
@@ -113,12 +113,13 @@ export async function openAccess(url: string): Promise<Access> {
     timer.unref()
     expiry = { at, timer }
   }
-  const log = openAudit(async ({ kind, actor, detail, via }) => {
-    await pool.query('select tmidb.record_audit($1, $2, $3, p_via => $4)', [
+  const log = openAudit(async ({ kind, actor, detail, from: { resource, ...via } = {} }) => {
+    await pool.query('select tmidb.record_audit($1, $2, $3, $4, p_via => $5)', [
       kind,
       actor ?? 'nobody',
       JSON.stringify(detail),
-      JSON.stringify(via ?? {}),
+      resource ?? null,
+      JSON.stringify(via),
     ])
   })
   const listening = await listenTo(url, ['access'], forget, forget)
@@ -230,7 +231,7 @@ export async function openAccess(url: string): Promise<Access> {
       changed.add(fn)
       return () => changed.delete(fn)
     },
-    audit: (kind, actor, detail, via) => log.tell({ kind, actor, detail, via }),
+    audit: (kind, actor, detail, from) => log.tell({ kind, actor, detail, from }),
     async [Symbol.asyncDispose]() {
       if (expiry !== null) clearTimeout(expiry.timer)
       await listening[Symbol.asyncDispose]()

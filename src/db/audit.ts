@@ -10,11 +10,12 @@ export interface AuditEvent {
   /** Null: nobody that is known. */
   actor: string | null
   detail: object
-  /** From where, and as what the actor was here. */
-  via?: (Via & { role?: string | undefined }) | undefined
+  /** From where, as what the actor was here, and what it was about. */
+  from?: (Via & { role?: string | undefined; resource?: string | undefined }) | undefined
 }
 
 export interface AuditLog extends AsyncDisposable {
+  /** Never rejects: that something cannot be written down is no reason to let it pass, nor to fail. The log has it then. */
   tell(event: AuditEvent): Promise<void>
 }
 
@@ -38,6 +39,12 @@ export function openAudit(
   write: (event: AuditEvent) => Promise<void>,
   { perActor, perKind, minuteMs }: Bounds = bounds,
 ): AuditLog {
+  const put = async (event: AuditEvent): Promise<void> => {
+    await write(event).catch((e: unknown) => {
+      const message = `the audit does not have ${event.kind} by ${event.actor} ${JSON.stringify(event.detail)}: ${(e as Error).message}`
+      observe({ kind: 'log', level: 'warn', message })
+    })
+  }
   const counts = new Map<string, Count>()
   let timer: NodeJS.Timeout | null = null
   const sayMore = async (): Promise<void> => {
@@ -46,14 +53,7 @@ export function openAudit(
     const flooded = [...counts.values()].filter((c) => c.more > 0)
     counts.clear()
     for (const { kind, actor, code, more } of flooded) {
-      const detail = { more, within_s: minuteMs / 1000, ...(code ? { code } : {}) }
-      await write({ kind, actor, detail }).catch((e: unknown) =>
-        observe({
-          kind: 'log',
-          level: 'warn',
-          message: `audit: ${more} more ${kind}, not written down: ${(e as Error).message}`,
-        }),
-      )
+      await put({ kind, actor, detail: { more, within_s: minuteMs / 1000, ...(code ? { code } : {}) } })
     }
   }
   const countOf = (key: string, kind: string, actor: string | null, code?: string): Count => {
@@ -80,7 +80,7 @@ export function openAudit(
       }
       all.written++
       own.written++
-      await write(event)
+      await put(event)
     },
     async [Symbol.asyncDispose]() {
       await sayMore()

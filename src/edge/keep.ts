@@ -2,7 +2,6 @@
 // For ways in that cannot answer: what the gate refuses is acknowledged and kept with its bytes, so that it can be repaired.
 import { type Caller, viaOf } from '../base/caller.ts'
 import { errorTable, fromPg, TmiError } from '../base/errors.ts'
-import { observe } from '../base/observe.ts'
 import type { Identity } from '../db/access.ts'
 import { shardOf } from '../nats-bridge/shard.ts'
 import type { Incoming, Intake, Verdict } from './intake.ts'
@@ -45,7 +44,7 @@ export async function keep(intake: Intake, of: Incoming, code: string, message: 
   })
 }
 
-/** What somebody may not do is written down; that it cannot be written down is no reason to let it pass. */
+/** What somebody may not do is written down. */
 export async function audit(
   intake: Intake,
   kind: string,
@@ -53,7 +52,5 @@ export async function audit(
   detail: object,
   caller: Caller = {},
 ): Promise<void> {
-  await intake.access
-    .audit(kind, identity?.name ?? null, detail, { ...viaOf(caller), role: identity?.claims.role })
-    .catch((cause: unknown) => observe({ kind: 'log', level: 'warn', message: `audit failed: ${(cause as Error).message}` }))
+  await intake.access.audit(kind, identity?.name ?? null, detail, { ...viaOf(caller), role: identity?.claims.role })
 }

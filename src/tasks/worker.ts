@@ -18,10 +18,12 @@ import { rollUpTask } from './roll_up.ts'
 import { runConnectorTask } from './run_connector.ts'
 import { storeParkedTask } from './store_parked.ts'
 import type { StreamDrain } from './stream-drain.ts'
+import { tellAuditHeadTask } from './tell_audit_head.ts'
 import { tickConnectorsTask } from './tick_connectors.ts'
 import { tidyRollupsTask } from './tidy_rollups.ts'
 
 const crontab = `0 * * * * ensure_chunks
+5 * * * * tell_audit_head
 10 * * * * drop_expired
 15 * * * * tidy_rollups
 20 * * * * freeze_chunks
@@ -50,6 +52,7 @@ export function runWorker(parts: {
     store_parked: storeParkedTask(parts.pool),
     ensure_chunks: ensureChunksTask(parts.pool),
     drop_expired: dropExpiredTask(parts.pool),
+    tell_audit_head: tellAuditHeadTask(parts.pool),
     freeze_chunks: freezeChunksTask(parts.pool),
     run_connector: runConnectorTask(parts.connectors),
     tick_connectors: tickConnectorsTask(parts.connectors),

@@ -2,8 +2,11 @@
 // What doors write down of those they refuse, and what is left of a flood.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { observeOn } from '../../src/base/observe.ts'
 import { openAccess } from '../../src/db/access.ts'
 import { type AuditEvent, openAudit } from '../../src/db/audit.ts'
+import { openPool } from '../../src/db/pool.ts'
+import { tellAuditHeadTask } from '../../src/tasks/tell_audit_head.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 
 let db: TestDatabase
@@ -43,8 +46,8 @@ test('a door tells who, from where and as what; what is counted is written when 
   {
     await using access = await openAccess(db.url('tmidb_edge'))
     for (let i = 0; i < 25; i++) {
-      const via = { address: '::ffff:192.0.2.7', agent: 'probe', request: 'r-1', role: 'tmidb_speaker' }
-      await access.audit('nats.denied', 'truck', { code: 'TM102', i }, via)
+      const from = { address: '::ffff:192.0.2.7', agent: 'probe', request: 'r-1', role: 'tmidb_speaker', resource: 'category:x' }
+      await access.audit('nats.denied', 'truck', { code: 'TM102', i }, from)
     }
   }
   const rows = await db.query(`select actor, role, host(address) as address, agent, request_id, detail->'more' as more
@@ -60,4 +63,20 @@ test('a door tells who, from where and as what; what is counted is written when 
     more: null,
   })
   assert.deepEqual([last?.actor, last?.more], ['truck', 5])
+})
+
+test('the head goes into the log, and verify takes it from there', async () => {
+  const lines: string[] = []
+  observeOn({ write: (line) => lines.push(line) })
+  const pool = openPool(db.url('tmidb_drain'), { max: 1, application: 'test' })
+  try {
+    await tellAuditHeadTask(pool)({}, {} as never)
+  } finally {
+    observeOn(process.stdout)
+    await pool.end()
+  }
+  const { kind, head } = JSON.parse(lines.join('')) as { kind: string; head: string }
+  assert.equal(kind, 'audit.head')
+  const verdict = await db.query('select broken_seq from tmidb.audit_verify($1, $2)', head.split(':'))
+  assert.deepEqual(verdict, [{ broken_seq: null }])
 })

@@ -36,7 +36,7 @@ import {
 import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
 import { type Answer, type Page, type Statement, selectSql } from './sql.ts'
-import { listenerClaims, visibleCategories } from './visible.ts'
+import { listenerClaims, tellStranger, visibleCategories } from './visible.ts'
 import { isWrite, planWrite } from './write.ts'
 import { callOptions, type WriteMethod } from './write-answer.ts'
 import type { Written } from './write-sql.ts'
@@ -89,6 +89,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       identity = await access.identify(callerOf(req))
       if (identity.kind === 'anonymous') throw new TmiError('TM100')
       checkProfile(catalog.current, profile)
+      if (route.kind === 'index' || route.kind === 'newest') tellStranger(access, identity, route.listener, callerOf(req))
       if (route.kind === 'call') {
         await sendCall(req, res, identity.claims, functionOf(route, catalog.current, identity.claims.role), search)
       } else if (route.kind === 'rows' && isWrite(req.method)) {
