@@ -186,6 +186,14 @@ test('a mutation is in the audit with the address, the program and the id of its
     ),
     [{ kind: 'target.created', actor: 'editor', role: 'tmidb_editor', address: '127.0.0.1', agent: 'app/1', request_id: 'm-1' }],
   )
+  const asked = '{ auditEvents(ofResource: "target:told-1") { nodes { kind actor requestId after } } }'
+  const { auditEvents } = await told(asked, { token: as.admin })
+  assert.deepEqual(
+    auditEvents.nodes.map((n: { requestId: string; after: { key: string } }) => [n.requestId, n.after.key]),
+    [['m-1', 'told-1']],
+  )
+  for (const token of [as.editor, listener])
+    assert.equal((await api.ask(asked, { token })).errors?.[0]?.extensions?.code, 'TM102')
 })
 
 test('an administrator makes listeners and speakers and says who reads what; nobody else does', async () => {

@@ -252,4 +252,10 @@ test('a write is in the audit with the address, the program and the id of its re
     })),
     { kind: 'target.changed', ...who, agent: 'node', request_id: made },
   ])
+  const read = '/api/rpc/audit_events?of_resource=target:crane-1&select=kind,was:before->name,is:after->name'
+  assert.deepEqual(await (await world.send('GET', read, 'admin')).json(), [
+    { kind: 'target.changed', was: null, is: 'Crane' },
+    { kind: 'target.created', was: null, is: null },
+  ])
+  assert.equal((await world.send('GET', read, 'editor')).status, 403)
 })
