@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What doors write down of those they refuse. Whoever is refused can ask again a thousand times a second, and neither the disk nor the
-// door may pay for it: of one kind, actor and code the first of a minute are written, of one kind so many in all, and of the rest one
+// door may pay for it: of one kind, actor (or address, of whom nobody knows) and code the first of a minute are written, of one kind so many in all, and of the rest one
 // row each at the end of the minute says how many more there were. So a flood writes at most some 80 rows a minute, kind and process.
 import type { Via } from '../base/caller.ts'
 import { observe } from '../base/observe.ts'
@@ -28,6 +28,7 @@ export interface Bounds {
 interface Count {
   kind: string
   actor: string | null
+  address: string | undefined
   code: string | undefined
   written: number
   more: number
@@ -52,28 +53,29 @@ export function openAudit(
     timer = null
     const flooded = [...counts.values()].filter((c) => c.more > 0)
     counts.clear()
-    for (const { kind, actor, code, more } of flooded) {
-      await put({ kind, actor, detail: { more, within_s: minuteMs / 1000, ...(code ? { code } : {}) } })
+    for (const { kind, actor, address, code, more } of flooded) {
+      await put({ kind, actor, detail: { more, within_s: minuteMs / 1000, ...(code ? { code } : {}) }, from: { address } })
     }
   }
-  const countOf = (key: string, kind: string, actor: string | null, code?: string): Count => {
+  const countOf = (key: string, of: Pick<Count, 'kind' | 'actor' | 'address' | 'code'>): Count => {
     let count = counts.get(key)
-    if (!count) counts.set(key, (count = { kind, actor, code, written: 0, more: 0 }))
+    if (!count) counts.set(key, (count = { ...of, written: 0, more: 0 }))
     return count
   }
   return {
     async tell(event) {
-      const { kind, actor, detail } = event
+      const { kind, actor, detail, from } = event
       const { code } = detail as { code?: unknown }
       timer ??= setTimeout(() => void sayMore(), minuteMs).unref()
-      const all = countOf(kind, kind, null)
-      const key = `${kind}\0${actor}\0${code}`
+      const all = countOf(kind, { kind, actor: null, address: undefined, code: undefined })
+      const address = actor === null ? from?.address : undefined
+      const key = `${kind}\0${actor ?? address}\0${code}`
       // Invented names are counted together: a name of its own is only for whom a row was written.
       if (all.written >= perKind && !counts.has(key)) {
         all.more++
         return
       }
-      const own = countOf(key, kind, actor, typeof code === 'string' ? code : undefined)
+      const own = countOf(key, { kind, actor, address, code: typeof code === 'string' ? code : undefined })
       if (all.written >= perKind || own.written >= perActor) {
         own.more++
         return

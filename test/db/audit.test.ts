@@ -17,7 +17,7 @@ after(() => db[Symbol.asyncDispose]())
 
 const bounds = { perActor: 3, perKind: 8, minuteMs: 60_000 }
 
-async function flood(events: Pick<AuditEvent, 'actor' | 'kind'>[]): Promise<AuditEvent[]> {
+async function flood(events: Pick<AuditEvent, 'actor' | 'kind' | 'from'>[]): Promise<AuditEvent[]> {
   const written: AuditEvent[] = []
   {
     await using log = openAudit(async (event) => void written.push(event), bounds)
@@ -29,7 +29,29 @@ async function flood(events: Pick<AuditEvent, 'actor' | 'kind'>[]): Promise<Audi
 test('of one who is refused again and again the first are written, and how many more there were', async () => {
   const written = await flood(Array.from({ length: 1000 }, () => ({ kind: 'mqtt.denied', actor: 'mad' })))
   assert.equal(written.length, 4)
-  assert.deepEqual(written.at(-1), { kind: 'mqtt.denied', actor: 'mad', detail: { more: 997, within_s: 60, code: 'TM102' } })
+  assert.deepEqual(written.at(-1), {
+    kind: 'mqtt.denied',
+    actor: 'mad',
+    detail: { more: 997, within_s: 60, code: 'TM102' },
+    from: { address: undefined },
+  })
+})
+
+test('where nobody is known, the address is who', async () => {
+  const written = await flood(
+    ['192.0.2.1', '192.0.2.2'].flatMap((address) =>
+      Array.from({ length: 5 }, () => ({ kind: 'login.failed', actor: null, from: { address } })),
+    ),
+  )
+  assert.deepEqual(
+    written.map((e) => [e.from?.address, 'more' in e.detail]),
+    [1, 1, 1, 2, 2, 2]
+      .map((n) => [`192.0.2.${n}`, false] as [string, boolean])
+      .concat([
+        ['192.0.2.1', true],
+        ['192.0.2.2', true],
+      ]),
+  )
 })
 
 test('invented names do not get a row each, and another kind has its own bound', async () => {
@@ -39,7 +61,12 @@ test('invented names do not get a row each, and another kind has its own bound',
   ])
   assert.equal(written.length, 10)
   assert.deepEqual(written.at(-2)?.actor, 'service')
-  assert.deepEqual(written.at(-1), { kind: 'mqtt.denied', actor: null, detail: { more: 4992, within_s: 60 } })
+  assert.deepEqual(written.at(-1), {
+    kind: 'mqtt.denied',
+    actor: null,
+    detail: { more: 4992, within_s: 60 },
+    from: { address: undefined },
+  })
 })
 
 test('a door tells who, from where and as what; what is counted is written when the process ends', async () => {
