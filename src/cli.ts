@@ -17,6 +17,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   token: () => import('./cli/token.ts'),
   import: () => import('./cli/import.ts'),
   'dead-letters': () => import('./cli/dead-letters.ts'),
+  audit: () => import('./cli/audit.ts'),
   documents: () => import('./cli/documents.ts'),
   limits: () => import('./cli/limits.ts'),
   version: () => import('./cli/version.ts'),

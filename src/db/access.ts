@@ -7,6 +7,7 @@ import { type Caller, credentialOf } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import { verifyPassword } from '../base/password.ts'
 import { allowList, openStrays } from './allow-list.ts'
+import { type AuditEvent, openAudit } from './audit.ts'
 import { listenTo } from './listen.ts'
 import { type Claims, openPool, type RequestRole } from './pool.ts'
 import { type RateLimits, rateLimits } from './rate-limits.ts'
@@ -34,7 +35,8 @@ export interface Access extends AsyncDisposable {
   limits: RateLimits
   /** Called when tokens or subscriptions changed: what was known about somebody may be over. */
   onChange(fn: () => void): () => void
-  audit(kind: string, actor: string | null, detail: object): Promise<void>
+  /** Writes down what a door refused or ended; floods are counted (audit.ts). */
+  audit(kind: string, actor: string | null, detail: object, from?: AuditEvent['from']): Promise<void>
 }
 
 export const anonymous: Identity = {
@@ -145,6 +147,15 @@ export async function openAccess(url: string): Promise<Access> {
   }
   const listening = await listenTo(url, ['access'], (what) => (what === 'rates' ? reload() : forgetSoon()), anew)
   await limits.load()
+  const log = openAudit(async ({ kind, actor, detail, from: { resource, ...via } = {} }) => {
+    await pool.query('select tmidb.record_audit($1, $2, $3, $4, p_via => $5)', [
+      kind,
+      actor ?? 'nobody',
+      JSON.stringify(detail),
+      resource ?? null,
+      JSON.stringify(via),
+    ])
+  })
 
   const lookUp = async (key: string, ask: () => Promise<Answer | null>): Promise<Answer> => {
     const now = Date.now()
@@ -264,14 +275,13 @@ export async function openAccess(url: string): Promise<Access> {
       changed.add(fn)
       return () => changed.delete(fn)
     },
-    async audit(kind, actor, detail) {
-      await pool.query('select tmidb.record_audit($1, $2, $3)', [kind, actor, JSON.stringify(detail)])
-    },
+    audit: (kind, actor, detail, from) => log.tell({ kind, actor, detail, from }),
     async [Symbol.asyncDispose]() {
       if (expiry !== null) clearTimeout(expiry.timer)
       if (forgetting !== null) clearTimeout(forgetting)
       await listening[Symbol.asyncDispose]()
       await uses[Symbol.asyncDispose]()
+      await log[Symbol.asyncDispose]()
       await pool.end()
     },
   }

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { bearer, type Caller, callerOf, isShutOut } from '../base/caller.ts'
+import { bearer, type Caller, callerOf, isShutOut, viaOf } from '../base/caller.ts'
 import { fromPg, TmiError } from '../base/errors.ts'
 import { limitMessages, refuseUpgrade } from '../base/upgrade.ts'
 import type { Access, Identity } from '../db/access.ts'
@@ -55,6 +55,8 @@ export function openLiveSockets(parts: { hub: Hub; access: Access; mostSockets?:
     if (identity.kind === 'speaker') throw new TmiError('TM102')
     const named = path.startsWith('/ws/') ? decoded(path.slice(4)) : null
     if (named !== null && !(identity.kind === 'listener' && identity.name === named)) {
+      const from = { ...viaOf(caller), role: identity.claims.role, resource: `listener:${named}` }
+      void parts.access.audit('access.denied', identity.name, { code: 'TM102', door: 'ws' }, from)
       throw new TmiError('TM102', 'A listener opens only its own address.')
     }
     const who = identity.tokenId ?? identity.name ?? ''

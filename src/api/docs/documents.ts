@@ -13,7 +13,7 @@ import { sendError } from '../rest/answer.ts'
 import type { LiveCatalog } from '../rest/catalog.ts'
 import { unsupported } from '../rest/methods.ts'
 import { decoded } from '../rest/route.ts'
-import { listenerClaims, rulesDigest, visibleCategories } from '../rest/visible.ts'
+import { listenerClaims, rulesDigest, tellStranger, visibleCategories } from '../rest/visible.ts'
 import { asyncapi } from './asyncapi.ts'
 import { asMarkdown, changelog } from './changelog.ts'
 import { exampleRows } from './examples.ts'
@@ -89,6 +89,7 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
   async function document({ name, listener, major }: Asked, identity: Identity, req: IncomingMessage): Promise<string> {
     const isNobody = identity.kind === 'anonymous'
     if (isNobody && (listener !== null || (name !== 'openapi.json' && name !== 'asyncapi.json'))) throw new TmiError('TM100')
+    if (listener !== null) tellStranger(access, identity, listener, callerOf(req))
     const claims = listener === null ? identity.claims : await listenerClaims(pool, identity, listener)
     if (name === 'changelog.json') return JSON.stringify(await changelog(pool, claims))
     if (name === 'changelog.md') return asMarkdown(await changelog(pool, claims))
