@@ -39,6 +39,9 @@ export interface Tls {
   key: string
 }
 
+/** By default 1 % of a volume, at least 200 MB, has to be free: some seconds of the fastest intake, and what PostgreSQL needs to go on. */
+export const leastFree = (volumeBytes: number): number => Math.max(volumeBytes / 100, 200 * 1024 * 1024)
+
 export interface UnitConfig {
   dataDir: string
   host: string

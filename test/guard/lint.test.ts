@@ -143,6 +143,19 @@ const faults: Record<string, string[]> = {
     'alter default privileges for role admin in schema app grant select on tables to public',
     'alter default privileges for role admin grant execute on functions to tmidb_listener',
   ],
+  dead_letters: [`insert into tmidb.raw_bucket (reason, payload) values ('TM201', '{}')`],
+  delayed_commit: [
+    'alter role tmidb_drain set synchronous_commit = off',
+    'alter role tmidb_edge set synchronous_commit = local',
+    "do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$",
+  ],
+  expiring_token: ["update tmidb.token set used_at = now(), expires_at = now() + interval '6 days'"],
+  ledger_balance: [
+    'delete from tmidb.ts_obs',
+    'update tmidb.ledger set stored = stored + 1, received = received + 1',
+  ],
+  lone_administrator: ["select tmidb.create_account('admin', 'x', 'admin'), tmidb.create_account('kim', 'x', 'editor')"],
+  unused_token: ["update tmidb.token set created_at = now() - interval '31 days'"],
   definer_function_exposed: [
     `${quiet('security definer')}; grant execute on function app.f() to tmidb_listener`,
     'create function app.f() returns int language sql security definer return 1',
@@ -248,6 +261,17 @@ const controls: Record<string, string[]> = {
     `${quiet('security definer')}; grant execute on function app.f() to tmidb_viewer`,
     `${quiet('security invoker')}; grant execute on function app.f() to tmidb_listener`,
     "create function app.f() returns trigger language plpgsql security definer as 'begin return NEW; end'",
+  ],
+  dead_letters: [`insert into tmidb.raw_bucket (reason, payload) values ('TM217', '{}')`],
+  delayed_commit: ['alter role tmidb_drain set synchronous_commit = on'],
+  expiring_token: [
+    "update tmidb.token set used_at = now(), expires_at = now() + interval '8 days'",
+    "update tmidb.token set expires_at = now() + interval '6 days'",
+  ],
+  lone_administrator: ["select tmidb.create_account('admin', 'x', 'admin'), tmidb.create_account('kim', 'x', 'admin')"],
+  unused_token: [
+    "update tmidb.token set created_at = now() - interval '31 days', used_at = now()",
+    "update tmidb.token set created_at = now() - interval '31 days', revoked_at = now()",
   ],
   duplicate_index: [`${item}; create index on app.item (name); create index on app.item (id, name) where id > 5`],
   extension_exposed: ['create schema mine; alter extension cube set schema mine'],
