@@ -150,10 +150,7 @@ const faults: Record<string, string[]> = {
     "do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$",
   ],
   expiring_token: ["update tmidb.token set used_at = now(), expires_at = now() + interval '6 days'"],
-  ledger_balance: [
-    'delete from tmidb.ts_obs',
-    'update tmidb.ledger set stored = stored + 1, received = received + 1',
-  ],
+  ledger_balance: ['delete from tmidb.ts_obs', 'update tmidb.ledger set stored = stored + 1, received = received + 1'],
   lone_administrator: ["select tmidb.create_account('admin', 'x', 'admin'), tmidb.create_account('kim', 'x', 'editor')"],
   unused_token: ["update tmidb.token set created_at = now() - interval '31 days'"],
   definer_function_exposed: [

@@ -2,9 +2,8 @@
 // What the machine around an instance is like: room on its disks, who may read its secrets, its certificate, its version.
 import { X509Certificate } from 'node:crypto'
 import { readFileSync, statfsSync, statSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { join } from 'node:path'
-import { type Config, leastFree } from '../../base/config.ts'
+import { type Config, isLoopback, leastFree } from '../../base/config.ts'
 import { readTls } from '../../base/tls.ts'
 import type { Finding, Level } from '../../db/lints.ts'
 import { version } from '../../supervisor/data-folder.ts'
@@ -106,10 +105,8 @@ function certificate({ tls }: Config, now = Date.now()): Finding[] {
 }
 
 function addresses({ host, tls, allowedOrigins }: Config): Finding[] {
-  const bare = host.replace(/^\[|\]$/g, '')
-  const isLocal = bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'))
   const found: Finding[] = []
-  if (!tls && !isLocal) {
+  if (!tls && !isLoopback(host)) {
     const what = `HTTP and MQTT listen on ${host} without TLS: tokens and readings can be read on the way`
     found.push(
       finding(
