@@ -2,7 +2,7 @@
 // What the class of responses adds, whichever way a head is written; that every door uses it is seen in test/walk/ways-in.test.ts.
 import assert from 'node:assert/strict'
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { test } from 'node:test'
 import { openApp } from '../../src/api/app.ts'
 import { safeResponse } from '../../src/api/safe-response.ts'
@@ -73,7 +73,7 @@ test('a server that speaks TLS to others says so for a year, also below its name
     assert.ok(!isLoopback(host), host)
 })
 
-test('express does not say what it is', async () => {
+test('express does not say what it is, and gives out no file that it does not name', async () => {
   const app = openApp(async () => {})
   app.finish()
   const server = createServer({ ServerResponse: safeResponse(false) }, app)
@@ -98,6 +98,31 @@ test('express does not say what it is', async () => {
       assert.equal(answer.headers.get('x-content-type-options'), 'nosniff')
       assert.match(answer.headers.get('content-security-policy') ?? '', /frame-ancestors 'none'/)
     }
+  } finally {
+    server.close()
+  }
+})
+
+test('who says both a length and chunks is refused: nobody smuggles a request behind another', async () => {
+  const server = createServer({ ServerResponse: safeResponse(false) }, (_req, res) => res.end())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const answerTo = async (head: string): Promise<string> => {
+    const socket = connect(port, '127.0.0.1')
+    socket.end(`POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${head}\r\n\r\n0\r\n\r\n`)
+    let text = ''
+    for await (const bytes of socket) text += String(bytes)
+    return text.slice(0, 12)
+  }
+  try {
+    assert.equal(await answerTo('Transfer-Encoding: chunked'), 'HTTP/1.1 200')
+    for (const head of [
+      'Content-Length: 5\r\nTransfer-Encoding: chunked',
+      'Content-Length: 5\r\nContent-Length: 6',
+      'Transfer-Encoding: chunked, identity',
+      'Transfer-Encoding : chunked',
+    ])
+      assert.equal(await answerTo(head), 'HTTP/1.1 400', head)
   } finally {
     server.close()
   }
