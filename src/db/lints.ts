@@ -33,7 +33,8 @@ export function readLints(): Lint[] {
     .map((file) => {
       const sql = readFileSync(file, 'utf8')
       const [, rule = '', level = ''] = /^-- SPDX.*\n-- (.+)\n(?:-- .*\n)*?-- level: (\w+)\n/.exec(sql) ?? []
-      if (!isLevel(level)) throw new Error(`${file} does not say its rule and its level.`)
+      if (rule === '' || !isLevel(level))
+        throw new Error(`${file} does not begin with its rule and "-- level: error", warn or info.`)
       return { name: basename(file, '.sql'), rule, level, sql }
     })
 }
