@@ -22,6 +22,7 @@ import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
 import { pgService, settingsOf } from './pg-client.ts'
 import { RelationTagsPlugin } from './relation-tags.ts'
 import { RelationsPlugin } from './relations.ts'
+import { ruruPolicyPlugin } from './ruru-policy.ts'
 import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
 
 export interface PresetOptions {
@@ -49,6 +50,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       SubscriptionsPlugin,
       RelationTagsPlugin,
       httpPlugin({ access, graphqlPath, documentText: documentText(pool) }),
+      ruruPolicyPlugin,
       ...(memo ? [BehaviourMemoPlugin] : []),
       ...plugins,
     ],
