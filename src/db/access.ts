@@ -7,7 +7,7 @@ import { type Caller, credentialOf } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import { verifyPassword } from '../base/password.ts'
 import { listenTo } from './listen.ts'
-import { type Claims, openPool, type RequestRole } from './pool.ts'
+import { type Claims, isBound, openPool, type RequestRole } from './pool.ts'
 
 export interface Identity {
   kind: 'anonymous' | 'speaker' | 'listener' | 'account'
@@ -16,7 +16,7 @@ export interface Identity {
   tokenId?: string
   /** The one target this speaker may write. */
   target: string | null
-  /** Whether its readings may make new targets and categories. */
+  /** Whether it writes whatever it likes, new targets and categories too; else SQL is asked what it may (tmidb.refused_targets). */
   mayCreate: boolean
   /** Whether it is told what there is to ask for: introspection, similar names. */
   mayIntrospect?: boolean
@@ -192,7 +192,7 @@ export async function openAccess(url: string): Promise<Access> {
         },
         name: login,
         target: null,
-        mayCreate: true,
+        mayCreate: !isBound(row.role),
         mayIntrospect: true,
       }
       return { identity, until: Date.now() + 60_000 }

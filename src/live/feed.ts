@@ -56,11 +56,18 @@ export function openFeed(url: string, hub: Hub): Feed {
   const handOver = async (wish: FeedWish, to: FeedReader): Promise<Vector | null> => {
     await enter()
     try {
-      const { heads, values } = await read.lastValues(await read.classOf(wish.identity), wish.category, wish.targets)
-      for (const { category, target, tail } of values) {
-        if (!(await to.last({ category, target, text: `{${tail}` }))) return null
+      for (;;) {
+        const seen = hub.changes()
+        const { heads, values } = await read.lastValues(await read.classOf(wish.identity), wish.category, wish.targets)
+        let isOver = false
+        for (const { category, target, tail } of values) {
+          // A slow reader takes long, and what it may see has changed meanwhile: from the beginning.
+          isOver = seen !== hub.changes()
+          if (isOver) break
+          if (!(await to.last({ category, target, text: `{${tail}` }))) return null
+        }
+        if (!isOver) return heads
       }
-      return heads
     } finally {
       leave()
     }
