@@ -57,13 +57,17 @@ export function openFeed(url: string, hub: Hub): Feed {
     await enter()
     try {
       for (;;) {
-        const seen = hub.changes()
-        const { heads, values } = await read.lastValues(await read.classOf(wish.identity), wish.category, wish.targets)
+        let seen = hub.changes()
+        const classId = await read.classOf(wish.identity)
+        const { heads, values } = await read.lastValues(classId, wish.category, wish.targets)
         let isOver = false
         for (const { category, target, tail } of values) {
-          // A slow reader takes long, and what it may see has changed meanwhile: from the beginning.
-          isOver = seen !== hub.changes()
-          if (isOver) break
+          // A slow reader takes long, and may see something else meanwhile: from the beginning.
+          if (seen !== hub.changes()) {
+            seen = hub.changes()
+            isOver = classId !== (await read.classOf(wish.identity))
+            if (isOver) break
+          }
           if (!(await to.last({ category, target, text: `{${tail}` }))) return null
         }
         if (!isOver) return heads
