@@ -21,9 +21,9 @@ test('what ships has a permissive licence', () => assert.deepEqual(foreignLicenc
 test('no file holds a token; a scanner would find all of them, by prefix and check digits', async () => {
   const scan = (text: string) => (text.match(/tmi_[a-z]+_[0-9A-Za-z]{38}(?![0-9A-Za-z])/g) ?? []).filter(looksRight)
   await using db = await testDatabase()
-  const made = await db.query<{ t: string }>(`select tmidb.token_text('user') as t from generate_series(1, 1000)`)
+  const made = await db.query<{ t: string }>(`select tmidb.token_text('user') as t from generate_series(1, 200)`)
   const tokens = made.map(({ t }) => t)
-  assert.deepEqual(scan(tokens.map((t) => `curl -H "Authorization: Bearer ${t}" …\nurl?token=${t}&x`).join('\n')).length, 2000)
+  assert.deepEqual(scan(tokens.map((t) => `curl -H "Authorization: Bearer ${t}" …\nurl?token=${t}&x`).join('\n')).length, 400)
   assert.deepEqual(
     trackedFiles().filter((path) => scan(read(path)).length > 0),
     [],
