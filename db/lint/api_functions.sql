@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Each function of the schema api is called by name over REST and GraphQL: one of a name, every argument named, nobody but request roles may execute it; what writes runs with the rights of who calls, and who only reads may not execute it, but for what is about one's own tokens.
+-- level: error
 select format('%s: %s', p.oid::regprocedure, e.what) as what
 from pg_proc p
 cross join lateral (

@@ -7,8 +7,9 @@ import { type Caller, credentialOf } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import { verifyPassword } from '../base/password.ts'
 import { allowList, openStrays } from './allow-list.ts'
+import { type AuditEvent, openAudit } from './audit.ts'
 import { listenTo } from './listen.ts'
-import { type Claims, openPool, type RequestRole } from './pool.ts'
+import { type Claims, isBound, openPool, type RequestRole } from './pool.ts'
 import { type RateLimits, rateLimits } from './rate-limits.ts'
 import { openTokenUses } from './token-uses.ts'
 
@@ -19,7 +20,7 @@ export interface Identity {
   tokenId?: string
   /** The one target this speaker may write. */
   target: string | null
-  /** Whether its readings may make new targets and categories. */
+  /** Whether it writes whatever it likes, new targets and categories too; else SQL is asked what it may (tmidb.refused_targets). */
   mayCreate: boolean
   /** Whether it is told what there is to ask for: introspection, similar names. */
   mayIntrospect?: boolean
@@ -34,7 +35,8 @@ export interface Access extends AsyncDisposable {
   limits: RateLimits
   /** Called when tokens or subscriptions changed: what was known about somebody may be over. */
   onChange(fn: () => void): () => void
-  audit(kind: string, actor: string | null, detail: object): Promise<void>
+  /** Writes down what a door refused or ended; floods are counted (audit.ts). */
+  audit(kind: string, actor: string | null, detail: object, from?: AuditEvent['from']): Promise<void>
 }
 
 export const anonymous: Identity = {
@@ -145,6 +147,15 @@ export async function openAccess(url: string): Promise<Access> {
   }
   const listening = await listenTo(url, ['access'], (what) => (what === 'rates' ? reload() : forgetSoon()), anew)
   await limits.load()
+  const log = openAudit(async ({ kind, actor, detail, from: { resource, ...via } = {} }) => {
+    await pool.query('select tmidb.record_audit($1, $2, $3, $4, p_via => $5)', [
+      kind,
+      actor ?? 'nobody',
+      JSON.stringify(detail),
+      resource ?? null,
+      JSON.stringify(via),
+    ])
+  })
 
   const lookUp = async (key: string, ask: () => Promise<Answer | null>): Promise<Answer> => {
     const now = Date.now()
@@ -233,7 +244,7 @@ export async function openAccess(url: string): Promise<Access> {
         },
         name: login,
         target: null,
-        mayCreate: true,
+        mayCreate: !isBound(row.role),
         mayIntrospect: true,
       }
       return { identity, until: Date.now() + 60_000 }
@@ -264,14 +275,13 @@ export async function openAccess(url: string): Promise<Access> {
       changed.add(fn)
       return () => changed.delete(fn)
     },
-    async audit(kind, actor, detail) {
-      await pool.query('select tmidb.record_audit($1, $2, $3)', [kind, actor, JSON.stringify(detail)])
-    },
+    audit: (kind, actor, detail, from) => log.tell({ kind, actor, detail, from }),
     async [Symbol.asyncDispose]() {
       if (expiry !== null) clearTimeout(expiry.timer)
       if (forgetting !== null) clearTimeout(forgetting)
       await listening[Symbol.asyncDispose]()
       await uses[Symbol.asyncDispose]()
+      await log[Symbol.asyncDispose]()
       await pool.end()
     },
   }

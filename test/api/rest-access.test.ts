@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sleep } from '../../src/base/retry.ts'
+import { until } from '../walk/doors.ts'
 import { type RestWorld, restWorld } from './rest-world.ts'
 
 let world: RestWorld
@@ -140,6 +141,16 @@ test('a listener opens its own address and no other', async () => {
     const res = await world.get(path, 'few')
     assert.deepEqual([res.status, ((await res.json()) as { code: string }).code], [403, 'TM102'], path)
   }
+  const denied = () =>
+    world.db.query(
+      `select distinct actor, role, resource, host(address) as address from tmidb.audit where kind = 'access.denied' order by 3`,
+    )
+  await until('both in the audit', async () => (await denied()).length === 2)
+  const who = { actor: 'few', role: 'tmidb_listener', address: '127.0.0.1' }
+  assert.deepEqual(await denied(), [
+    { ...who, resource: 'listener:all' },
+    { ...who, resource: 'listener:nobody' },
+  ])
   assert.equal((await world.get('/api/few', 'speaker')).status, 403)
   assert.equal((await world.get('/api/few')).status, 401)
 })
