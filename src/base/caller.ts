@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { TmiError } from './errors.ts'
+import { addressOf, plainAddress } from './proxies.ts'
 
 export interface Caller {
   /** An Authorization header, or what a door makes one of. */
@@ -22,7 +23,7 @@ export function callerOf(req: IncomingMessage): Caller {
   return {
     authorization,
     cookie,
-    address: plainAddress(req.socket.remoteAddress),
+    address: addressOf(req),
     agent: agent?.slice(0, 300),
     requestId: requestIdOf(req),
   }
@@ -58,11 +59,6 @@ export function callerAt(remoteAddress: string | undefined, token: string | unde
 
 export function bearer(token: string | null | undefined): string | undefined {
   return token ? `Bearer ${token}` : undefined
-}
-
-/** IPv4 in an IPv6 socket is IPv4. */
-export function plainAddress(address: string | undefined): string | undefined {
-  return address?.toLowerCase().startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }
 
 const sessionCookie = /(?:^|;\s*)__Host-tmidb=(tmi_session_[0-9A-Za-z]+)(?:;|$)/

@@ -194,7 +194,7 @@ test('TM400 beyond what may be in flight requests are refused at once, and taken
   const { promise, resolve } = Promise.withResolvers<void>()
   let taken = 0
   const intake = {
-    access: { identify: async () => ({ kind: 'speaker', name: 'x', claims: {} }) },
+    access: { identify: async () => ({ kind: 'speaker', name: 'x', claims: {} }), limits: { has: () => false } },
     async take() {
       await promise
       taken++

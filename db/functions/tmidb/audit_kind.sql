@@ -65,7 +65,7 @@ select * from (values
   ('token.refused', 'A good token came from an address that it may not come from.'),
   ('token.removed', 'A token was removed.'),
   ('token.revoked', 'A token was ended.'),
-  ('token.rotated', 'A token was replaced by another like it.'),
+  ('token.rotated', 'A token was replaced by a new one; the old one ends after the overlap.'),
   ('view.failed', 'A view of the API could not be made.')
 ) as t(kind, meaning);
 

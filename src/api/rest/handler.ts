@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { callerOf, requestIdOf, viaOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
+import { admit } from '../../db/admit.ts'
 import { type Claims, isBound, type Pool, readAs, writeAs } from '../../db/pool.ts'
 import { preparing } from '../../db/preparing.ts'
 import { listenerIndex } from '../listener.ts'
@@ -73,7 +74,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     let identity: Identity | null = null
     try {
       if (req.method === 'OPTIONS') {
-        identity = await access.identify(callerOf(req))
+        identity = await admit(access, callerOf(req), 'read', res)
         res.writeHead(200, { allow: await options(route, identity), 'content-length': 0 }).end()
         return true
       }
@@ -86,7 +87,8 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
         if (route.kind === 'call') throw new RestError(405, 'PGRST101', `Cannot use the ${req.method} method on RPC`, { headers })
         throw unsupported(req.method, headers.allow)
       }
-      identity = await access.identify(callerOf(req))
+      const isRead = req.method === 'GET' || req.method === 'HEAD'
+      identity = await admit(access, callerOf(req), isRead ? 'read' : 'write', res)
       if (identity.kind === 'anonymous') throw new TmiError('TM100')
       checkProfile(catalog.current, profile)
       if (route.kind === 'index' || route.kind === 'newest') tellStranger(access, identity, route.listener, callerOf(req))

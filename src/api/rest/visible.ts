@@ -20,7 +20,7 @@ export async function visibleCategories(pool: Pool, claims: Claims): Promise<Vis
 export async function rulesDigest(pool: Pool, claims: Claims): Promise<string> {
   const { rows } = await readAs<{ digest: string }>(pool, claims, {
     name: 'rules_digest',
-    text: 'select md5(tmidb.rules()::text) as digest',
+    text: `select encode(sha256(convert_to(tmidb.rules()::text, 'UTF8')), 'hex') as digest`,
   })
   return rows[0]?.digest ?? ''
 }
