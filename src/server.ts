@@ -8,7 +8,8 @@ import { follow, graphqlPart, restPart } from './api/follow.ts'
 import { createGraphql } from './api/graphql/server.ts'
 import { openCatalog } from './api/rest/catalog.ts'
 import { restHandler } from './api/rest/handler.ts'
-import { unitConfig } from './base/config.ts'
+import { safeResponse } from './api/safe-response.ts'
+import { isLoopback, unitConfig } from './base/config.ts'
 import { TmiError } from './base/errors.ts'
 import { allowOrigins } from './base/origin.ts'
 import { patience } from './base/patience.ts'
@@ -72,7 +73,8 @@ endWith(async () => {
     })
   }
   const { tls } = config
-  const server = tls ? createTlsServer({ ...readTls(tls), ...patience }, listener) : createServer(patience, listener)
+  const how = { ...patience, ServerResponse: safeResponse(tls !== undefined && !isLoopback(config.host)) }
+  const server = tls ? createTlsServer({ ...readTls(tls), ...how }, listener) : createServer(how, listener)
   using _certificate = tls ? followTls(tls, (pair) => (server as TlsServer).setSecureContext(pair)) : null
   app.finish()
   server.on('upgrade', (req, socket, head) => {

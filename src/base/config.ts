@@ -42,6 +42,15 @@ export interface Tls {
   key: string
 }
 
+/** By default 1 % of a volume, at least 200 MB, has to be free: some seconds of the fastest intake, and what PostgreSQL needs to go on. */
+export const leastFree = (volumeBytes: number): number => Math.max(volumeBytes / 100, 200 * 1024 * 1024)
+
+/** Only this machine can reach what listens there. */
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '')
+  return bare === 'localhost' || bare === '::1' || /^127(\.\d+){3}$/.test(bare)
+}
+
 export interface UnitConfig {
   dataDir: string
   host: string

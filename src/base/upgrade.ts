@@ -20,6 +20,7 @@ export function refuseUpgrade(socket: Duplex, e: TmiError): void {
   socket.on('error', () => {})
   socket.end(
     `HTTP/1.1 ${e.status} ${reasons[e.status] ?? 'Error'}\r\nContent-Type: application/problem+json\r\n` +
+      'X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n' +
       `Content-Length: ${Buffer.byteLength(body)}\r\n${headers}Connection: close\r\n\r\n${body}`,
   )
 }

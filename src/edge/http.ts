@@ -105,7 +105,7 @@ async function answerStored(intake: Intake, res: ServerResponse, verdict: Verdic
 
 /** An error in RFC 9457's form. */
 export function refuse(req: IncomingMessage, res: ServerResponse, thrown: unknown, status?: number): void {
-  const { e, requestId } = refusal(thrown)
+  const { e, requestId } = refusal(thrown, req)
   if (res.headersSent || res.destroyed) return
   if ((e.status === 429 || e.status === 503) && !res.hasHeader('Retry-After')) res.setHeader('Retry-After', '1')
   if (e.status === 401) res.setHeader('WWW-Authenticate', 'Bearer realm="tmiDB"')

@@ -64,8 +64,7 @@ async function receive(intake: Intake, request: NatsRequest): Promise<NatsReply>
     return { status: 202, body: '' }
   } catch (thrown) {
     const e = fromPg(thrown)
-    if (e.status === 403)
-      await audit(intake, 'nats.denied', identity.name, { subject: request.subject.slice(0, 300), code: e.code })
+    if (e.status === 403) await audit(intake, 'nats.denied', identity, { subject: request.subject.slice(0, 300), code: e.code })
     throw e
   }
 }

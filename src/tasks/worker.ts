@@ -19,10 +19,12 @@ import { rollUpTask } from './roll_up.ts'
 import { runConnectorTask } from './run_connector.ts'
 import { storeParkedTask } from './store_parked.ts'
 import type { StreamDrain } from './stream-drain.ts'
+import { tellAuditHeadTask } from './tell_audit_head.ts'
 import { tickConnectorsTask } from './tick_connectors.ts'
 import { tidyRollupsTask } from './tidy_rollups.ts'
 
 const crontab = `0 * * * * ensure_chunks
+5 * * * * tell_audit_head
 10 * * * * drop_expired
 15 * * * * tidy_rollups
 */10 * * * * forget_counts
@@ -53,6 +55,7 @@ export function runWorker(parts: {
     ensure_chunks: ensureChunksTask(parts.pool),
     drop_expired: dropExpiredTask(parts.pool),
     forget_counts: forgetCountsTask(parts.pool),
+    tell_audit_head: tellAuditHeadTask(parts.pool),
     freeze_chunks: freezeChunksTask(parts.pool),
     run_connector: runConnectorTask(parts.connectors),
     tick_connectors: tickConnectorsTask(parts.connectors),

@@ -7,6 +7,7 @@ import type {} from 'postgraphile'
 import type {} from 'postgraphile/grafserv/node'
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter'
+import { viaOf } from '../../base/caller.ts'
 import type { Access } from '../../db/access.ts'
 import type { Admitting } from '../../db/admit.ts'
 import { asOf, type Pool } from '../../db/pool.ts'
@@ -21,6 +22,7 @@ import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
 import { pgService, settingsOf } from './pg-client.ts'
 import { RelationTagsPlugin } from './relation-tags.ts'
 import { RelationsPlugin } from './relations.ts'
+import { ruruPolicyPlugin } from './ruru-policy.ts'
 import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
 
 export interface PresetOptions {
@@ -48,6 +50,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       SubscriptionsPlugin,
       RelationTagsPlugin,
       httpPlugin({ access, graphqlPath, documentText: documentText(pool) }),
+      ruruPolicyPlugin,
       ...(memo ? [BehaviourMemoPlugin] : []),
       ...plugins,
     ],
@@ -63,7 +66,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       context: async (request) => {
         const caller = request.http ? digestCaller(request.http) : socketCaller(request.ws)
         const identity = request.tmidbIdentity ?? (await identifyReader(access, caller))
-        return { identity, caller, hub, pgSettings: settingsOf(asOf(identity.claims)) }
+        return { identity, caller, hub, pgSettings: settingsOf({ ...asOf(identity.claims), via: viaOf(caller) }) }
       },
     },
     ruru: {
