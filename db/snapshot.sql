@@ -1905,7 +1905,7 @@ function tmidb.row_payload(p_category text, p_major smallint, p_row jsonb) retur
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Payload of a view''s row.';
 
-function tmidb.rules() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4d8d9e0c32e2a1e0369f4756712f6c71;
+function tmidb.rules() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ae7b2e8498fc16d58bc614940cc63275;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'The rules of the permission class of the one who asks; see tmidb.permission_class.rules.';
 

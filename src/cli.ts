@@ -15,9 +15,12 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   migrate: () => import('./cli/migrate.ts'),
   schema: () => import('./cli/schema.ts'),
   tail: () => import('./cli/tail.ts'),
+  token: () => import('./cli/token.ts'),
   import: () => import('./cli/import.ts'),
   'dead-letters': () => import('./cli/dead-letters.ts'),
+  audit: () => import('./cli/audit.ts'),
   documents: () => import('./cli/documents.ts'),
+  limits: () => import('./cli/limits.ts'),
   version: () => import('./cli/version.ts'),
 }
 

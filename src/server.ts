@@ -12,6 +12,8 @@ import { safeResponse } from './api/safe-response.ts'
 import { isLoopback, unitConfig } from './base/config.ts'
 import { TmiError } from './base/errors.ts'
 import { allowOrigins } from './base/origin.ts'
+import { patience } from './base/patience.ts'
+import { trustProxies } from './base/proxies.ts'
 import { followTls, readTls } from './base/tls.ts'
 import { ended, endWith, ready } from './base/unit.ts'
 import { refuseUpgrade } from './base/upgrade.ts'
@@ -28,19 +30,9 @@ import { openPublisher } from './nats-bridge/publish.ts'
 import { openRoom } from './nats-bridge/room.ts'
 import { ensureStreams, openNats } from './nats-bridge/streams.ts'
 
-/**
- * How long a client may take to say what it wants: 10 s for the headers, of at most 16 kB with the address, and two minutes for a body of
- * 10 MB on a bad line. Who says nothing for longer only holds a socket open.
- */
-const patience = {
-  headersTimeout: 10_000,
-  requestTimeout: 120_000,
-  connectionsCheckingInterval: 5000,
-  maxHeaderSize: 16_384,
-}
-
 endWith(async () => {
   const config = unitConfig()
+  trustProxies(config.trustedProxies)
   await whenReachable(config.pg.api, ended)
   await using access = await openAccess(config.pg.api)
   const pool = openPool(config.pg.api, { max: 10, application: 'api' })

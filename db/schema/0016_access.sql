@@ -47,7 +47,8 @@ update tmidb.permission_class c set grants = coalesce(
    where s.listener_id = (select min(l.listener_id) from tmidb.listener l where l.class_id = c.class_id)),
   case when c.rules ? '*/*' then '[{}]'::jsonb else '[]' end);
 delete from tmidb.permission_class c where not exists (select from tmidb.listener l where l.class_id = c.class_id);
-alter table tmidb.permission_class drop column rules_md5, alter column grants set not null, add column left_at timestamptz,
+alter table tmidb.permission_class drop column rules_md5, alter column grants set not null, alter column rules set storage external,
+  add column left_at timestamptz,
   add column grants_md5 text not null generated always as (md5(grants::text)) stored,
   add constraint permission_class_is_unique unique (grants_md5);
 comment on table tmidb.permission_class is 'Who has the same grants to read shares one class; a right is worked out once for all of them.';
@@ -156,6 +157,7 @@ alter table tmidb.account drop column role_id, drop column class_id, drop column
 comment on column tmidb.account.role is 'The request role it becomes.';
 -- Rules of one class each: what several had in common is told apart by its number.
 alter table tmidb.permission_class drop column grants_md5, drop column grants, drop column left_at,
+  alter column rules set storage extended,
   add column rules_md5 text not null generated always as (md5(rules::text)) stored;
 update tmidb.listener l set class_id = (
   select min(b.class_id) from tmidb.permission_class a join tmidb.permission_class b using (rules_md5) where a.class_id = l.class_id);

@@ -51,12 +51,13 @@ export function refuseOldPostgres(versionNumber: number): void {
   if (major < oldest) throw new TmiError('TM501', `PostgreSQL ${major} is too old: ${oldest} or newer is needed.`)
 }
 
-/** What each of our logins sees in our database, and tables that a crash would empty; url is a superuser's. */
+/** What each of our logins sees in our database, and tables that a crash would empty, except the counts of a minute's requests; url is a superuser's. */
 export async function doubtsAboutDatabase(url: string, logins: string[]): Promise<Doubt[]> {
   const { rows } = await withClient(url, (c) =>
     c.query<{ name: string }>(
       `select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-       where c.relpersistence = 'u' and c.relkind = 'r' and n.nspname in ('tmidb', 'graphile_worker') order by 1`,
+       where c.relpersistence = 'u' and c.relkind = 'r' and n.nspname in ('tmidb', 'graphile_worker')
+         and c.oid <> 'tmidb.rate_count'::regclass order by 1`,
     ),
   )
   const unlogged = rows.map(({ name }) => ({

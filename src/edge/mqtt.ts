@@ -11,6 +11,7 @@ import type { Tls } from '../base/config.ts'
 import { fromPg, TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
 import { followTls, readTls } from '../base/tls.ts'
+import { admit } from '../db/admit.ts'
 import type { Intake } from './intake.ts'
 import { type MqttClient, verdictTopic } from './mqtt-client.ts'
 import { takeOnce, takePublish } from './mqtt-in.ts'
@@ -41,7 +42,7 @@ export async function openMqtt(intake: Intake, place: MqttPlace, feed?: Feed): P
     },
     authenticate: (client, username, password, done) => {
       const token = password !== undefined && password.length > 0 ? password.toString() : username
-      admit(intake, client as MqttClient, token, feed !== undefined).then(
+      letIn(intake, client as MqttClient, token, feed !== undefined).then(
         () => {
           clients.add(client as MqttClient)
           done(null, true)
@@ -127,9 +128,9 @@ function listen(server: ReturnType<typeof createServer>, host: string, port: num
   })
 }
 
-async function admit(intake: Intake, client: MqttClient, token: string | undefined, withListeners: boolean): Promise<void> {
+async function letIn(intake: Intake, client: MqttClient, token: string | undefined, withListeners: boolean): Promise<void> {
   const caller = callerAt((client.conn as Socket).remoteAddress, token)
-  const identity = await intake.access.identify(caller)
+  const identity = await admit(intake.access, caller, 'live')
   if (identity.kind === 'anonymous') throw new TmiError('TM100')
   const isListener = identity.kind === 'listener' && withListeners
   if (identity.claims.speaker_id === undefined && !isListener) throw new TmiError('TM102')
@@ -153,6 +154,6 @@ async function recheck(intake: Intake, client: MqttClient): Promise<void> {
 /** CONNACK 3: server unavailable, 4: bad user name or password, 5: not authorized. */
 function refusal(e: unknown): AuthenticateError {
   const status = e instanceof TmiError ? e.status : 500
-  const returnCode = status >= 500 ? 3 : status === 403 ? 5 : 4
+  const returnCode = status >= 500 || status === 429 ? 3 : status === 403 ? 5 : 4
   return Object.assign(new Error('refused'), { returnCode }) as AuthenticateError
 }

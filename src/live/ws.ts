@@ -5,10 +5,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { bearer, type Caller, callerOf, isShutOut } from '../base/caller.ts'
+import { bearer, type Caller, callerOf, isShutOut, viaOf } from '../base/caller.ts'
 import { fromPg, TmiError } from '../base/errors.ts'
 import { limitMessages, refuseUpgrade } from '../base/upgrade.ts'
 import type { Access, Identity } from '../db/access.ts'
+import { admit } from '../db/admit.ts'
 import type { Attachment, Hub, LiveEvent, Wish } from './hub.ts'
 
 /** A socket that lets so much pile up is closed; it comes back with its cursor and misses nothing. */
@@ -18,7 +19,7 @@ const keepaliveMs = 20_000
 const mostMessageBytes = 256 * 1024
 const messagesPerSecond = 50
 const messagesAtOnce = 500
-/** Subscriptions of one socket, and sockets of one token. */
+/** Subscriptions of one socket, and, as a rule, sockets of one token. */
 const mostSubscriptions = 200
 const mostSockets = 1000
 
@@ -27,7 +28,8 @@ export interface LiveSockets extends AsyncDisposable {
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean
 }
 
-export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSockets {
+export function openLiveSockets(parts: { hub: Hub; access: Access; mostSockets?: number }): LiveSockets {
+  const most = parts.mostSockets ?? mostSockets
   const server = new WebSocketServer({ noServer: true, maxPayload: mostMessageBytes, perMessageDeflate: false })
   const alive = new WeakSet<WebSocket>()
   const socketsOf = new Map<string, number>()
@@ -48,16 +50,18 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
     const token = search.get('token')
     const caller = callerOf(req)
     caller.authorization ??= bearer(token)
-    const identity = await parts.access.identify(caller)
+    const identity = await admit(parts.access, caller, 'live')
     if (identity.kind === 'anonymous') throw new TmiError('TM100')
     if (identity.kind === 'speaker') throw new TmiError('TM102')
     const named = path.startsWith('/ws/') ? decoded(path.slice(4)) : null
     if (named !== null && !(identity.kind === 'listener' && identity.name === named)) {
+      const from = { ...viaOf(caller), role: identity.claims.role, resource: `listener:${named}` }
+      void parts.access.audit('access.denied', identity.name, { code: 'TM102', door: 'ws' }, from)
       throw new TmiError('TM102', 'A listener opens only its own address.')
     }
     const who = identity.tokenId ?? identity.name ?? ''
     const held = socketsOf.get(who) ?? 0
-    if (held >= mostSockets) throw new TmiError('TM400', `This token has ${held} sockets open.`, { hint: 'Close some of them.' })
+    if (held >= most) throw new TmiError('TM400', `This token has ${held} sockets open.`, { hint: 'Close some of them.' })
     server.handleUpgrade(req, socket, head, (ws) => {
       socketsOf.set(who, (socketsOf.get(who) ?? 0) + 1)
       ws.on('close', () => {

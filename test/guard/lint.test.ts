@@ -74,6 +74,12 @@ const faults: Record<string, string[]> = {
     'create table api.stray ()',
     'create materialized view api.stray as select 1 as one',
   ],
+  audited_tables: [
+    'create table tmidb.stray ()',
+    'drop trigger audit on tmidb.access_grant',
+    'alter table tmidb.account disable trigger audit',
+    'drop trigger audit on tmidb.token; create trigger audit after insert on tmidb.token for each row execute function tmidb.tg_any__audit()',
+  ],
   comments: [
     'comment on view api.sensor_v1 is null',
     'comment on column api.sensor_v2.temperature is null',

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: api.target
+-- after: api.target, audit_target
 -- A target made or named through the API's view, whose grants say which columns may be written. The key stays for ever: devices send it.
 create or replace function tmidb.tg_target__write() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -8,6 +8,7 @@ begin
   if TG_OP = 'INSERT' then
     insert into tmidb.target (key, name, meta) values (NEW.key, NEW.name, coalesce(NEW.meta, '{}'))
     returning target_id, meta, created_at into NEW.target_id, NEW.meta, NEW.created_at;
+    perform tmidb.audit_target(NEW.target_id);
   else
     update tmidb.target set name = NEW.name, meta = coalesce(NEW.meta, '{}') where target_id = OLD.target_id
     returning meta into NEW.meta;

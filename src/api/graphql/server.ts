@@ -16,7 +16,7 @@ import type { LiveSource } from './subscriptions.ts'
 export interface GraphqlOptions {
   /** Connections of the login tmidb_api. */
   pool: Pool
-  access: Pick<Access, 'identify' | 'onChange'>
+  access: Pick<Access, 'identify' | 'limits' | 'onChange'>
   hub: LiveSource
 }
 
