@@ -87,14 +87,12 @@ const sections: Record<string, { 1?: number[]; 2?: number[] }> = {
 
 /** Built at this moment by others; what is asked of it is settled when it lands, and this list is empty then. */
 const awaited: string[] = [
-  '2.4.1',
   '3.3.1',
   '3.3.2',
   '3.3.3',
   '3.3.4',
   '3.5.1',
   '3.5.2',
-  '4.1.3',
   '6.1.1',
   '6.1.2',
   '6.2.1',
@@ -127,17 +125,7 @@ const awaited: string[] = [
   '7.5.1',
   '7.5.2',
   '8.2.1',
-  '11.2.3',
-  '11.4.3',
-  '11.5.1',
-  '14.2.4',
-  '15.3.4',
-  '16.2.1',
-  '16.2.5',
   '16.3.1',
-  '16.3.2',
-  '16.3.3',
-  '16.4.2',
 ]
 
 /** Asked for by level 1, and left for a reason that the row gives. */
