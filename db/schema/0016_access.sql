@@ -80,6 +80,8 @@ comment on column tmidb.account.role_name is 'The PostgreSQL login of this perso
 alter table tmidb.speaker add column is_restricted boolean not null default false;
 comment on column tmidb.speaker.is_restricted is 'Whether it writes only what it was granted; from its first grant on.';
 
+drop function if exists tmidb.all_known(text, text[]), tmidb.admit_reading(bigint, text, boolean, text, jsonb), tmidb.geo_rights(text),
+  tmidb.geo_visible(text, text[]);
 drop function if exists tmidb.subscribe(text, text, text[], text[]), api.subscribe(text, text, text[], text[]),
   tmidb.class_of(bigint), tmidb.class_of_rules(jsonb), tmidb.classify(bigint);
 alter table tmidb.listener_subscriptions rename to access_grant;
@@ -166,4 +168,5 @@ alter table tmidb.permission_class add constraint permission_class_is_unique uni
 comment on column tmidb.permission_class.rules_md5 is 'By which equal rules are found.';
 drop table tmidb.target_group, tmidb.access_role;
 drop function if exists tmidb.subscribe(text, text, text[], text[], text, interval), api.subscribe(text, text, text[], text[], text, interval),
-  tmidb.class_of(jsonb), tmidb.class_of_grants(jsonb), tmidb.classify(bigint), tmidb.account_named(text), tmidb.create_account(text, text, text);
+  tmidb.class_of(jsonb), tmidb.class_of_grants(jsonb), tmidb.classify(bigint), tmidb.account_named(text), tmidb.create_account(text, text, text),
+  tmidb.admit_reading(bigint, text, jsonb, text, jsonb), tmidb.geo_rights(text), tmidb.geo_visible(text, text[]);

@@ -9,7 +9,7 @@ import { verifyPassword } from '../base/password.ts'
 import { allowList, openStrays } from './allow-list.ts'
 import { type AuditEvent, openAudit } from './audit.ts'
 import { listenTo } from './listen.ts'
-import { type Claims, openPool, type RequestRole } from './pool.ts'
+import { type Claims, isBound, openPool, type RequestRole } from './pool.ts'
 import { type RateLimits, rateLimits } from './rate-limits.ts'
 import { openTokenUses } from './token-uses.ts'
 
@@ -20,7 +20,7 @@ export interface Identity {
   tokenId?: string
   /** The one target this speaker may write. */
   target: string | null
-  /** Whether its readings may make new targets and categories. */
+  /** Whether it writes whatever it likes, new targets and categories too; else SQL is asked what it may (tmidb.refused_targets). */
   mayCreate: boolean
   /** Whether it is told what there is to ask for: introspection, similar names. */
   mayIntrospect?: boolean
@@ -244,7 +244,7 @@ export async function openAccess(url: string): Promise<Access> {
         },
         name: login,
         target: null,
-        mayCreate: true,
+        mayCreate: !isBound(row.role),
         mayIntrospect: true,
       }
       return { identity, until: Date.now() + 60_000 }

@@ -24,6 +24,19 @@ export function isBound(role: RequestRole): boolean {
   return role === 'tmidb_listener' || role === 'tmidb_member'
 }
 
+const readers: ReadonlySet<RequestRole> = new Set([
+  'tmidb_listener',
+  'tmidb_member',
+  'tmidb_viewer',
+  'tmidb_editor',
+  'tmidb_admin',
+])
+
+/** Whether this role reads readings at all. */
+export function isReader(role: RequestRole): boolean {
+  return readers.has(role)
+}
+
 /** What SQL is told about the one who asks; read there by tmidb.identity(). */
 export interface Claims {
   role: RequestRole

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MQTT 3.1.1, plain and over TLS; the token as password (or as user name). Speakers publish (mqtt-in.ts), listeners subscribe
+// MQTT 3.1.1, plain and over TLS; the token as password (or as user name). Who writes publishes (mqtt-in.ts), who reads subscribes
 // (mqtt-out.ts). PUBACK and PUBREC are written only after JetStream's fsynced acknowledgement, because aedes waits for
 // authorizePublish. MQTT has no words for a refusal: a message that the gate refuses is acknowledged and kept in raw_bucket, and its
 // sender is told on tmi/verdict if it subscribed to that; what a token may not do closes the connection and is audited.
@@ -12,6 +12,7 @@ import { fromPg, TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
 import { followTls, readTls } from '../base/tls.ts'
 import { admit } from '../db/admit.ts'
+import { isReader } from '../db/pool.ts'
 import type { Intake } from './intake.ts'
 import { type MqttClient, verdictTopic } from './mqtt-client.ts'
 import { takeOnce, takePublish } from './mqtt-in.ts'
@@ -132,7 +133,7 @@ async function letIn(intake: Intake, client: MqttClient, token: string | undefin
   const caller = callerAt((client.conn as Socket).remoteAddress, token)
   const identity = await admit(intake.access, caller, 'live')
   if (identity.kind === 'anonymous') throw new TmiError('TM100')
-  const isListener = identity.kind === 'listener' && withListeners
+  const isListener = withListeners && isReader(identity.claims.role)
   if (identity.claims.speaker_id === undefined && !isListener) throw new TmiError('TM102')
   // Ids are each speaker's own: nobody takes over another's session, or throws it out by its id.
   Object.assign(client, { identity, caller, ownId: client.id, id: `${identity.kind}/${identity.name}/${client.id}` })
@@ -146,6 +147,7 @@ async function letIn(intake: Intake, client: MqttClient, token: string | undefin
 async function recheck(intake: Intake, client: MqttClient): Promise<void> {
   try {
     client.identity = await intake.access.identify(client.caller)
+    if (client.identity.claims.speaker_id === undefined && !isReader(client.identity.claims.role)) client.close()
   } catch (e) {
     if (isShutOut(e)) client.close()
   }

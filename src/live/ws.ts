@@ -10,6 +10,7 @@ import { fromPg, TmiError } from '../base/errors.ts'
 import { limitMessages, refuseUpgrade } from '../base/upgrade.ts'
 import type { Access, Identity } from '../db/access.ts'
 import { admit } from '../db/admit.ts'
+import { isReader } from '../db/pool.ts'
 import type { Attachment, Hub, LiveEvent, Wish } from './hub.ts'
 
 /** A socket that lets so much pile up is closed; it comes back with its cursor and misses nothing. */
@@ -33,6 +34,7 @@ export function openLiveSockets(parts: { hub: Hub; access: Access; mostSockets?:
   const server = new WebSocketServer({ noServer: true, maxPayload: mostMessageBytes, perMessageDeflate: false })
   const alive = new WeakSet<WebSocket>()
   const socketsOf = new Map<string, number>()
+  const clients = new Set<Client>()
   const keepalive = setInterval(() => {
     for (const ws of server.clients) {
       if (!alive.delete(ws)) ws.terminate()
@@ -52,7 +54,7 @@ export function openLiveSockets(parts: { hub: Hub; access: Access; mostSockets?:
     caller.authorization ??= bearer(token)
     const identity = await admit(parts.access, caller, 'live')
     if (identity.kind === 'anonymous') throw new TmiError('TM100')
-    if (identity.kind === 'speaker') throw new TmiError('TM102')
+    if (!isReader(identity.claims.role)) throw new TmiError('TM102')
     const named = path.startsWith('/ws/') ? decoded(path.slice(4)) : null
     if (named !== null && !(identity.kind === 'listener' && identity.name === named)) {
       const from = { ...viaOf(caller), role: identity.claims.role, resource: `listener:${named}` }
@@ -72,7 +74,11 @@ export function openLiveSockets(parts: { hub: Hub; access: Access; mostSockets?:
       alive.add(ws)
       ws.on('pong', () => alive.add(ws))
       ws.on('error', () => ws.terminate())
-      const client = serve(ws, parts.hub, identity, caller)
+      const client = serve(ws, parts, identity, caller)
+      clients.add(client)
+      ws.on('close', () => clients.delete(client))
+      // Rights that changed while they were looked up told nobody yet.
+      void client.recheck()
       if (named !== null) {
         client.subscribe({
           category: search.get('category'),
@@ -82,6 +88,10 @@ export function openLiveSockets(parts: { hub: Hub; access: Access; mostSockets?:
       }
     })
   }
+
+  const offChange = parts.access.onChange(() => {
+    for (const client of clients) void client.recheck()
+  })
 
   return {
     upgrade(req, socket, head) {
@@ -93,6 +103,7 @@ export function openLiveSockets(parts: { hub: Hub; access: Access; mostSockets?:
     },
     async [Symbol.asyncDispose]() {
       clearInterval(keepalive)
+      offChange()
       for (const ws of server.clients) ws.close(1001, 'the server is stopping')
       server.close()
       // A client that does not answer the goodbye is not waited for.
@@ -119,11 +130,23 @@ interface Subscribe {
   since?: string | null
 }
 
-function serve(ws: WebSocket, hub: Hub, identity: Identity, caller: Caller) {
+interface Client {
+  subscribe(message: Subscribe): void
+  /** Closes it if it is shut out; what it subscribed to the hub looks after. */
+  recheck(): Promise<void>
+}
+
+function serve(ws: WebSocket, { hub, access }: { hub: Hub; access: Access }, identity: Identity, caller: Caller): Client {
   const attached = new Map<string, Attachment>()
   const send = (message: object) => ws.send(JSON.stringify(message))
   const fail = (e: TmiError, id: string | undefined) =>
     send({ type: 'error', ...(id === undefined ? {} : { id }), code: e.code, message: e.message, hint: e.hint })
+
+  const revoke = (why: TmiError, id?: string): void => {
+    if (ws.readyState !== ws.OPEN) return
+    send({ type: 'revoked', ...(id === undefined ? {} : { id }), code: why.code, message: why.message })
+    ws.close(4401, 'revoked')
+  }
 
   const subscribe = async (message: Subscribe): Promise<void> => {
     const { id } = message
@@ -144,10 +167,8 @@ function serve(ws: WebSocket, hub: Hub, identity: Identity, caller: Caller) {
       const attachment = await hub.attach(wish, {
         push: (event) => (early === null ? pass(event) : early.push(event)),
         end(why) {
-          if (isShutOut(why)) {
-            send({ type: 'revoked', ...(id === undefined ? {} : { id }), code: why.code, message: why.message })
-            ws.close(4401, 'revoked')
-          } else ws.close(1013, why.message.slice(0, 100))
+          if (isShutOut(why)) revoke(why, id)
+          else ws.close(1013, why.message.slice(0, 100))
         },
       })
       if (ws.readyState !== ws.OPEN) return attachment.detach()
@@ -184,7 +205,17 @@ function serve(ws: WebSocket, hub: Hub, identity: Identity, caller: Caller) {
     for (const attachment of attached.values()) attachment.detach()
     attached.clear()
   })
-  return { subscribe: (message: Subscribe) => inTurn(() => subscribe(message)) }
+  return {
+    subscribe: (message) => inTurn(() => subscribe(message)),
+    async recheck() {
+      try {
+        const now = await access.identify(caller)
+        if (!isReader(now.claims.role)) revoke(new TmiError('TM102'))
+      } catch (e) {
+        if (isShutOut(e)) revoke(e as TmiError)
+      }
+    },
+  }
 }
 
 function parse(text: string): (Subscribe & { type: 'subscribe' | 'unsubscribe' }) | null {

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- after: request_timeout, scoped_role, owner_scopes, account_speaker
--- Whose token this is, as what its requests run, and what it is held to: the claims are ready to be told to a transaction. The doors
+-- Whose token this is, as what its requests run, and what it is held to (may_create: it writes whatever it likes and need not be asked for): the claims are ready to be told to a transaction. The doors
 -- keep the answer until the channel access is notified, and count the uses themselves (note_uses).
 create or replace function tmidb.authenticate(p_hash bytea)
 returns table (token_id bigint, kind text, name text, claims jsonb, target text, may_create boolean, expires_at timestamptz,
@@ -29,7 +29,7 @@ begin
       jsonb_strip_nulls(jsonb_build_object('role', v_role, 'name', coalesce(a.login, s.name, l.name), 'listener_id', t.listener_id::text,
         'account_id', t.account_id::text, 'speaker_id', coalesce(t.speaker_id, a.speaker_id)::text, 'token_id', t.token_id::text,
         'timeout_ms', tmidb.request_timeout(v_role))),
-      g.key, coalesce(s.may_create, false), t.expires_at, coalesce(l.may_introspect, t.account_id is not null),
+      g.key, coalesce(s.may_create and not s.is_restricted, false), t.expires_at, coalesce(l.may_introspect, t.account_id is not null),
       t.account_id is null and (coalesce(l.only_documents, false) or i.only_documents), t.allow_from::text[]
     from tmidb.instance i
     left join tmidb.speaker s on s.speaker_id = coalesce(t.speaker_id, a.speaker_id)

@@ -8,7 +8,7 @@ import { callerOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
 import { admit } from '../../db/admit.ts'
-import type { Claims, Pool } from '../../db/pool.ts'
+import { type Claims, isBound, type Pool } from '../../db/pool.ts'
 import { sendError } from '../rest/answer.ts'
 import type { LiveCatalog } from '../rest/catalog.ts'
 import { unsupported } from '../rest/methods.ts'
@@ -118,7 +118,8 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
     return await keep(name === 'schema.graphql' ? schema : current, key, async () => {
       const seen = isNobody ? nobody : seenBy(current, claims.role, visible, { major, namesCategories })
       const own = listener ?? (identity.kind === 'listener' ? identity.name : null)
-      const waysIn = claims.role !== 'tmidb_listener' && major === null
+      const onlyReads = isBound(claims.role) && claims.speaker_id === undefined
+      const waysIn = !onlyReads && major === null
       if (name === 'schema.graphql') return visibleSdl(schema, current, seen)
       if (name === 'asyncapi.json') {
         return JSON.stringify(asyncapi({ seen, host, isSecure, mqttPort, listener: own, waysIn }))
