@@ -144,6 +144,10 @@ const faults: Record<string, string[]> = {
     'grant select on api.sensor_v1 to tmidb_anonymous',
     'create function app.f() returns int language sql return 1',
   ],
+  audit_chain: [
+    "alter table tmidb.audit disable trigger all; update tmidb.audit set actor = 'nobody' where seq = 1",
+    'alter table tmidb.audit disable trigger all; delete from tmidb.audit where seq = 1',
+  ],
   bypass_role: ['create role stray login bypassrls'],
   default_rights: [
     'alter default privileges for role admin in schema app grant select on tables to public',
