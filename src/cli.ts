@@ -14,6 +14,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   migrate: () => import('./cli/migrate.ts'),
   schema: () => import('./cli/schema.ts'),
   tail: () => import('./cli/tail.ts'),
+  token: () => import('./cli/token.ts'),
   import: () => import('./cli/import.ts'),
   'dead-letters': () => import('./cli/dead-letters.ts'),
   documents: () => import('./cli/documents.ts'),

@@ -43,6 +43,7 @@ export interface Claims {
   speaker_id?: string
   /** A person's. */
   account_id?: string
+  token_id?: string
   name?: string
   /** How long a statement of this request may take (tmidb.request_limit). */
   timeout_ms?: number
@@ -179,7 +180,7 @@ export async function runAs<T extends pg.QueryResultRow>(
 
 /** A connection within the share of who asks; one that broke midway does not go back into the pool, one that only refused may. */
 async function lend<T>(pool: Pool, { claims }: As, use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const giveBack = await takeShare(pool, claims)
+  const giveBack = await takeShare(pool, ownerOf(claims))
   let client: pg.PoolClient | undefined
   let broken: Error | undefined
   try {
@@ -192,6 +193,13 @@ async function lend<T>(pool: Pool, { claims }: As, use: (client: pg.PoolClient) 
     client?.release(broken)
     giveBack()
   }
+}
+
+/** Whoever has several tokens has one share. */
+function ownerOf(claims: string): string {
+  const { account_id, listener_id, speaker_id, name, role } = JSON.parse(claims) as Partial<Claims>
+  const [kind, id] = account_id ? ['user', account_id] : listener_id ? ['listener', listener_id] : ['speaker', speaker_id]
+  return id ? `${kind} ${id}` : `${role} ${name}`
 }
 
 /**

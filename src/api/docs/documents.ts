@@ -102,7 +102,8 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
       name,
       listener,
       major,
-      claims,
+      // Whichever token or session it is that asks.
+      [claims.role, claims.name, claims.listener_id, claims.account_id, claims.speaker_id],
       rules,
       namesCategories,
       host,

@@ -32,10 +32,18 @@ export async function identifyReader(access: Pick<Access, 'identify'>, caller: C
 
 /** A browser cannot set a header on a socket, so the token travels in the first message; others may use the header. */
 export function socketCaller(ws: Grafast.RequestContext['ws'] | undefined): Caller {
-  const said = ws?.normalizedConnectionParams?.authorization
-  const caller = ws?.request ? callerOf(ws.request) : {}
-  return typeof said === 'string' ? { ...caller, authorization: said } : caller
+  if (!ws?.request) return {}
+  let caller = callers.get(ws.request)
+  if (caller) return caller
+  caller = callerOf(ws.request)
+  const said = ws.normalizedConnectionParams?.authorization
+  if (typeof said === 'string') caller.authorization = said
+  callers.set(ws.request, caller)
+  return caller
 }
+
+/** One of a socket, whatever it asks: it is one use of its token. */
+const callers = new WeakMap<IncomingMessage, Caller>()
 
 export function digestCaller({ requestContext }: { requestContext: Partial<Grafast.RequestContext> }): Caller {
   return callerOf((requestContext.node as { req: IncomingMessage }).req)
