@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+// Every relation and function of the database, tried by everybody: each cell is a statement that is really run as somebody and taken
+// back, beside what the catalog says of the privilege. who-may.ts says what ought to come out.
+import type { Client } from '../../src/db/superuser.ts'
+import { type Command, columnsFor, mayCall, mayTouch } from './who-may.ts'
+import type { World } from './world.ts'
+
+export interface Identity {
+  /** As who-may.ts calls it. */
+  name: string
+  /** Who logged in, and what that became. */
+  login: string
+  role: string
+  claims: object | null
+}
+
+export function identities(world: World): Identity[] {
+  const api = (name: string, role: string, claims: object = {}): Identity => ({
+    name,
+    login: 'tmidb_api',
+    role,
+    claims: { role, name, ...claims },
+  })
+  const psql = (name: string, login: string): Identity => ({ name, login, role: login, claims: null })
+  return [
+    api('anonymous', 'tmidb_anonymous'),
+    api('listener A', 'tmidb_listener', { listener_id: world.ids.ann }),
+    api('listener B', 'tmidb_listener', { listener_id: world.ids.ben }),
+    api('speaker', 'tmidb_speaker', { speaker_id: world.speakerId }),
+    api('viewer', 'tmidb_viewer'),
+    api('editor', 'tmidb_editor'),
+    api('admin', 'tmidb_admin'),
+    psql('listener by psql', world.logins.ann),
+    psql('speaker by psql', world.logins.speaker),
+    psql('admin by psql', 'admin'),
+    psql('owner', 'tmidb_owner'),
+    psql('views', 'tmidb_views'),
+    psql('api process', 'tmidb_api'),
+    psql('edge process', 'tmidb_edge'),
+    psql('drain process', 'tmidb_drain'),
+  ]
+}
+
+export interface Relation {
+  kind: 'relation'
+  name: string
+  is: 'table' | 'view' | 'sequence'
+  columns: string[]
+}
+export interface Callable {
+  kind: 'function'
+  /** With its argument types. */
+  name: string
+  short: string
+  call: string
+}
+export type Thing = Relation | Callable
+
+export async function catalogOf(client: Client): Promise<Thing[]> {
+  const { rows: relations } = await client.query<Relation>(`
+    select 'relation' as kind, format('%I.%I', n.nspname, c.relname) as name,
+      case c.relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end as "is",
+      array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            and a.attgenerated = '' and a.attidentity <> 'a' order by a.attnum) as columns
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and (n.nspname in ('tmidb', 'tmidb_parts', 'api', 'app') or n.nspname in (select tmidb.exposed_schemas()))
+    order by 2`)
+  const { rows: functions } = await client.query<Callable>(`
+    select 'function' as kind, p.oid::regprocedure::text as name, format('%I.%I', n.nspname, p.proname) as short,
+      -- As a select of its own an argument is no constant: a strict function of a constant null would not be called at all.
+      case when p.prokind = 'p' then 'call ' when p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype) then 'select ' else 'select from ' end
+      || format('%I.%I(%s)', n.nspname, p.proname, (
+          select string_agg(format(case when p.prokind = 'p' then 'null::%s' else '(select null::%s)' end, format_type(t, null)), ', ' order by o)
+          from unnest(p.proargtypes) with ordinality a(t, o))) as call
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    where n.nspname in ('tmidb', 'api', 'app') or n.nspname in (select tmidb.exposed_schemas()) order by 2`)
+  return [...relations, ...functions]
+}
+
+interface Cell {
+  label: string
+  /** How a refusal names it. */
+  noun: string
+  sql: string
+  /** An expression: whether the catalog gives the privilege. */
+  says: string
+  ought: (who: string) => boolean
+}
+
+const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+/** What there is to try of a thing. */
+export function cellsOf(thing: Thing): Cell[] {
+  if (thing.kind === 'function') {
+    return [
+      {
+        label: `execute ${thing.name}`,
+        noun: `function ${thing.short.split('.')[1]?.replaceAll('"', '')}`,
+        sql: thing.call,
+        says: `has_function_privilege(${quote(thing.name)}, 'execute')`,
+        ought: (who) => mayCall(thing, who),
+      },
+    ]
+  }
+  const { name, is, columns } = thing
+  const noun = `${is} ${name.split('.')[1]?.replaceAll('"', '')}`
+  const cell = (command: Command, sql: string, says: string): Cell => ({
+    noun,
+    label: `${command} ${name}`,
+    sql,
+    says,
+    ought: (who) => mayTouch(thing, command, who),
+  })
+  if (is === 'sequence') {
+    return [
+      cell('select', `select * from ${name}`, `has_sequence_privilege(${quote(name)}, 'select')`),
+      cell('usage', `select nextval(${quote(name)})`, `has_sequence_privilege(${quote(name)}, 'usage')`),
+      cell('update', `select setval(${quote(name)}, 1)`, `has_sequence_privilege(${quote(name)}, 'update')`),
+    ]
+  }
+  const first = `"${columns[0]}"`
+  const whole = (command: string) => `has_table_privilege(${quote(name)}, '${command}')`
+  const cells = [
+    cell('select', `select * from ${name}`, whole('select')),
+    // Any column's right is enough for this one: where there are such, the columns are tried alone.
+    ...(columnsFor(thing, 'insert') === null ? [cell('insert', `insert into ${name} default values`, whole('insert'))] : []),
+    cell('update', `update ${name} set ${first} = ${first}`, whole('update')),
+    cell('delete', `delete from ${name}`, whole('delete')),
+    cell('truncate', `truncate ${name}`, whole('truncate')),
+  ]
+  for (const command of ['select', 'insert', 'update'] as const) {
+    const some = columnsFor(thing, command)
+    if (some === null) continue
+    for (const column of columns) {
+      const c = `"${column}"`
+      const sql = {
+        select: `select ${c} from ${name}`,
+        insert: `insert into ${name} (${c}) values (null)`,
+        update: `update ${name} set ${c} = null where false`,
+      }[command]
+      cells.push({
+        label: `${command} ${name}.${column}`,
+        noun,
+        sql,
+        says: `has_column_privilege(${quote(name)}, ${quote(column)}, '${command}')`,
+        ought: (who) => mayTouch(thing, command, who) || (some.who.includes(who) && some.columns.includes(column)),
+      })
+    }
+  }
+  return cells
+}
+
+/** Runs the cells as somebody, each taken back; the result is left in a setting, which is all that everybody may write. */
+const tryAll = `do $do$
+declare
+  c jsonb;
+  v_all jsonb[] := '{}';
+  v_says boolean;
+  v_rows bigint;
+  v_state text;
+  v_message text;
+begin
+  for c in select value from jsonb_array_elements(current_setting('proof.cells')::jsonb) loop
+    v_rows := null; v_state := null; v_says := null;
+    begin
+      execute 'select ' || (c->>1) into v_says;
+    exception when others then null;
+    end;
+    begin
+      execute c->>0;
+      get diagnostics v_rows = row_count;
+      v_state := 'ok';
+      raise exception sqlstate 'PR000';
+    exception when others or query_canceled then
+      if v_state is null then get stacked diagnostics v_state = returned_sqlstate, v_message = message_text; end if;
+    end;
+    v_all := v_all || jsonb_build_array(v_says, v_state, v_rows, v_message);
+  end loop;
+  perform set_config('proof.found', to_jsonb(v_all)::text, true);
+end $do$; select current_setting('proof.found') as found`
+
+export async function become(client: Client, who: Identity): Promise<void> {
+  await client.query(`set local session authorization "${who.login}"${who.role === who.login ? '' : `; set local role "${who.role}"`};
+    select set_config('tmidb.claims', ${quote(who.claims === null ? '' : JSON.stringify(who.claims))}, true)`)
+}
+
+export interface Outcome {
+  label: string
+  who: string
+  ought: boolean
+  may: boolean
+  rows: number | null
+  /** Of a select: how many rows the table has; null for views and where the rows are not the question. */
+  total: number | null
+  surprise: string | null
+}
+
+/** The cells of these things as these identities; the transaction that is open stays as it was. */
+export async function tried(client: Client, things: Thing[], whos: Identity[]): Promise<Outcome[]> {
+  const cells = things.flatMap(cellsOf)
+  const outcomes: Outcome[] = []
+  await client.query('savepoint cells')
+  const totals = new Map<string, number>()
+  for (const t of things) {
+    if (t.kind === 'relation' && t.is === 'table')
+      totals.set(
+        `select ${t.name}`,
+        (await client.query<{ n: number }>(`select count(*)::int as n from ${t.name}`)).rows[0]?.n ?? 0,
+      )
+  }
+  await client.query(`select set_config('proof.cells', $1, true), set_config('statement_timeout', '20s', true)`, [
+    JSON.stringify(cells.map((c) => [c.sql, c.says])),
+  ])
+  for (const who of whos) {
+    await client.query('savepoint who')
+    await become(client, who)
+    const results = (await client.query(tryAll)) as unknown as { rows: { found: string }[] }[]
+    const found = JSON.parse(results[1]?.rows[0]?.found ?? '[]') as [boolean | null, string, number | null, string | null][]
+    await client.query('rollback to who')
+    for (const [i, { label, noun, ought }] of cells.entries()) {
+      const [says, state, rows, message] = found[i] as (typeof found)[number]
+      // A view that takes no writes says so before it asks for a right: then the catalog alone answers.
+      const impossible = state === '55000' || state === '42809'
+      // A refusal of something else, further in, means that this was passed.
+      const refused =
+        state === '42501' &&
+        (message?.includes('row-level security') ||
+          /for schema /.test(message ?? '') ||
+          message === `permission denied for ${noun}`)
+      const may = impossible ? says === true : !refused
+      const expected = ought(who.name)
+      const wrong = may !== expected || (says !== null && says !== expected)
+      outcomes.push({
+        label,
+        who: who.name,
+        ought: expected,
+        may,
+        rows,
+        total: totals.get(label) ?? null,
+        surprise: wrong
+          ? `${who.name}: ${label} ${expected ? 'ought to be allowed' : 'ought to be refused'}: ${state} ${message ?? ''} (the catalog says ${says})`
+          : null,
+      })
+    }
+  }
+  await client.query('rollback to cells')
+  return outcomes
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// Who may see what, said once more in plain data: grants as a person would write them down, and what follows from them for a reading.
+// The proofs beside this file compare every door with it. Nothing here asks the database's rules.
+
+export interface Grant {
+  /** Null: all. */
+  category: string | null
+  targets: string[] | null
+  fields: string[] | null
+}
+
+export interface Reading {
+  id: string
+  category: string
+  version: string
+  target: string
+  targetId: string
+  /** As the API prints it. */
+  ts: string
+  data: Record<string, unknown>
+}
+
+/** Whom the proofs let ask; what each was given. */
+export const given = {
+  ann: [
+    { category: 'sensor', targets: ['t-0', 't-1', 't-2'], fields: ['temperature', 'gps'] },
+    { category: 'log', targets: null, fields: ['level'] },
+  ],
+  ben: [
+    { category: 'sensor', targets: null, fields: ['humidity'] },
+    { category: 'sensor', targets: ['t-1'], fields: null },
+    { category: null, targets: ['t-3'], fields: null },
+  ],
+  cat: [
+    { category: 'sensor', targets: ['t-4'], fields: ['gps.lat', 'status'] },
+    { category: 'secret', targets: ['t-5'], fields: null },
+    { category: null, targets: ['t-6'], fields: ['level', 'code'] },
+  ],
+  dan: [],
+  eve: [{ category: null, targets: null, fields: null }],
+} satisfies Record<string, Grant[]>
+
+export type Listener = keyof typeof given
+export const listeners = Object.keys(given) as Listener[]
+/** What a viewer, an editor and an administrator see. */
+export const everything: Grant[] = given.eve
+
+/** Names of the fields that may be seen, '*' for all; null: the reading is not there. */
+export function maskOf(grants: Grant[], reading: Pick<Reading, 'category' | 'target' | 'ts'>): Set<string> | null {
+  const hits = grants.filter(
+    (g) => (g.category ?? reading.category) === reading.category && (g.targets === null || g.targets.includes(reading.target)),
+  )
+  return hits.length === 0 ? null : new Set(hits.flatMap((g) => g.fields ?? ['*']))
+}
+
+export function shows(mask: Set<string>, path: string[]): boolean {
+  return mask.has('*') || path.some((_, i) => mask.has(path.slice(0, i + 1).join('.')))
+}
+
+/** A payload with only what the mask shows; an object of which nothing is shown is not there. */
+export function cut(data: Record<string, unknown>, mask: Set<string>, within: string[] = []): Record<string, unknown> {
+  if (within.length === 0 && mask.has('*')) return data
+  const left: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(data)) {
+    const path = [...within, key]
+    if (shows(mask, path)) left[key] = value
+    else if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
+      const inner = cut(value as Record<string, unknown>, mask, path)
+      if (Object.keys(inner).length > 0) left[key] = inner
+    }
+  }
+  return left
+}
+
+/** A reading as somebody with these grants gets it; null: not at all. */
+export function seen(grants: Grant[], reading: Reading): Reading | null {
+  const mask = maskOf(grants, reading)
+  return mask === null ? null : { ...reading, data: cut(reading.data, mask) }
+}
+
+export function valueAt(data: Record<string, unknown>, path: string[]): unknown {
+  return path.reduce<unknown>(
+    (v, k) => (v !== null && typeof v === 'object' ? (v as Record<string, unknown>)[k] : undefined),
+    data,
+  )
+}
+
+type Kind = 'number' | 'text'
+/** The columns of each view: where in the payload, and as what. */
+export const views: Record<string, Record<string, [path: string[], kind: Kind]>> = {
+  sensor_v1: {
+    temperature: [['temperature'], 'number'],
+    humidity: [['humidity'], 'number'],
+    status: [['status'], 'text'],
+    gps_lat: [['gps', 'lat'], 'number'],
+    gps_lon: [['gps', 'lon'], 'number'],
+  },
+  sensor_v2: {
+    temperature: [['temperature'], 'text'],
+    humidity: [['humidity'], 'number'],
+    status: [['status'], 'text'],
+    gps_lat: [['gps', 'lat'], 'number'],
+    gps_lon: [['gps', 'lon'], 'number'],
+  },
+  log_v1: { level: [['level'], 'text'], message: [['message'], 'text'] },
+  secret_v1: { code: [['code'], 'number'], lat: [['lat'], 'number'], lon: [['lon'], 'number'] },
+}
+
+/** A row of a view: what does not fit its column is null there. */
+export function columnsOf(view: string, data: Record<string, unknown>): Record<string, unknown> {
+  const row: Record<string, unknown> = {}
+  for (const [name, [path, kind]] of Object.entries(views[view] ?? {})) {
+    const value = valueAt(data, path)
+    if (kind === 'number') row[name] = typeof value === 'number' ? value : null
+    else row[name] = value === undefined || value === null ? null : String(value)
+  }
+  return row
+}
+
+/** Keys of the targets that somebody with these grants may know. */
+export function knownTargets(grants: Grant[], all: string[]): string[] {
+  return all.filter((key) => grants.some((g) => g.targets === null || g.targets.includes(key)))
+}
