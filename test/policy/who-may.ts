@@ -86,8 +86,8 @@ export const sentences: Sentence[] = [
   { it: 'Who may write writes readings into the views.', of: /^api\..*_v\d+$/, is: 'view', who: writers, may: ['insert'] },
   { it: 'Editors make targets.', of: ['api.target'], who: editors, may: ['insert'], columns: words('key name meta') },
   { it: 'Editors describe targets anew.', of: ['api.target'], who: editors, may: ['update'], columns: words('name meta') },
-  { it: 'People read what users add.', of: ['app.note'], who: viewers, may: ['select'] },
-  { it: 'Editors write what users add.', of: ['app.note'], who: editors, may: ['insert', 'update', 'delete'] },
+  { it: 'People read what users add; the owner is a member of their roles.', of: ['app.note'], who: [...viewers, 'owner'], may: ['select'] },
+  { it: 'Editors write what users add.', of: ['app.note'], who: [...editors, 'owner'], may: ['insert', 'update', 'delete'] },
   { it: 'Who made a table of its own does with it what it wants.', of: ['app.note'], who: ['admin by psql'], may: ['truncate'] },
 ]
 
@@ -192,7 +192,7 @@ for (const { of, who } of calls) for (const name of words(of)) callers.set(name,
 
 /** What is not named is the owner's alone. */
 export function mayCall({ name, short }: Callable, who: string): boolean {
-  return (who === 'owner' && !short.startsWith('app.')) || ((callers.get(short) ?? callers.get(name))?.includes(who) ?? false)
+  return who === 'owner' || ((callers.get(short) ?? callers.get(name))?.includes(who) ?? false)
 }
 
 /** Names here that are no functions any more; one with namesakes is said with its arguments. */

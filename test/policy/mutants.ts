@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// Every way in which one right could be a little too wide: made from the catalog, so that what is added tomorrow is spoiled too.
+import type { Client } from '../../src/db/superuser.ts'
+
+export interface Mutant {
+  kind: string
+  /** What it spoils: the relation or function (with its argument types). */
+  of: string
+  sql: string
+}
+
+const roles = ['public', 'tmidb_anonymous', 'tmidb_speaker', 'tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin', 'tmidb_api', 'tmidb_edge', 'tmidb_drain']
+const roleList = roles.map((r) => `'${r}'`).join(', ')
+const has = (grantee: string, acl: string, privilege: string) =>
+  `exists (select from aclexplode(${acl}) x where x.privilege_type = ${privilege} and x.grantee = case ${grantee} when 'public' then 0 else to_regrole(${grantee})::oid end)`
+
+/** Kinds, each with the query that makes its mutants as (of, sql). */
+const kinds: Record<string, string> = {
+  'policy dropped': `select polrelid::regclass::text as of, format('drop policy %I on %s', polname, polrelid::regclass) as sql
+    from pg_policy where polrelid in (select oid from rel)`,
+  'policy open to all rows': `select polrelid::regclass::text as of, format('alter policy %I on %s using (true)', polname, polrelid::regclass) as sql
+    from pg_policy where polrelid in (select oid from rel) and pg_get_expr(polqual, polrelid) <> 'true'`,
+  'policy without rows': `select polrelid::regclass::text as of, format('alter policy %I on %s using (false)', polname, polrelid::regclass) as sql
+    from pg_policy where polrelid in (select oid from rel)`,
+  'policy for everybody': `select polrelid::regclass::text as of, format('alter policy %I on %s to public', polname, polrelid::regclass) as sql
+    from pg_policy where polrelid in (select oid from rel)`,
+  'policy that writes': `select polrelid::regclass::text as of, format('drop policy %1$I on %2$s; create policy %1$I on %2$s to %3$s using (%4$s) with check (true)', polname,
+      polrelid::regclass, (select string_agg(r::regrole::text, ', ') from unnest(polroles) r), pg_get_expr(polqual, polrelid)) as sql
+    from pg_policy where polrelid in (select oid from rel) and polcmd <> '*'`,
+  'policy that lets nothing be written': `select polrelid::regclass::text as of, format('alter policy %I on %s with check (false)', polname, polrelid::regclass) as sql
+    from pg_policy where polrelid in (select oid from rel) and polcmd = '*'`,
+  'policy added that lets all through': `select oid::regclass::text as of, format('create policy stray on %s using (true)', oid::regclass) as sql from rel where relkind in ('r', 'p')`,
+  'row security off': `select oid::regclass::text as of, format('alter table %s disable row level security', oid::regclass) as sql from rel where relkind in ('r', 'p')`,
+  'row security not forced': `select oid::regclass::text as of, format('alter table %s no force row level security', oid::regclass) as sql from rel where relkind in ('r', 'p')`,
+  'table given away': `select oid::regclass::text as of, format('alter table %s owner to tmidb_views', oid::regclass) as sql from rel where relkind in ('r', 'p')`,
+  'view by who asks': `select oid::regclass::text as of, format('alter view %s set (security_invoker = true)', oid::regclass) as sql from rel where relkind = 'v' and relowner = 'tmidb_views'::regrole`,
+  'view of the owner': `select oid::regclass::text as of, format('alter view %s owner to tmidb_owner', oid::regclass) as sql from rel where relkind = 'v' and relowner = 'tmidb_views'::regrole`,
+  'view of the administrator': `select oid::regclass::text as of, format('alter view %s owner to tmidb_admin', oid::regclass) as sql from rel where relkind = 'v' and relowner = 'tmidb_views'::regrole`,
+  'right to a relation': `select rel.oid::regclass::text as of, format('grant %s on %s to %s', p, rel.oid::regclass, r) as sql
+    from rel, unnest(array[${roleList}]) r, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) p
+    where relkind in ('r', 'p', 'v') and not ${has('r', "coalesce(relacl, acldefault('r', relowner))", 'p')}`,
+  'right to a column': `select rel.oid::regclass::text as of, format('grant %s (%I) on %s to %s', p, a.attname, rel.oid::regclass, r) as sql
+    from rel join pg_attribute a on a.attrelid = rel.oid and a.attnum > 0 and not a.attisdropped, unnest(array['tmidb_listener', 'tmidb_admin']) r, unnest(array['SELECT', 'UPDATE']) p
+    where rel.oid in ('tmidb.token'::regclass, 'tmidb.account'::regclass, 'tmidb.ingest_connector'::regclass, 'api.target'::regclass)
+      and not has_column_privilege(r, rel.oid, a.attnum, p)`,
+  'right to a sequence': `select rel.oid::regclass::text as of, format('grant %s on sequence %s to %s', p, rel.oid::regclass, r) as sql
+    from rel, unnest(array['public', 'tmidb_speaker', 'tmidb_listener', 'tmidb_api']) r, unnest(array['SELECT', 'USAGE', 'UPDATE']) p where relkind = 'S'`,
+  'right to a schema': `select 'tmidb_parts' as of, format('grant %s on schema tmidb_parts to %s', p, r) as sql from unnest(array[${roleList}]) r, unnest(array['USAGE', 'CREATE']) p`,
+  'right to a function': `select f.oid::regprocedure::text as of, format('grant execute on function %s to %s', f.oid::regprocedure, r) as sql
+    from pg_proc f, unnest(array[${roleList}]) r
+    where f.pronamespace in ('tmidb'::regnamespace, 'api'::regnamespace)
+      and not ${has("'public'", "coalesce(f.proacl, acldefault('f', f.proowner))", "'EXECUTE'")} and not ${has('r', "coalesce(f.proacl, acldefault('f', f.proowner))", "'EXECUTE'")}`,
+  'right lost': `select rel.oid::regclass::text as of, format('revoke %s on %s from %s', x.privilege_type, rel.oid::regclass, x.grantee::regrole) as sql
+    from rel, aclexplode(relacl) x where x.grantee <> relowner and x.grantee <> 0
+    union all
+    select f.oid::regprocedure::text, format('revoke execute on function %s from %s', f.oid::regprocedure, x.grantee::regrole)
+    from pg_proc f, aclexplode(f.proacl) x where f.pronamespace in ('tmidb'::regnamespace, 'api'::regnamespace) and x.grantee <> f.proowner and x.grantee <> 0`,
+  'role inside another': `select r as of, format('grant %I to %I', p, r) as sql
+    from unnest(array['tmidb_anonymous', 'tmidb_speaker', 'tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin', 'tmidb_edge', 'tmidb_drain']) r,
+      unnest(array['tmidb_views', 'tmidb_owner', 'tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin', 'pg_read_all_data', 'pg_write_all_data']) p
+    where r <> p and not pg_has_role(r, p, 'member') and not pg_has_role(p, r, 'member')`,
+  'role above row security': `select rolname::text as of, format('alter role %I bypassrls', rolname) as sql from pg_roles where rolname ~ '^tmidb_' or rolname = 'admin'`,
+}
+
+const rel = `with rel as (
+  select c.* from pg_class c where c.relkind in ('r', 'p', 'v', 'S')
+    and (c.relnamespace in ('tmidb'::regnamespace, 'api'::regnamespace)
+      -- Partitions are made by one function each, so the first of each kind stands for all.
+      or c.oid in (select min(p.oid) from pg_class p where p.relnamespace = 'tmidb_parts'::regnamespace and p.relkind = 'r' group by regexp_replace(p.relname, '[0-9]+$', ''))))`
+
+export async function mutantsOfRights(client: Client): Promise<Mutant[]> {
+  const all: Mutant[] = []
+  for (const [kind, sql] of Object.entries(kinds)) {
+    const { rows } = await client.query<{ of: string; sql: string }>(`${rel} ${sql} order by 2`)
+    all.push(...rows.map((r) => ({ kind, ...r })))
+  }
+  return all
+}
+
+/** Views with a condition left out of their text: each field's mask, the category, and the rules that are added up. */
+export async function mutantsOfViews(client: Client): Promise<Mutant[]> {
+  const { rows } = await client.query<{ of: string; text: string }>(`
+    select format('api.%I', c.name || '_v' || v.major) as of, tmidb.view_sql(c.category_id, v.major, f.fields) as text
+    from tmidb.category c
+    cross join lateral (select distinct major from tmidb.schema_version s where s.category_id = c.category_id) v
+    cross join lateral (select s.fields from tmidb.schema_version s where s.category_id = c.category_id and s.major = v.major order by s.minor desc limit 1) s
+    cross join lateral (select jsonb_agg(x order by a.attnum) as fields from tmidb.shown_fields(s.fields) x
+      join pg_attribute a on a.attrelid = format('api.%I', c.name || '_v' || v.major)::regclass and a.attname = x->>'column') f`)
+  return rows.flatMap(({ of, text }) => {
+    const masks = [...text.matchAll(/case when m\.every or \(?.+? then/g)]
+    return [
+      ...masks.map((m) => ({ kind: 'view without a mask', of, sql: spliced(text, m.index, m[0], 'case when true then') })),
+      ...leftOut(of, text, 'view without its category', /\nwhere o\.category_id = \d+$/g, ''),
+      ...leftOut(of, text, 'view with all fields', /r\.mask \? '\*' as every/g, 'true as every'),
+      ...leftOut(of, text, 'view with a rule less', /coalesce\((?:r|g)\.rules -> [^,]+, '\{\}'\)/g, "'{}'::jsonb"),
+    ]
+  })
+}
+
+const spliced = (text: string, at: number, old: string, put: string): string => text.slice(0, at) + put + text.slice(at + old.length)
+
+/** One mutant for each place where the pattern is found. */
+export function leftOut(of: string, text: string, kind: string, pattern: RegExp, put: string): Mutant[] {
+  return [...text.matchAll(pattern)].map((m) => ({ kind, of, sql: spliced(text, m.index, m[0], m[0].replace(new RegExp(pattern.source), put)) }))
+}
