@@ -26,29 +26,118 @@ type api.geo_point composite (ts timestamp with time zone, lat double precision,
 type api.geo_position composite (target text, target_id uuid, category text, ts timestamp with time zone, lat double precision, lon double precision);
 type api.latest_reading composite (target text, category text, version text, ts timestamp with time zone, reading_id bigint, data jsonb);
 
+table tmidb.access_grant (
+  grant_id bigint not null generated always as identity,
+  listener_id bigint,
+  category_id smallint,
+  target_id uuid,
+  fields text[],
+  created_at timestamp with time zone not null default now(),
+  account_id bigint,
+  role_id smallint,
+  speaker_id bigint,
+  group_id integer,
+  actions text[] not null default '{read}'::text[],
+  time_window interval,
+  constraint access_grant_account_id_fkey FOREIGN KEY (account_id) REFERENCES tmidb.account(account_id) ON DELETE CASCADE,
+  constraint access_grant_group_id_fkey FOREIGN KEY (group_id) REFERENCES tmidb.target_group(group_id) ON DELETE CASCADE,
+  constraint access_grant_pkey PRIMARY KEY (grant_id),
+  constraint access_grant_role_id_fkey FOREIGN KEY (role_id) REFERENCES tmidb.access_role(role_id) ON DELETE CASCADE,
+  constraint access_grant_speaker_id_fkey FOREIGN KEY (speaker_id) REFERENCES tmidb.speaker(speaker_id) ON DELETE CASCADE,
+  constraint grant_allows_something CHECK (((cardinality(actions) > 0) AND (actions <@ ARRAY['read'::text, 'write'::text, 'command'::text, 'admin'::text]))),
+  constraint grant_has_one_holder CHECK ((num_nonnulls(listener_id, account_id, role_id, speaker_id) = 1)),
+  constraint grant_is_of_a_target_or_a_group CHECK (((target_id IS NULL) OR (group_id IS NULL))),
+  constraint grant_is_unique UNIQUE NULLS NOT DISTINCT (listener_id, account_id, role_id, speaker_id, category_id, target_id, group_id, time_window, actions),
+  constraint listener_only_reads CHECK (((listener_id IS NULL) OR (actions = '{read}'::text[]))),
+  constraint listener_subscriptions_category_id_fkey FOREIGN KEY (category_id) REFERENCES tmidb.category(category_id) ON DELETE CASCADE,
+  constraint listener_subscriptions_listener_id_fkey FOREIGN KEY (listener_id) REFERENCES tmidb.listener(listener_id) ON DELETE CASCADE,
+  constraint listener_subscriptions_target_id_fkey FOREIGN KEY (target_id) REFERENCES tmidb.target(target_id) ON DELETE CASCADE,
+  constraint time_window_is_positive CHECK (((time_window >= '00:00:01'::interval) AND (time_window <= '100 years'::interval)))
+) owner tmidb_owner;
+row security on tmidb.access_grant, forced;
+CREATE INDEX access_grant_account_id_idx ON tmidb.access_grant USING btree (account_id);
+CREATE INDEX access_grant_category_id_idx ON tmidb.access_grant USING btree (category_id);
+CREATE INDEX access_grant_group_id_idx ON tmidb.access_grant USING btree (group_id);
+CREATE INDEX access_grant_role_id_idx ON tmidb.access_grant USING btree (role_id);
+CREATE INDEX access_grant_speaker_id_idx ON tmidb.access_grant USING btree (speaker_id);
+CREATE INDEX access_grant_target_id_idx ON tmidb.access_grant USING btree (target_id);
+create policy admin_read on tmidb.access_grant for select to tmidb_admin using (true);
+create policy owner_all on tmidb.access_grant for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.access_grant to tmidb_admin;
+comment on table tmidb.access_grant is 'What a listener, a person, a role or a speaker may do: with a category (null: all), a target or a group of targets (null: all), fields (null: all).';
+comment on column tmidb.access_grant.grant_id is 'Identity.';
+comment on column tmidb.access_grant.listener_id is 'The listener that may.';
+comment on column tmidb.access_grant.category_id is 'The category; null: all.';
+comment on column tmidb.access_grant.target_id is 'The target; null: all.';
+comment on column tmidb.access_grant.fields is 'The fields that are read; null: all.';
+comment on column tmidb.access_grant.created_at is 'When it was first said.';
+comment on column tmidb.access_grant.account_id is 'The person who may.';
+comment on column tmidb.access_grant.role_id is 'The role whose people may.';
+comment on column tmidb.access_grant.speaker_id is 'The speaker that may.';
+comment on column tmidb.access_grant.group_id is 'The group of targets.';
+comment on column tmidb.access_grant.actions is 'read, write, command (send to a target), admin (change name and attributes of a target).';
+comment on column tmidb.access_grant.time_window is 'Only readings that are not older than this are read; null: however old.';
+
+table tmidb.access_role (
+  role_id smallint not null generated always as identity,
+  name text not null,
+  request_role name not null default 'tmidb_member'::name,
+  description text,
+  created_at timestamp with time zone not null default now(),
+  constraint access_role_name_is_a_word CHECK ((name ~ '^[a-z][a-z0-9_-]{0,47}$'::text)),
+  constraint access_role_name_is_unique UNIQUE (name),
+  constraint access_role_pkey PRIMARY KEY (role_id),
+  constraint access_role_runs_as_somebody CHECK ((request_role = ANY (ARRAY['tmidb_admin'::name, 'tmidb_editor'::name, 'tmidb_viewer'::name, 'tmidb_member'::name])))
+) owner tmidb_owner;
+row security on tmidb.access_role, forced;
+create policy admin_read on tmidb.access_role for select to tmidb_admin using (true);
+create policy owner_all on tmidb.access_role for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.access_role to tmidb_admin;
+comment on table tmidb.access_role is 'Roles of people: admin, editor and viewer see everything; the others see and do what they were granted.';
+comment on column tmidb.access_role.role_id is 'Identity.';
+comment on column tmidb.access_role.name is 'What it is called.';
+comment on column tmidb.access_role.request_role is 'The PostgreSQL role as which its requests run.';
+comment on column tmidb.access_role.description is 'What it is for.';
+comment on column tmidb.access_role.created_at is 'When it was made.';
+
 table tmidb.account (
   account_id bigint not null generated always as identity,
   login text not null,
   password_hash text not null,
-  role name not null,
   created_at timestamp with time zone not null default now(),
+  role_id smallint not null,
+  class_id bigint,
+  speaker_id bigint,
+  role_name name,
+  constraint account_class_id_fkey FOREIGN KEY (class_id) REFERENCES tmidb.permission_class(class_id),
   constraint account_login_is_unique UNIQUE (login),
   constraint account_pkey PRIMARY KEY (account_id),
-  constraint account_role_is_known CHECK ((role = ANY (ARRAY['tmidb_admin'::name, 'tmidb_editor'::name, 'tmidb_viewer'::name])))
+  constraint account_role_id_fkey FOREIGN KEY (role_id) REFERENCES tmidb.access_role(role_id),
+  constraint account_role_name_is_unique UNIQUE (role_name),
+  constraint account_speaker_id_fkey FOREIGN KEY (speaker_id) REFERENCES tmidb.speaker(speaker_id)
 ) owner tmidb_owner;
 row security on tmidb.account, forced;
+CREATE INDEX account_class_id_idx ON tmidb.account USING btree (class_id);
+CREATE INDEX account_role_id_idx ON tmidb.account USING btree (role_id);
+CREATE INDEX account_speaker_id_idx ON tmidb.account USING btree (speaker_id);
 create policy admin_read on tmidb.account for select to tmidb_admin using (true);
 create policy owner_all on tmidb.account for all to tmidb_owner using (true) with check (true);
 grant select (account_id) on tmidb.account to tmidb_admin;
 grant select (login) on tmidb.account to tmidb_admin;
-grant select (role) on tmidb.account to tmidb_admin;
 grant select (created_at) on tmidb.account to tmidb_admin;
+grant select (role_id) on tmidb.account to tmidb_admin;
+grant select (class_id) on tmidb.account to tmidb_admin;
+grant select (speaker_id) on tmidb.account to tmidb_admin;
+grant select (role_name) on tmidb.account to tmidb_admin;
 comment on table tmidb.account is 'People who sign in with login and password.';
 comment on column tmidb.account.account_id is 'Identity.';
 comment on column tmidb.account.login is 'What the person signs in as.';
 comment on column tmidb.account.password_hash is 'PHC string (argon2id).';
-comment on column tmidb.account.role is 'The request role it becomes.';
 comment on column tmidb.account.created_at is 'When it was made.';
+comment on column tmidb.account.role_id is 'Its role.';
+comment on column tmidb.account.class_id is 'What it may see, worked out from the grants of its role and its own; null: of a role that sees everything.';
+comment on column tmidb.account.speaker_id is 'As which speaker it writes, once it did.';
+comment on column tmidb.account.role_name is 'The PostgreSQL login of this person, if there is one.';
 
 table tmidb.api_state (
   process text not null,
@@ -503,31 +592,25 @@ comment on column tmidb.listener.created_at is 'When it was made.';
 comment on column tmidb.listener.may_introspect is 'Whether GraphQL shows it the schema and suggests names; set by tmidb.allow_introspection.';
 comment on column tmidb.listener.only_documents is 'Whether it may only send registered GraphQL documents; set by tmidb.require_documents.';
 
-table tmidb.listener_subscriptions (
-  subscription_id bigint not null generated always as identity,
-  listener_id bigint not null,
+view tmidb.listener_subscriptions (
+  subscription_id bigint,
+  listener_id bigint,
   category_id smallint,
   target_id uuid,
+  group_id integer,
   fields text[],
-  created_at timestamp with time zone not null default now(),
-  constraint listener_subscriptions_category_id_fkey FOREIGN KEY (category_id) REFERENCES tmidb.category(category_id) ON DELETE CASCADE,
-  constraint listener_subscriptions_listener_id_fkey FOREIGN KEY (listener_id) REFERENCES tmidb.listener(listener_id) ON DELETE CASCADE,
-  constraint listener_subscriptions_pkey PRIMARY KEY (subscription_id),
-  constraint listener_subscriptions_target_id_fkey FOREIGN KEY (target_id) REFERENCES tmidb.target(target_id) ON DELETE CASCADE,
-  constraint subscription_is_unique UNIQUE NULLS NOT DISTINCT (listener_id, category_id, target_id)
+  time_window interval,
+  created_at timestamp with time zone
 ) owner tmidb_owner;
-row security on tmidb.listener_subscriptions, forced;
-CREATE INDEX listener_subscriptions_category_id_idx ON tmidb.listener_subscriptions USING btree (category_id);
-CREATE INDEX listener_subscriptions_target_id_idx ON tmidb.listener_subscriptions USING btree (target_id);
-create policy admin_read on tmidb.listener_subscriptions for select to tmidb_admin using (true);
-create policy owner_all on tmidb.listener_subscriptions for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.listener_subscriptions to tmidb_admin;
-comment on table tmidb.listener_subscriptions is 'What a listener may read: a category (null: all), a target (null: all), fields (null: all).';
-comment on column tmidb.listener_subscriptions.subscription_id is 'Identity.';
+comment on view tmidb.listener_subscriptions is 'What a listener may read: a category (null: all), a target or a group of targets (null: all), fields (null: all), how old (null: however old).';
+comment on column tmidb.listener_subscriptions.subscription_id is 'Number of the grant.';
 comment on column tmidb.listener_subscriptions.listener_id is 'Who may read.';
 comment on column tmidb.listener_subscriptions.category_id is 'The category; null: all.';
-comment on column tmidb.listener_subscriptions.target_id is 'The target; null: all.';
-comment on column tmidb.listener_subscriptions.fields is 'The fields; null: all. gps.lat is a member of gps; a "." or "\" in a key is written "\." or "\\".';
+comment on column tmidb.listener_subscriptions.target_id is 'The target; null: all, or those of the group.';
+comment on column tmidb.listener_subscriptions.group_id is 'The group of targets.';
+comment on column tmidb.listener_subscriptions.fields is 'The fields; null: all.';
+comment on column tmidb.listener_subscriptions.time_window is 'Only readings that are not older; null: however old.';
 comment on column tmidb.listener_subscriptions.created_at is 'When it was first said.';
 
 table tmidb.message_id (
@@ -595,18 +678,20 @@ comment on column tmidb.migration_run.broke is 'What of the API it broke by --fo
 table tmidb.permission_class (
   class_id bigint not null generated always as identity,
   rules jsonb not null,
-  rules_md5 text not null generated always as (md5((rules)::text)) stored,
-  constraint permission_class_is_unique UNIQUE (rules_md5),
+  grants jsonb not null,
+  grants_md5 text not null generated always as (md5((grants)::text)) stored,
+  constraint permission_class_is_unique UNIQUE (grants_md5),
   constraint permission_class_pkey PRIMARY KEY (class_id)
 ) owner tmidb_owner;
 row security on tmidb.permission_class, forced;
 create policy admin_read on tmidb.permission_class for select to tmidb_admin using (true);
 create policy owner_all on tmidb.permission_class for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.permission_class to tmidb_admin;
-comment on table tmidb.permission_class is 'Listeners that see the same fields of the same rows share one class; a right is worked out once for all of them.';
+comment on table tmidb.permission_class is 'Who has the same grants to read shares one class; a right is worked out once for all of them.';
 comment on column tmidb.permission_class.class_id is 'Identity.';
-comment on column tmidb.permission_class.rules is 'Key "<category_id|*>/<target_id|*>" -> fields {"<name|*>": 1}, of which gps shows gps.lat too; key "t/<target_id|*>": this target may be known.';
-comment on column tmidb.permission_class.rules_md5 is 'By which equal rules are found.';
+comment on column tmidb.permission_class.rules is 'What the grants come to now. Key "<category_id|*>/<target_id|*>" -> fields {"<name|*>": 1}; "t/<target_id|*>": this target may be known; "c/<category_id|*>" -> fields: this category may be known; "w": [seconds, widest first] and keys "<n>:<category_id|*>/<target_id|*>": what else is shown of readings younger than the n-th.';
+comment on column tmidb.permission_class.grants is 'What it was granted: [{"c": category_id, "t": target_id, "g": group_id, "f": [fields], "w": seconds}]; what is absent is not bounded.';
+comment on column tmidb.permission_class.grants_md5 is 'By which equal grants are found.';
 
 table tmidb.published_view (
   category_id smallint not null,
@@ -698,7 +783,7 @@ table tmidb.request_limit (
   role name not null,
   statement_timeout interval not null,
   constraint request_limit_pkey PRIMARY KEY (role),
-  constraint role_reads CHECK ((role = ANY (ARRAY['tmidb_anonymous'::name, 'tmidb_speaker'::name, 'tmidb_listener'::name, 'tmidb_viewer'::name, 'tmidb_editor'::name, 'tmidb_admin'::name]))),
+  constraint role_reads CHECK ((role = ANY (ARRAY['tmidb_anonymous'::name, 'tmidb_speaker'::name, 'tmidb_listener'::name, 'tmidb_member'::name, 'tmidb_viewer'::name, 'tmidb_editor'::name, 'tmidb_admin'::name]))),
   constraint statement_timeout_is_sensible CHECK (((statement_timeout >= '00:00:00.1'::interval) AND (statement_timeout <= '00:10:00'::interval)))
 ) owner tmidb_owner;
 row security on tmidb.request_limit, forced;
@@ -930,6 +1015,7 @@ table tmidb.speaker (
   may_create boolean not null default true,
   role_name name,
   created_at timestamp with time zone not null default now(),
+  is_restricted boolean not null default false,
   constraint speaker_name_fits_an_address CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$'::text)),
   constraint speaker_name_is_unique UNIQUE (name),
   constraint speaker_pkey PRIMARY KEY (speaker_id),
@@ -948,6 +1034,7 @@ comment on column tmidb.speaker.target_id is 'The one target it may write (a dev
 comment on column tmidb.speaker.may_create is 'Whether its readings may make new targets and categories.';
 comment on column tmidb.speaker.role_name is 'The PostgreSQL login of this speaker, if it has one.';
 comment on column tmidb.speaker.created_at is 'When it was made.';
+comment on column tmidb.speaker.is_restricted is 'Whether it writes only what it was granted; from its first grant on.';
 
 table tmidb.stream_cursor (
   stream text not null,
@@ -979,6 +1066,9 @@ row security on tmidb.target, forced;
 create policy admin_read on tmidb.target for select to tmidb_admin using (true);
 create policy listener_read on tmidb.target for select to tmidb_views using ((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY['t/*'::text, ('t/'::text || target_id)]), false) IS NOT NULL));
 create policy owner_all on tmidb.target for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER join_groups_changed AFTER UPDATE ON tmidb.target REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_target__join_groups();
+CREATE TRIGGER join_groups_new AFTER INSERT ON tmidb.target REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_target__join_groups();
+CREATE TRIGGER lock_groups BEFORE INSERT OR UPDATE ON tmidb.target FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_target__lock_groups();
 grant select on tmidb.target to tmidb_admin;
 grant select on tmidb.target to tmidb_views;
 grant references (target_id) on tmidb.target to tmidb_admin;
@@ -989,6 +1079,27 @@ comment on column tmidb.target.key is 'The device''s own name for it.';
 comment on column tmidb.target.name is 'A name for people.';
 comment on column tmidb.target.meta is 'Free attributes, such as {"site": "busan"}.';
 comment on column tmidb.target.created_at is 'When it was first seen.';
+
+table tmidb.target_group (
+  group_id integer not null generated always as identity,
+  name text not null,
+  condition text not null,
+  path jsonpath not null,
+  created_at timestamp with time zone not null default now(),
+  constraint target_group_name_is_short CHECK ((name ~ '^[^[:cntrl:]]{1,100}$'::text)),
+  constraint target_group_name_is_unique UNIQUE (name),
+  constraint target_group_pkey PRIMARY KEY (group_id)
+) owner tmidb_owner;
+row security on tmidb.target_group, forced;
+create policy admin_read on tmidb.target_group for select to tmidb_admin using (true);
+create policy owner_all on tmidb.target_group for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.target_group to tmidb_admin;
+comment on table tmidb.target_group is 'Targets that belong together by what is said of them; who joins later is in it at once.';
+comment on column tmidb.target_group.group_id is 'Identity.';
+comment on column tmidb.target_group.name is 'What it is called.';
+comment on column tmidb.target_group.condition is 'Which targets are in it, as it was said.';
+comment on column tmidb.target_group.path is 'The condition as a jsonpath predicate over meta, with $key and $name of the target.';
+comment on column tmidb.target_group.created_at is 'When it was made.';
 
 table tmidb.token (
   token_id bigint not null generated always as identity,
@@ -1049,7 +1160,7 @@ table tmidb.ts_obs (
 ) partition by RANGE (ts) owner tmidb_owner;
 row security on tmidb.ts_obs, forced;
 create policy admin_read on tmidb.ts_obs for select to tmidb_admin using (true);
-create policy listener_read on tmidb.ts_obs for select to tmidb_views using ((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY['*/*'::text, (category_id || '/*'::text), ((category_id || '/'::text) || target_id), ('*/'::text || target_id)]), false) IS NOT NULL));
+create policy listener_read on tmidb.ts_obs for select to tmidb_views using (((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY['*/*'::text, (category_id || '/*'::text), ((category_id || '/'::text) || target_id), ('*/'::text || target_id)]), false) IS NOT NULL) OR ((( SELECT tmidb.cutoffs() AS cutoffs) IS NOT NULL) AND (NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY[(COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text) || '*/*'::text), ((COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text) || category_id) || '/*'::text), (((COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text) || category_id) || '/'::text) || target_id), ((COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text) || '*/'::text) || target_id)]), false) IS NOT NULL))));
 create policy owner_all on tmidb.ts_obs for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.ts_obs to tmidb_admin;
 grant select on tmidb.ts_obs to tmidb_views;
@@ -1164,7 +1275,7 @@ function api.geo_within(lat double precision, lon double precision, radius_m dou
 Positions within a radius of a place in a time, newest first.';
 
 function api.ingest(category text, target text, data jsonb, ts timestamp with time zone DEFAULT now(), mid text DEFAULT NULL::text) returns jsonb language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 76af0b7a9f25a9d4716779b5712f4191;
-  execute: tmidb_admin, tmidb_editor, tmidb_speaker;
+  execute: tmidb_admin, tmidb_editor, tmidb_member, tmidb_speaker;
   comment: '@resultFieldName outcome
 @param category What kind of reading it is; made by its first one.
 @param target Key of the target; made by its first reading.
@@ -1207,13 +1318,15 @@ function api.series_by_target(category text, field text, from_ts timestamp with 
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
   comment: 'Count, min, max, avg, sum, first and last of a numeric field (a member of an object: gps.alt) per target and bucket, from a moment up to before another; of the targets named, or of all that may be seen.';
 
-function api.subscribe(listener text, category text DEFAULT NULL::text, targets text[] DEFAULT NULL::text[], fields text[] DEFAULT NULL::text[]) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 952ef79c808518dd8b1ced2d77852ab4;
+function api.subscribe(listener text, category text DEFAULT NULL::text, targets text[] DEFAULT NULL::text[], fields text[] DEFAULT NULL::text[], "group" text DEFAULT NULL::text, "window" interval DEFAULT NULL::interval) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4aa9c73af3443e9d27a9a10287fbcf8b;
   execute: tmidb_admin;
   comment: '@param listener Name of the listener.
 @param category One category; null: all.
 @param targets Keys of targets; null: all.
 @param fields Names of fields; null: all.
-Lets a listener read. Said again for the same category and target it replaces the fields; several add up. TM104: the category cannot be named so; TM107: there is no such listener.';
+@param group A group of targets instead of a list: who joins it later is seen too.
+@param window Only readings that are not older; null: however old.
+Lets a listener read. Said again for the same category and target it replaces the fields; several add up. TM104: the category cannot be named so; TM107: there is no such listener or group.';
 
 function api.time_bucket(width interval, ts timestamp with time zone, timezone text DEFAULT 'UTC'::text, origin timestamp with time zone DEFAULT NULL::timestamp with time zone) returns timestamp with time zone language sql immutable parallel safe owner tmidb_owner md5 62e5b331c60ca0650b16d82c6be95f38;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
@@ -1227,9 +1340,9 @@ function api.unsubscribe(listener text, category text DEFAULT NULL::text, target
 @param targets Keys of targets; null: all.
 Takes subscriptions of a listener back and gives how many. TM107: there is no such listener.';
 
-function tmidb.account_named(p_login text) returns TABLE(login text, password_hash text, role name, timeout_ms integer) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7e4e416e06abce8f10b87c37ec7d9fa9;
+function tmidb.account_named(p_login text) returns TABLE(account_id bigint, login text, password_hash text, role name, speaker_id bigint, timeout_ms integer) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 289cccc63fb53c7cd03a47f03870b42e;
   execute: tmidb_api, tmidb_edge;
-  comment: 'Login, password hash, role and statement timeout in milliseconds of an account.';
+  comment: 'An account by its login, with password hash, request role and statement timeout in milliseconds.';
 
 function tmidb.admit_reading(p_speaker_id bigint, p_bound text, p_may_create boolean, p_category text, p_reading jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 00ca3bfa94cd9b4a10607af8d9d654a7;
   comment: 'The gate and the rights of a speaker for one reading.';
@@ -1267,7 +1380,10 @@ function tmidb.bucket_starts(p_width interval, p_from timestamp with time zone, 
 function tmidb.category_locked(p_name text) returns tmidb.category language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a6cd60822bfc4586d9d8a44b8bc25ce0;
   comment: 'The category of this name, its row locked; TM107.';
 
-function tmidb.category_rights() returns TABLE(category_id smallint, category text, fields text[], of_all_targets boolean) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b3bb1bdbd0742daf33d7506eeee92e89;
+function tmidb.category_named_or_made(p_name text) returns smallint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a81e71c07ab47c71a58a808dfe0d60e0;
+  comment: 'category_id of a name; TM104 if it cannot be one.';
+
+function tmidb.category_rights() returns TABLE(category_id smallint, category text, fields text[], of_all_targets boolean) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cda36ba59db9ff18b0b8ce6b19d3ea05;
   comment: 'Categories that the one who asks may read: the fields it sees of at least one target (null: all), and whether it sees all fields of all targets.';
 
 function tmidb.changed_readings(p_connector_id bigint, p_readings jsonb, p_is_try boolean) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 963b84c390e7e3d3814dec8ac1e538bd;
@@ -1283,15 +1399,24 @@ function tmidb.check_connector(p_kind text, p_config jsonb) returns void languag
 function tmidb.check_reading(p_category text, p_target text, p_data jsonb) returns void language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 dfe535537c9a3238fc7e1aff1bdfe5fd;
   comment: 'Raises what is wrong with a reading, in the words of tmidb.error_code.';
 
-function tmidb.class_of(p_listener_id bigint) returns bigint language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 70c8b42a1ce560b1fcab14385f15379d;
+function tmidb.class_of(p_who jsonb) returns bigint language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9aa4fb0fbb013e89199733944e0f2cea;
   execute: tmidb_api;
-  comment: 'class_id of a listener; null asks for the class that sees everything.';
+  comment: 'class_id of who has these claims; null for who may not read.';
 
-function tmidb.class_of_rules(p_rules jsonb) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d0b671f95b9b617f190dc15a8e70964e;
-  comment: 'class_id of a set of rules.';
+function tmidb.class_of_grants(p_grants jsonb) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3fe39da61ae9bcf15e84de67d6ce9c3f;
+  comment: 'class_id of a set of grants.';
 
-function tmidb.classify(p_listener_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0b59164f8cba74f762507cf030bb2e4e;
-  comment: 'Recomputes the permission class of a listener from its subscriptions.';
+function tmidb.classify(p_listener_id bigint, p_account_id bigint DEFAULT NULL::bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e9eee65688f5f6beedc7960bd5dddb2d;
+  comment: 'Works the permission class of a listener or a person out anew; null, null: of everybody.';
+
+function tmidb.classify_holder(p_grant tmidb.access_grant) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 51e6447f92753f6bcf94f9d95f7b3c48;
+  comment: 'Works out anew what the holder of this grant may see.';
+
+function tmidb.compile_classes(p_groups integer[] DEFAULT NULL::integer[]) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 573ca3d00a071c7e1e90da68107cc390;
+  comment: 'Works the rules of the classes that speak of these groups out anew; null: of all.';
+
+function tmidb.compile_rules(p_grants jsonb, p_targets uuid[] DEFAULT NULL::uuid[]) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e938efda8496c6682d7c1c557e7b6aa8;
+  comment: 'The rules that grants come to, of all targets or of these.';
 
 function tmidb.connector_named(p_name text) returns bigint language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 df860e34267c15b4edccf3cd64bec0b0;
   comment: 'Identity of a connector by its name; TM107 if there is none.';
@@ -1317,21 +1442,29 @@ function tmidb.count_dead_letters(p_reason text DEFAULT NULL::text, p_category t
 function tmidb.crc32(p_bytes bytea) returns bigint language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 64a35f8fb9c6cf5eb5209ca37437de72;
   comment: 'CRC-32 as in zlib.';
 
-function tmidb.create_account(p_login text, p_password_hash text, p_role text) returns bigint language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fb2e677ac8ead8da767c59cdef10a6da;
+function tmidb.create_account(p_login text, p_password_hash text, p_role text) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b1799b5b9171f425c4caeb0c947040b6;
   execute: tmidb_admin;
-  comment: 'Makes an account (admin, editor or viewer) from a PHC password hash, or sets both anew.';
+  comment: 'Makes an account of a role from a PHC password hash, or sets both anew.';
 
 function tmidb.create_connector(p_name text, p_kind text, p_category text, p_speaker text, p_schedule text, p_config jsonb, p_is_enabled boolean DEFAULT true) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d7813ea0d78d698b3fdf81d72487d8b7;
   execute: tmidb_admin;
   comment: 'Makes a connector: name, kind (url or postgres), category, speaker (null: connectors), schedule, definition, enabled.';
 
-function tmidb.create_listener(p_name text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 20915c0270b70777ec748e7a4c941157;
+function tmidb.create_group(p_name text, p_condition text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e8d194f98bf9421551e01e0f8d9d357f;
+  execute: tmidb_admin;
+  comment: 'Makes a group of the targets whose meta passes a condition: $.site == "busan", {"site": "busan"} or meta->>''site'' = ''busan''. TM106: the name is taken; TM108: the condition cannot be read.';
+
+function tmidb.create_listener(p_name text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fa1ada56e534cb5683d8991d9c54bb41;
   execute: tmidb_admin;
   comment: 'Makes a listener and returns its token, shown once; subscribe it with tmidb.subscribe.';
 
 function tmidb.create_login(p_kind text, p_name text, p_password text) returns name language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3b673b4851f9e7f830e301c806abf951;
   execute: tmidb_admin;
   comment: 'Gives a listener or speaker a PostgreSQL login of its own name.';
+
+function tmidb.create_role(p_name text, p_description text DEFAULT NULL::text) returns smallint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03483627befd3b182abdaa485c64a1b8;
+  execute: tmidb_admin;
+  comment: 'Makes a role for people, which sees nothing until something is granted to it. TM106: the name is taken.';
 
 function tmidb.create_speaker(p_name text, p_target text DEFAULT NULL::text, p_may_create boolean DEFAULT true) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 769bec5788c91d0f2cf5d34075936cc7;
   execute: tmidb_admin;
@@ -1350,6 +1483,14 @@ function tmidb.cron_field(p_field text, p_least integer, p_most integer) returns
 
 function tmidb.cut(p_payload jsonb, p_mask jsonb, p_within text DEFAULT ''::text) returns jsonb language plpgsql immutable parallel safe owner tmidb_owner md5 4f5f039355abfd1ae99c61356d34663b;
   comment: 'A payload with only the fields that a mask {"<name>": 1} shows.';
+
+function tmidb.cutoffs() returns timestamp with time zone[] language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2a4806cb36fb5072ec234456b333b705;
+  execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
+  comment: 'The same of the one who asks.';
+
+function tmidb.cutoffs(p_rules jsonb) returns timestamp with time zone[] language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ec3b6d496e4d7ae86aaeb1663f43902e;
+  execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
+  comment: 'Moments from which on these rules show more, oldest first; null: there is none.';
 
 function tmidb.dead_letter(p_raw_id bigint) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0c67daf93a3030f9c053eefc015e7c11;
   execute: tmidb_admin, tmidb_editor;
@@ -1489,14 +1630,24 @@ function tmidb.geo_distance(p_lat1 double precision, p_lon1 double precision, p_
 function tmidb.geo_rectangle(p_south double precision, p_west double precision, p_north double precision, p_east double precision, p_from timestamp with time zone, p_to timestamp with time zone) returns ext.cube language sql immutable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 550e9b07afc5123c916b0dc0dced17b7;
   comment: 'The box of space and time around latitudes and longitudes.';
 
-function tmidb.geo_rights(p_category text DEFAULT NULL::text) returns TABLE(source_id smallint, category_id smallint, target_id uuid) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9b3d1cd25b8ffdad1f2ddeab8fcc8f87;
+function tmidb.geo_rights(p_category text DEFAULT NULL::text) returns TABLE(source_id smallint, category_id smallint, target_id uuid) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e5f0cad2b733f5bb16b09e3d4cf0b226;
   comment: 'Sources and targets whose places the one who asks may see; target_id null: all targets.';
 
 function tmidb.geo_visible(p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(target_id uuid, target text, category_id smallint, category text, sources smallint[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9e0cb6ea61e215b93667ce10d92e0d6e;
   comment: 'Targets and categories whose places the one who asks may see, with the sources that count.';
 
+function tmidb.grant_access(p_to text, p_actions text[] DEFAULT '{read}'::text[], p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[], p_group text DEFAULT NULL::text, p_fields text[] DEFAULT NULL::text[], p_window interval DEFAULT NULL::interval) returns bigint[] language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 275b8ecd99848b8dd3c57c714539fea4;
+  execute: tmidb_admin;
+  comment: 'Lets listener:<name>, user:<login>, role:<name> or speaker:<name> do actions (read, write, command, admin) with a category, targets or a group of targets, fields, readings of a time window; null: all. Gives the grants'' numbers. TM107: there is no such holder or group; TM108: what cannot be granted.';
+
 function tmidb.graphql_name(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e93174bb4cf78f8324885e79e2d5586f;
   comment: 'Name of a payload field in GraphQL.';
+
+function tmidb.group_named(p_name text) returns integer language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 12d74264b99ebb1a11930647a7ae488b;
+  comment: 'group_id of a name; TM107 if there is none.';
+
+function tmidb.group_path(p_condition text) returns jsonpath language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 92edc788ea22b89c2f102736c91a321d;
+  comment: 'The jsonpath predicate of a condition over meta; TM108 if it cannot be read.';
 
 function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb, p_most integer, p_version_id integer) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6dd7433e631628d4ba1ca7c7ea3e6f84;
   comment: 'Makes the next minor version of a major where the shape adds to it; returns the version_id that holds the shape.';
@@ -1511,19 +1662,22 @@ function tmidb.hide_schema(name text) returns void language plpgsql volatile set
   execute: tmidb_admin;
   comment: 'Takes a schema out of the API; its tables and rows stay. TM107: there is none of this name.';
 
-function tmidb.identity() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6e5fe73e3083939cdbeb57ef6d07ebec;
+function tmidb.holder_named(p_holder text) returns tmidb.access_grant language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5e6dfc3507a460a97cb7b39c3acf8d57;
+  comment: 'A grant with nothing but its holder, by listener:<name>, user:<login>, role:<name> or speaker:<name>.';
+
+function tmidb.identity() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a6ff7e0cf57d4ac24364ce3fd4b3cdbc;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
-  comment: 'Who is asking: {"role", "listener_id" or "speaker_id", "name"}.';
+  comment: 'Who is asking: {"role", "name", "listener_id", "speaker_id" or "account_id"}.';
 
 function tmidb.index_leaf(p_name text, p_is_cold boolean) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ce76ab104958a790cf01ddff4e9b4b6f;
   comment: 'Makes the indexes of a table of readings: in a cold one small ones, as its rows lie in order.';
 
 function tmidb.ingest(p_category text, p_readings jsonb) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 034313638194bfb68b08acc5d6d22ba4;
-  execute: tmidb_admin, tmidb_editor, tmidb_speaker;
+  execute: tmidb_admin, tmidb_editor, tmidb_member, tmidb_speaker;
   comment: 'Writes readings [{"target", "ts", "mid", "data"}]; returns {"stored", "duplicate", "quarantined"}.';
 
 function tmidb.ingest(p_category text, p_target text, p_data jsonb, p_ts timestamp with time zone DEFAULT now(), p_mid text DEFAULT NULL::text) returns jsonb language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 60ddb30ddd5b34d4fc46edd43bcc5dba;
-  execute: tmidb_admin, tmidb_editor, tmidb_speaker;
+  execute: tmidb_admin, tmidb_editor, tmidb_member, tmidb_speaker;
   comment: 'Writes one reading; returns {"stored", "duplicate", "quarantined"}.';
 
 function tmidb.ingest_batch(p_stream text, p_created timestamp with time zone, p_first bigint, p_last bigint, p_refused jsonb, p_sift boolean, p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 14ff16e56e599d9a6b9f4cbff6053de4;
@@ -1550,7 +1704,7 @@ function tmidb.keep_refused(p_speaker_id bigint, p_category text, p_refused json
 function tmidb.key_name(p_key text) returns text language sql immutable parallel safe owner tmidb_owner md5 425f6ea9759870a0a8c3ebe61896671f;
   comment: 'A key with "." and "\" escaped by "\": one part of a field''s name.';
 
-function tmidb.last_values(p_class_id bigint, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(category text, target text, tail text) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 e2c13463aa7338a3775bc8715d2ea207;
+function tmidb.last_values(p_class_id bigint, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(category text, target text, tail text) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 b206d4a536fcfd48039ba57a7a07c032;
   execute: tmidb_api;
   comment: 'The newest reading of each target in each category that a permission class may see, cut to its fields; null category or targets: all.';
 
@@ -1583,6 +1737,10 @@ function tmidb.make_rollup_chunk(p_grain text, p_ts timestamp with time zone) re
 
 function tmidb.make_rollup_leaf(p_grain text, p_name text, p_fillfactor integer) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 07ea7e4426eb8477fa09ba0db0227656;
   comment: 'Makes a table of roll-ups in tmidb_parts.';
+
+function tmidb.mask_at(p_rules jsonb, p_cutoffs timestamp with time zone[], p_category_id smallint, p_target_id uuid, p_ts timestamp with time zone) returns jsonb language sql stable owner tmidb_owner md5 f799203cfe2bbf3e2f38a0098e002e69;
+  execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
+  comment: 'Fields {"<name|*>": 1} that rules show of a reading of this category, target and time.';
 
 function tmidb.names_of(p_version_id integer) returns text[] language sql stable security definer parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e2789ad493dc4680c79b328fba038d70;
   comment: 'Top-level key of each field of a schema version, in their order.';
@@ -1630,7 +1788,7 @@ function tmidb.pinned_shape(p_category_id smallint, p_shape jsonb) returns jsonb
 function tmidb.preview_readings(p_speaker_id bigint, p_category text, p_readings jsonb, p_refused jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ae909f9fcf8bdc0093eedbd58c100dd9;
   comment: 'The first readings of a run that only tries.';
 
-function tmidb.publish_view(p_version tmidb.schema_version) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 18f241ae3e0d9182dcd2d12b7b31451a;
+function tmidb.publish_view(p_version tmidb.schema_version) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 75f769379b639ccbbefe2feb91f9289e;
   comment: 'Makes or replaces the view of one major at this version.';
 
 function tmidb.publish_views() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 05e5640a241a968af2d58eead08b3269;
@@ -1648,6 +1806,9 @@ function tmidb.quarantine(p_refused jsonb) returns integer language sql volatile
 
 function tmidb.queue_connector(p_connector_id bigint) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 49adb141492af2061c30a5ad1da4b9da;
   comment: 'Queues the next run of a connector.';
+
+function tmidb.read_grants(p_listener_id bigint, p_account_id bigint) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 327467c677c824351af99f1f98191679;
+  comment: 'Grants to read of a listener or a person.';
 
 function tmidb.reading_time(p_ts jsonb) returns timestamp with time zone language plpgsql immutable set search_path=pg_catalog, pg_temp set TimeZone=UTC set DateStyle=ISO, YMD owner tmidb_owner md5 24973582c64114d0779454879ad34bec;
   comment: 'Time that a reading''s "ts" says; TM211 if it cannot be read.';
@@ -1684,6 +1845,14 @@ function tmidb.remove_document(p_id text) returns void language plpgsql volatile
   execute: tmidb_admin;
   comment: 'Removes a registered GraphQL document by its id, sha256:<hex>.';
 
+function tmidb.remove_group(p_name text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e819a43efdccce710008fd9f117b85bb;
+  execute: tmidb_admin;
+  comment: 'Removes a group with the grants that name it; gives how many these were.';
+
+function tmidb.remove_role(p_name text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1441551b09a60680450d693b6a4edf0d;
+  execute: tmidb_admin;
+  comment: 'Removes a role of your own. TM102: it is built in; TM106: somebody has it.';
+
 function tmidb.rename_field(p_category text, p_field text, p_column text DEFAULT NULL::text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 02d20fbbe10089531e3b74a890f5255e;
   execute: tmidb_admin;
   comment: 'Gives a field another column and GraphQL name (null: its own); the present name answers as deprecated until the next major. Returns the newest version. TM106: the name is taken; TM107: there is no such category or field; TM108: it cannot be used.';
@@ -1706,6 +1875,10 @@ function tmidb.require_documents(p_listener text DEFAULT NULL::text, p_required 
   execute: tmidb_admin;
   comment: 'Lets a listener (null: every listener) send only GraphQL documents that are registered, or any again.';
 
+function tmidb.revoke_access(p_grant_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 877f4ad7980d3fbdd0ceeab16763c1ae;
+  execute: tmidb_admin;
+  comment: 'Takes a grant back, by its number; TM107 if there is none.';
+
 function tmidb.revoke_token(p_token text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1c5584c67307eb65c9d21efe2f0dad88;
   execute: tmidb_admin;
   comment: 'Revokes the token of this text or prefix; returns how many.';
@@ -1713,6 +1886,9 @@ function tmidb.revoke_token(p_token text) returns integer language plpgsql volat
 function tmidb.rewrite_chunk(p_from timestamp with time zone, p_is_cold boolean DEFAULT true) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s set client_min_messages=warning owner tmidb_owner md5 7744794ea8126b2913d06b65ec36d2b4;
   execute: tmidb_admin;
   comment: 'Packs (or unpacks) the readings of the chunk that begins at this moment; returns how many there are.';
+
+function tmidb.role_named(p_name text) returns smallint language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0b8e93acb25d4281fc715a5a3d6155ae;
+  comment: 'role_id of a name; TM107 if there is none.';
 
 function tmidb.roll_up(p_most integer DEFAULT 80000, p_wait interval DEFAULT '00:00:00'::interval) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set enable_seqscan=off set enable_nestloop=off set work_mem=64MB set jit=off set plan_cache_mode=force_custom_plan set TimeZone=UTC owner tmidb_owner md5 3747438019a2a9e92726556fb3be6c81;
   execute: tmidb_admin, tmidb_drain;
@@ -1726,7 +1902,7 @@ function tmidb.row_payload(p_category text, p_major smallint, p_row jsonb) retur
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Payload of a view''s row.';
 
-function tmidb.rules() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cc0eadfb60abd1352a25afe800b4026e;
+function tmidb.rules() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4d8d9e0c32e2a1e0369f4756712f6c71;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'The rules of the permission class of the one who asks; see tmidb.permission_class.rules.';
 
@@ -1774,6 +1950,10 @@ function tmidb.set_connector(p_name text, p_config jsonb DEFAULT NULL::jsonb, p_
   execute: tmidb_admin;
   comment: 'Changes a connector: definition, schedule, enabled, category, speaker; null leaves as it is.';
 
+function tmidb.set_group(p_name text, p_condition text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d6695d5d995608b0dc1c144eea53e240;
+  execute: tmidb_admin;
+  comment: 'Gives a group another condition. TM107: there is no such group; TM108: the condition cannot be read.';
+
 function tmidb.set_request_timeout(p_role text, p_timeout interval) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8359d37cc9de96c21455534b9b578a18;
   execute: tmidb_admin;
   comment: 'Sets how long the statement of a request of a role (listener, viewer, editor, admin, speaker, anonymous) may take, 100 ms to 10 minutes.';
@@ -1803,6 +1983,9 @@ function tmidb.shard_of(p_key text) returns smallint language sql immutable para
 
 function tmidb.short_example(p_payload jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b78251d081e10a1dbc2e4a3e3893f3d7;
   comment: 'The payload, cut to at most 8 kB.';
+
+function tmidb.shown_at(p_rules jsonb, p_cutoffs timestamp with time zone[], p_category_id smallint, p_target_id uuid, p_ts timestamp with time zone) returns boolean language sql stable owner tmidb_owner md5 7e572b51719f34cb56f083adf31dcdd0;
+  comment: 'Whether rules show a reading of this category, target and time.';
 
 function tmidb.shown_fields(p_fields jsonb) returns SETOF jsonb language sql immutable parallel safe owner tmidb_owner md5 632a4f95c03c51b553fb7ca62ac8dfae;
   comment: 'Fields {"name", "type", "column", "graphql", "renamed"}, one for each column; "renamed" on those that are called otherwise now.';
@@ -1840,9 +2023,9 @@ function tmidb.strict_categories() returns TABLE(category text, majors jsonb) la
   execute: tmidb_edge;
   comment: 'Strict categories that have a version, with the fields of their majors, newest first: [[{"name", "path", "type", "pinned"}]].';
 
-function tmidb.subscribe(p_listener text, p_category text, p_targets text[] DEFAULT NULL::text[], p_fields text[] DEFAULT NULL::text[]) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ea85e4e7a9518d9472de863f7b9e8947;
+function tmidb.subscribe(p_listener text, p_category text, p_targets text[] DEFAULT NULL::text[], p_fields text[] DEFAULT NULL::text[], p_group text DEFAULT NULL::text, p_window interval DEFAULT NULL::interval) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 929c19f9f0bea4edb85596b78c012c20;
   execute: tmidb_admin;
-  comment: 'Lets a listener read fields of targets in a category; null for any of them means all. The field gps is the object with all its members, gps.lat one of them; a "." or "\" in a key is written "\." or "\\".';
+  comment: 'Lets a listener read fields of targets, or of a group of targets, in a category, of readings that are not older than a window; null for any of them means all. The field gps is the object with all its members, gps.lat one of them; a "." or "\" in a key is written "\." or "\\".';
 
 function tmidb.target_key(p_target_id uuid) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 189f6149d23f306f9ed873c4c4195b0a;
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
@@ -1871,6 +2054,12 @@ function tmidb.tg_schema_version__seen() returns trigger language plpgsql volati
 
 function tmidb.tg_shape__geo_source() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 74946708e2a9c5fd9dd9b10ec9ed454f;
   comment: 'Keeps tmidb.geo_source up with tmidb.shape.';
+
+function tmidb.tg_target__join_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 062d5f535f436aa9ec001be29bdbe47f;
+  comment: 'Adds new and changed targets to the rules of who was granted something of their groups.';
+
+function tmidb.tg_target__lock_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cc7ea1990faedc2fac5802333b21a5c3;
+  comment: 'Makes who changes groups wait for who makes targets.';
 
 function tmidb.tg_target__write() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 020b2ed6550af93fcdab01742b074aa3;
   comment: 'Writes a row of the view api.target. TM105: its key or meta cannot be used; TM106: the key is taken.';
@@ -1916,7 +2105,7 @@ function tmidb.unpack(p_version_id integer, p_compact bytea) returns jsonb langu
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'The payload of a packed reading.';
 
-function tmidb.unsubscribe(p_listener text, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 097fc3061a6e47e196023cd0fcc6c179;
+function tmidb.unsubscribe(p_listener text, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a6901f2abb36b086eeeae65c39926f71;
   execute: tmidb_admin;
   comment: 'Takes subscriptions of a listener back; returns how many.';
 
@@ -1935,7 +2124,7 @@ function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) r
 function tmidb.view_fields(p_version tmidb.schema_version) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 42f1fb675bd28cfe242885c3d77dd5b7;
   comment: 'Columns of a view in their order: [{"name", "type", "column", "graphql", "renamed", "description", "unit", "pinned"}].';
 
-function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c8ce3e612fcaa6633f70e336d5fd81a1;
+function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 657f65ad350717f9c822771e11a806f5;
   comment: 'The statement that makes the view api.<category>_v<major>.';
 
 function tmidb.visible_categories() returns TABLE(category text, columns text[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03d66d7037ef72fbb7f982846222b953;

@@ -11,6 +11,6 @@ cross join lateral (
     from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
     where a.grantee <> p.proowner
       and (a.grantee = 0 or a.grantee::regrole::text <> all (case p.provolatile
-        when 'v' then array['tmidb_speaker', 'tmidb_editor', 'tmidb_admin']
+        when 'v' then array['tmidb_speaker', 'tmidb_member', 'tmidb_editor', 'tmidb_admin']
         else array['tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin'] end))) e
 where p.pronamespace = 'api'::regnamespace and p.prokind = 'f' and p.prorettype <> 'trigger'::regtype

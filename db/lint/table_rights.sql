@@ -7,7 +7,7 @@ cross join pg_roles r
 cross join unnest(array['select', 'insert', 'update', 'references']) p(privilege)
 where c.relnamespace in ('tmidb'::regnamespace, 'tmidb_parts'::regnamespace) and c.relkind in ('r', 'p')
   and not r.rolsuper and r.rolname !~ '^pg_'
-  and (r.rolcanlogin or r.rolname in ('tmidb_anonymous', 'tmidb_speaker', 'tmidb_listener', 'tmidb_viewer', 'tmidb_editor'))
+  and (r.rolcanlogin or r.rolname in ('tmidb_anonymous', 'tmidb_speaker', 'tmidb_listener', 'tmidb_member', 'tmidb_viewer', 'tmidb_editor'))
   and not (p.privilege = 'select' and c.relnamespace = 'tmidb'::regnamespace and pg_has_role(r.oid, 'tmidb_admin', 'usage'))
   and not (p.privilege = 'references' and c.oid = 'tmidb.target'::regclass and pg_has_role(r.oid, 'tmidb_admin', 'usage'))
   and has_any_column_privilege(r.oid, c.oid, p.privilege)

@@ -8,7 +8,7 @@ declare
   r text;
 begin
   foreach r in array array['tmidb_owner', 'tmidb_views', 'tmidb_anonymous', 'tmidb_speaker', 'tmidb_listener',
-                           'tmidb_viewer', 'tmidb_editor', 'tmidb_admin'] loop
+                           'tmidb_member', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin'] loop
     if not exists (select from pg_roles where rolname = r) then
       execute format('create role %I nologin', r);
     end if;
@@ -25,8 +25,10 @@ end $$;
 
 alter role tmidb_owner createrole;
 grant tmidb_views, tmidb_worker to tmidb_owner;
-grant tmidb_anonymous, tmidb_speaker, tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin to tmidb_api;
-grant tmidb_speaker, tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin to tmidb_owner with admin option;
+grant tmidb_anonymous, tmidb_speaker, tmidb_listener, tmidb_member, tmidb_viewer, tmidb_editor, tmidb_admin to tmidb_api;
+grant tmidb_speaker, tmidb_listener, tmidb_member, tmidb_viewer, tmidb_editor, tmidb_admin to tmidb_owner with admin option;
+-- People of a role of one's own: bound by the rules as listeners are, and they may write where they were granted to.
+grant tmidb_listener to tmidb_member;
 grant tmidb_admin to admin;
 
 do $$

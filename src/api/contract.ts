@@ -18,7 +18,7 @@ export interface Contract {
   built?: Built
 }
 
-const roles: RequestRole[] = ['tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin']
+const roles: RequestRole[] = ['tmidb_listener', 'tmidb_member', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin']
 
 export async function readContract(client: Client, before?: Contract): Promise<Contract> {
   const pool = poolOf(client)

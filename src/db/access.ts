@@ -3,6 +3,7 @@
 // known stay good, so that devices can go on sending into the streams.
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import { type Caller, credentialOf } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import { verifyPassword } from '../base/password.ts'
 import { listenTo } from './listen.ts'
@@ -24,8 +25,8 @@ export interface Identity {
 }
 
 export interface Access extends AsyncDisposable {
-  /** From an Authorization header ("Bearer tmi_…", "Basic …", "Token …") or a bare token; TM101 if it opens nothing. */
-  identify(authorization: string | undefined): Promise<Identity>
+  /** By an Authorization header ("Bearer tmi_…", "Basic …", "Token …", a bare token) or a session's cookie; TM101 if it opens nothing. */
+  identify(caller: Caller | string | undefined): Promise<Identity>
   /** Called when tokens or subscriptions changed: what was known about somebody may be over. */
   onChange(fn: () => void): () => void
   audit(kind: string, actor: string | null, detail: object): Promise<void>
@@ -53,6 +54,15 @@ interface TokenRow {
   timeout_ms: number
 }
 
+interface AccountRow {
+  account_id: string
+  login: string
+  password_hash: string
+  role: RequestRole
+  speaker_id: string | null
+  timeout_ms: number
+}
+
 interface Answer {
   identity: Identity
   /** When to ask again. */
@@ -73,9 +83,12 @@ export async function openAccess(url: string): Promise<Access> {
   const refused = new Map<string, number>()
   const stale = new Map<string, Identity>()
   const changed = new Set<() => void>()
+  /** Questions under way: many sockets of one token ask once when access changed. */
+  const asking = new Map<string, Promise<Identity>>()
   let generation = 0
   const forget = () => {
     generation++
+    asking.clear()
     if (stale.size > mostKnown) stale.clear()
     for (const [key, { identity }] of known) stale.set(key, identity)
     known.clear()
@@ -105,6 +118,18 @@ export async function openAccess(url: string): Promise<Access> {
     const before = known.get(key)
     if (before !== undefined && now < before.until) return before.identity
     if (now < (refused.get(key) ?? 0)) throw new TmiError('TM101')
+    const underWay = asking.get(key)
+    if (underWay !== undefined) return await underWay
+    const answer = askFor(key, ask, now)
+    asking.set(key, answer)
+    try {
+      return await answer
+    } finally {
+      if (asking.get(key) === answer) asking.delete(key)
+    }
+  }
+
+  const askFor = async (key: string, ask: () => Promise<Answer | null>, now: number): Promise<Identity> => {
     const asked = generation
     let answer: Answer | null
     try {
@@ -149,7 +174,7 @@ export async function openAccess(url: string): Promise<Access> {
   const byPassword = async (login: string, password: string): Promise<Identity> => {
     const key = `basic ${createHash('sha256').update(`${login}\0${password}`).digest('base64')}`
     return await lookUp(key, async () => {
-      const { rows } = await pool.query<{ login: string; password_hash: string; role: RequestRole; timeout_ms: number }>({
+      const { rows } = await pool.query<AccountRow>({
         name: 'account',
         text: 'select * from tmidb.account_named($1)',
         values: [login],
@@ -158,7 +183,13 @@ export async function openAccess(url: string): Promise<Access> {
       if (!row || !(await verifyPassword(password, row.password_hash))) return null
       const identity: Identity = {
         kind: 'account',
-        claims: { role: row.role, name: login, timeout_ms: row.timeout_ms },
+        claims: {
+          role: row.role,
+          account_id: row.account_id,
+          ...(row.speaker_id === null ? {} : { speaker_id: row.speaker_id }),
+          name: row.login,
+          timeout_ms: row.timeout_ms,
+        },
         name: login,
         target: null,
         mayCreate: true,
@@ -169,7 +200,8 @@ export async function openAccess(url: string): Promise<Access> {
   }
 
   return {
-    async identify(authorization) {
+    async identify(caller) {
+      const authorization = typeof caller === 'object' ? credentialOf(caller) : caller
       if (authorization === undefined || authorization === '') return anonymous
       const space = authorization.indexOf(' ')
       const scheme = space < 0 ? 'bearer' : authorization.slice(0, space).toLowerCase()

@@ -54,8 +54,8 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
     await applyAsSuperuser(client, dir, 'event_triggers')
     if (codeApplied) {
       options.log?.('functions and policies applied')
-      // The text of the generated views may have changed with the function that writes it.
-      await client.query('delete from tmidb.published_view; select tmidb.publish_views()')
+      // The text of the generated views, and what grants come to, may have changed with the functions that write them.
+      await client.query('delete from tmidb.published_view; select tmidb.publish_views(); select tmidb.compile_classes()')
     }
     return { steps, codeApplied, ms: Math.round(performance.now() - t0) }
   })

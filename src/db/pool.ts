@@ -9,13 +9,27 @@ import { takeShare } from './share.ts'
 export type Pool = pg.Pool
 export type QueryResult<T extends pg.QueryResultRow> = pg.QueryResult<T>
 
-export type RequestRole = 'tmidb_anonymous' | 'tmidb_speaker' | 'tmidb_listener' | 'tmidb_viewer' | 'tmidb_editor' | 'tmidb_admin'
+export type RequestRole =
+  | 'tmidb_anonymous'
+  | 'tmidb_speaker'
+  | 'tmidb_listener'
+  | 'tmidb_member'
+  | 'tmidb_viewer'
+  | 'tmidb_editor'
+  | 'tmidb_admin'
+
+/** Whether rules say what this role sees; the others see everything, or nothing. */
+export function isBound(role: RequestRole): boolean {
+  return role === 'tmidb_listener' || role === 'tmidb_member'
+}
 
 /** What SQL is told about the one who asks; read there by tmidb.identity(). */
 export interface Claims {
   role: RequestRole
   listener_id?: string
   speaker_id?: string
+  /** A person's. */
+  account_id?: string
   name?: string
   /** How long a statement of this request may take (tmidb.request_limit). */
   timeout_ms?: number

@@ -3,6 +3,7 @@
 // POST /write?db=&precision=, with /ping and /health as its clients ask for them. Answers are in InfluxDB's words: 204 when every
 // point is on disk; when lines are refused, 400 that names them, and the others are kept. line-protocol.ts says what becomes of a point.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { bearer, type Caller, callerOf } from '../base/caller.ts'
 import { type ErrorCode, errorTable, TmiError } from '../base/errors.ts'
 import type { Identity } from '../db/access.ts'
 import { refusal } from './answer.ts'
@@ -121,14 +122,15 @@ function fallback(identity: Identity, bucket: string | null): string | null {
 }
 
 /** A token as InfluxDB 2 sends it, or as the password of InfluxDB 1: Basic, "Token user:password", or u and p. */
-function credentials(req: IncomingMessage, query: URLSearchParams): string | undefined {
-  const header = req.headers.authorization
-  if (header === undefined) {
-    const password = query.get('p')
-    return password ? `Bearer ${password}` : undefined
-  }
-  const pair = /^token\s+[^\s:]*:(.+)$/i.exec(header)
-  return pair === null ? header : `Bearer ${pair[1]}`
+function credentials(req: IncomingMessage, query: URLSearchParams): Caller {
+  const caller = callerOf(req)
+  const { authorization } = caller
+  const pair = /^token\s+[^\s:]*:(.+)$/i.exec(authorization ?? '')
+  if (pair !== null) caller.authorization = bearer(pair[1])
+  else if (authorization === undefined) caller.authorization = bearer(query.get('p'))
+  // A device's door: no browser writes here.
+  delete caller.cookie
+  return caller
 }
 
 /** The byte of our rendering says nothing to the one who wrote the line. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What is known of one MQTT connection, and the two things that are said to it: a verdict on what it sent, and no.
 import type { Client } from 'aedes'
+import type { Caller } from '../base/caller.ts'
 import type { TmiError } from '../base/errors.ts'
 import type { Identity } from '../db/access.ts'
 import type { Intake } from './intake.ts'
@@ -12,7 +13,7 @@ export interface MqttClient extends Client {
   /** As it called itself; its id here begins with whose it is. */
   ownId?: string
   identity?: Identity
-  token?: string
+  caller?: Caller
   wantsVerdicts?: boolean
   /** Messages of QoS 2 that are being taken, by their ids. */
   taking?: Map<number, Promise<void>>

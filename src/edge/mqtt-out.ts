@@ -3,6 +3,7 @@
 // category that it may see, retained, then each new reading, from exactly there on. The feed is given from outside: it is made of
 // the live hub, which this folder does not know.
 import type { Subscription } from 'aedes'
+import type { Caller } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
 import type { Identity } from '../db/access.ts'
@@ -16,7 +17,7 @@ export interface Feed {
 
 export interface FeedWish {
   identity: Identity
-  authorization: string
+  caller: Caller
   /** Null: all. */
   category: string | null
   targets: string[] | null
@@ -83,9 +84,8 @@ export function follow(feed: Feed, client: MqttClient, topic: string, qos: numbe
   const begin = async (): Promise<void> => {
     if (stopped) return
     const { category, targets } = filter
-    const authorization = `Bearer ${client.token}`
     inner = await feed.follow(
-      { identity: client.identity as Identity, authorization, category, targets },
+      { identity: client.identity as Identity, caller: client.caller as Caller, category, targets },
       {
         async last(value) {
           await send(value, true)

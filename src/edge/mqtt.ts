@@ -3,9 +3,10 @@
 // (mqtt-out.ts). PUBACK and PUBREC are written only after JetStream's fsynced acknowledgement, because aedes waits for
 // authorizePublish. MQTT has no words for a refusal: a message that the gate refuses is acknowledged and kept in raw_bucket, and its
 // sender is told on tmi/verdict if it subscribed to that; what a token may not do closes the connection and is audited.
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { Aedes, type AuthenticateError, type Client } from 'aedes'
+import { callerAt, isShutOut } from '../base/caller.ts'
 import type { Tls } from '../base/config.ts'
 import { fromPg, TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
@@ -127,12 +128,13 @@ function listen(server: ReturnType<typeof createServer>, host: string, port: num
 }
 
 async function admit(intake: Intake, client: MqttClient, token: string | undefined, withListeners: boolean): Promise<void> {
-  const identity = await intake.access.identify(token ? `Bearer ${token}` : undefined)
+  const caller = callerAt((client.conn as Socket).remoteAddress, token)
+  const identity = await intake.access.identify(caller)
   if (identity.kind === 'anonymous') throw new TmiError('TM100')
   const isListener = identity.kind === 'listener' && withListeners
   if (identity.claims.speaker_id === undefined && !isListener) throw new TmiError('TM102')
   // Ids are each speaker's own: nobody takes over another's session, or throws it out by its id.
-  Object.assign(client, { identity, token, ownId: client.id, id: `${identity.kind}/${identity.name}/${client.id}` })
+  Object.assign(client, { identity, caller, ownId: client.id, id: `${identity.kind}/${identity.name}/${client.id}` })
   if (!isListener) return
   // Nothing is kept for a listener that is away; saying so (session present: no) makes it subscribe again, which gives it what stands.
   client.clean = true
@@ -142,9 +144,9 @@ async function admit(intake: Intake, client: MqttClient, token: string | undefin
 /** Rights changed: a connection whose token opens nothing any more is closed. */
 async function recheck(intake: Intake, client: MqttClient): Promise<void> {
   try {
-    client.identity = await intake.access.identify(`Bearer ${client.token}`)
+    client.identity = await intake.access.identify(client.caller)
   } catch (e) {
-    if (e instanceof TmiError && e.status === 401) client.close()
+    if (isShutOut(e)) client.close()
   }
 }
 

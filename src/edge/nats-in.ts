@@ -3,6 +3,7 @@
 // target), with what POST /api/in takes. The token goes in a header: Authorization: Bearer …, or Tmi-Token. A request is answered
 // after fsync with what HTTP would answer; who only publishes is told nothing, so what the gate refuses of it is kept.
 import { randomUUID } from 'node:crypto'
+import { bearer } from '../base/caller.ts'
 import { fromPg, problem, TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
 import { type NatsReply, type NatsRequest, serveRequests } from '../nats-bridge/requests.ts'
@@ -43,8 +44,9 @@ export function openNatsIntake(intake: Intake, nc: NatsConnection, options: Nats
 
 async function receive(intake: Intake, request: NatsRequest): Promise<NatsReply> {
   const [, , category = '', ...rest] = request.subject.split('.')
-  const token = request.header('Tmi-Token')
-  const identity = await intake.access.identify(request.header('Authorization') ?? (token ? `Bearer ${token}` : undefined))
+  // NATS does not tell where a message comes from: a token that is bound to addresses opens nothing here.
+  const authorization = request.header('Authorization') ?? bearer(request.header('Tmi-Token'))
+  const identity = await intake.access.identify({ authorization })
   if (request.data.length > mostBytes) throw new TmiError('TM212')
   const message: Incoming = {
     identity,

@@ -4,6 +4,7 @@
 // tell these addresses from /api/v{major}/{category}. Answers are ThingsBoard's: 200 and nothing in it when all is on disk, 401 for a
 // token that opens nothing; what is refused is said in our own words with 400.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { bearer, callerOf } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import type { Identity } from '../db/access.ts'
 import { taken } from './answer.ts'
@@ -40,7 +41,7 @@ export function thingsboardIntake(intake: Intake): (req: IncomingMessage, res: S
 async function answer(intake: Intake, req: IncomingMessage, token: string, what: 'telemetry' | 'attributes'): Promise<string> {
   const isRead = what === 'attributes' && (req.method === 'GET' || req.method === 'HEAD')
   if (req.method !== 'POST' && !isRead) throw new TmiError('TM302')
-  const identity = await device(intake, decode(token))
+  const identity = await device(intake, req, decode(token))
   // A server's wishes for a device are not kept here: none are shared.
   if (isRead) return '{}'
   const body = thingsboardBody(await readBody(req))
@@ -51,9 +52,9 @@ async function answer(intake: Intake, req: IncomingMessage, token: string, what:
   return ''
 }
 
-async function device(intake: Intake, token: string): Promise<Identity> {
+async function device(intake: Intake, req: IncomingMessage, token: string): Promise<Identity> {
   // Not a scheme of the Authorization header: "Basic …" in an address is no device.
-  const identity = await intake.access.identify(`Bearer ${token}`)
+  const identity = await intake.access.identify({ ...callerOf(req), cookie: undefined, authorization: bearer(token) })
   if (identity.claims.speaker_id === undefined) throw new TmiError('TM102')
   return identity
 }

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { bearer, type Caller, callerOf, credentialOf, isShutOut } from '../base/caller.ts'
 import { fromPg, TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
 import { refuseUpgrade } from '../base/upgrade.ts'
@@ -63,8 +64,9 @@ export function openWsIntake(intake: Intake, options: { authMs?: number } = {}):
   const open = async (req: IncomingMessage, socket: Duplex, head: Buffer, path: string, search: string): Promise<void> => {
     const { category, target } = addressed(path.slice('/ws/in/'.length))
     const token = new URLSearchParams(search).get('token')
-    const authorization = req.headers.authorization ?? (token === null ? null : `Bearer ${token}`)
-    const identity = authorization === null ? null : await speaker(intake, authorization)
+    const caller = callerOf(req)
+    caller.authorization ??= bearer(token)
+    const identity = credentialOf(caller) === undefined ? null : await speaker(intake, caller)
     if (identity === null && strangers >= mostStrangers) throw new TmiError('TM400')
     server.handleUpgrade(req, socket, head, (ws) => {
       alive.add(ws)
@@ -76,7 +78,7 @@ export function openWsIntake(intake: Intake, options: { authMs?: number } = {}):
         strangers++
         limitStranger(ws, socket, options.authMs ?? authMs, () => strangers--)
       }
-      const sender = serve(ws, intake, { category: category === '' ? null : category, target }, authorization, identity)
+      const sender = serve(ws, intake, { category: category === '' ? null : category, target }, caller, identity)
       senders.set(ws, sender)
       // Rights that changed while they were looked up told nobody yet.
       void sender.recheck()
@@ -104,8 +106,8 @@ export function openWsIntake(intake: Intake, options: { authMs?: number } = {}):
 }
 
 /** TM100, TM101 or TM102 unless readings may come from there. */
-async function speaker(intake: Intake, authorization: string): Promise<Identity> {
-  const identity = await intake.access.identify(authorization)
+async function speaker(intake: Intake, caller: Caller): Promise<Identity> {
+  const identity = await intake.access.identify(caller)
   if (identity.kind === 'anonymous') throw new TmiError('TM100')
   if (identity.claims.speaker_id === undefined) throw new TmiError('TM102')
   return identity
@@ -138,7 +140,7 @@ function serve(
   ws: WebSocket,
   intake: Intake,
   place: { category: string | null; target: string | null },
-  authorization: string | null,
+  caller: Caller,
   identity: Identity | null,
 ): Sender {
   let seq = 0
@@ -209,14 +211,14 @@ function serve(
   }
 
   const recheck = async (): Promise<void> => {
-    const asked = authorization
-    if (asked === null || identity === null) return
+    const asked = caller
+    if (identity === null) return
     try {
       const now = await speaker(intake, asked)
-      if (asked === authorization) identity = now
+      if (asked === caller) identity = now
     } catch (thrown) {
       const e = fromPg(thrown)
-      if (asked !== authorization || ending || e.status >= 500) return
+      if (asked !== caller || ending || !isShutOut(e)) return
       ending = true
       // What was taken before is answered, if that is soon.
       await Promise.race([tail, sleep(revokedMs)])
@@ -229,8 +231,8 @@ function serve(
     early = []
     flow()
     try {
-      authorization = `Bearer ${token}`
-      identity = await speaker(intake, authorization)
+      caller = { ...caller, authorization: bearer(token) }
+      identity = await speaker(intake, caller)
     } catch (thrown) {
       const e = fromPg(thrown)
       ending = true

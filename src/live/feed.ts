@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What stands, then what comes: the last values under the reader's rights, and the live events from exactly there on. Both are
 // bound by one snapshot: the same statement that reads the values reads how far the shards are.
+import type { Caller } from '../base/caller.ts'
 import type { TmiError } from '../base/errors.ts'
 import type { Identity } from '../db/access.ts'
 import { openPool } from '../db/pool.ts'
@@ -10,7 +11,7 @@ import { reader } from './read.ts'
 
 export interface FeedWish {
   identity: Identity
-  authorization: string
+  caller: Caller
   category: string | null
   targets: string[] | null
 }

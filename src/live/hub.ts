@@ -2,6 +2,7 @@
 // One LISTEN, one read per wake-up for all permission classes that are connected, then sockets. Commits wake the hub with the
 // positions they reached; SQL decides who may see what (tmidb.fanout); here events are only handed on. All steps that move the
 // hub's place in the streams run one after another, so that a client joins exactly between two of them.
+import { type Caller, isShutOut } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
 import { sleep } from '../base/retry.ts'
@@ -41,8 +42,8 @@ export interface TypedEvent {
 
 export interface Wish {
   identity: Identity
-  /** What identifies the one who asks again when access changes. */
-  authorization?: string | undefined
+  /** Who is asked for again when access changes. */
+  caller?: Caller | undefined
   category?: string | null | undefined
   targets?: string[] | null | undefined
   /** Which major's typed row is wanted. */
@@ -195,13 +196,13 @@ export async function openHub(url: string, access: Access): Promise<Hub> {
   const recheck = async (): Promise<void> => {
     for (const member of [...members]) {
       try {
-        const { authorization } = member.wish
-        if (authorization !== undefined) member.wish.identity = await access.identify(authorization)
+        const { caller } = member.wish
+        if (caller !== undefined) member.wish.identity = await access.identify(caller)
         member.classId = await read.classOf(member.wish.identity)
       } catch (e) {
-        if (!(e instanceof TmiError) || e.status !== 401) continue
+        if (!isShutOut(e)) continue
         members.delete(member)
-        member.end(e)
+        member.end(e as TmiError)
       }
     }
   }

@@ -37,7 +37,7 @@ export interface LastValue {
   tail: string
 }
 
-const seesAll = new Set(['tmidb_admin', 'tmidb_editor', 'tmidb_viewer'])
+const readers = new Set(['tmidb_listener', 'tmidb_member', 'tmidb_admin', 'tmidb_editor', 'tmidb_viewer'])
 
 export function reader(pool: Pool): Reader {
   return {
@@ -54,9 +54,10 @@ export function reader(pool: Pool): Reader {
       return rows
     },
     async classOf(identity) {
-      const { role, listener_id } = identity.claims
-      if (listener_id === undefined && !seesAll.has(role)) throw new TmiError(identity.kind === 'anonymous' ? 'TM100' : 'TM102')
-      const { rows } = await pool.query<{ id: string | null }>('select tmidb.class_of($1) as id', [listener_id ?? null])
+      if (!readers.has(identity.claims.role)) throw new TmiError(identity.kind === 'anonymous' ? 'TM100' : 'TM102')
+      const { rows } = await pool.query<{ id: string | null }>('select tmidb.class_of($1) as id', [
+        JSON.stringify(identity.claims),
+      ])
       const id = rows[0]?.id
       if (id == null) throw new TmiError('TM101')
       return id

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { bearer, type Caller, callerOf, isShutOut } from '../base/caller.ts'
 import { fromPg, TmiError } from '../base/errors.ts'
 import { limitMessages, refuseUpgrade } from '../base/upgrade.ts'
 import type { Access, Identity } from '../db/access.ts'
@@ -45,8 +46,9 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
     search: URLSearchParams,
   ): Promise<void> => {
     const token = search.get('token')
-    const authorization = req.headers.authorization ?? (token === null ? undefined : `Bearer ${token}`)
-    const identity = await parts.access.identify(authorization)
+    const caller = callerOf(req)
+    caller.authorization ??= bearer(token)
+    const identity = await parts.access.identify(caller)
     if (identity.kind === 'anonymous') throw new TmiError('TM100')
     if (identity.kind === 'speaker') throw new TmiError('TM102')
     const named = path.startsWith('/ws/') ? decoded(path.slice(4)) : null
@@ -66,7 +68,7 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
       alive.add(ws)
       ws.on('pong', () => alive.add(ws))
       ws.on('error', () => ws.terminate())
-      const client = serve(ws, parts.hub, identity, authorization)
+      const client = serve(ws, parts.hub, identity, caller)
       if (named !== null) {
         client.subscribe({
           category: search.get('category'),
@@ -113,7 +115,7 @@ interface Subscribe {
   since?: string | null
 }
 
-function serve(ws: WebSocket, hub: Hub, identity: Identity, authorization: string | undefined) {
+function serve(ws: WebSocket, hub: Hub, identity: Identity, caller: Caller) {
   const attached = new Map<string, Attachment>()
   const send = (message: object) => ws.send(JSON.stringify(message))
   const fail = (e: TmiError, id: string | undefined) =>
@@ -129,7 +131,7 @@ function serve(ws: WebSocket, hub: Hub, identity: Identity, authorization: strin
           hint: 'Name several targets in one.',
         })
       if (attached.has(key)) throw new TmiError('TM303', 'This id is in use: unsubscribe it first, or use another.')
-      const wish: Wish = { identity, authorization, category: message.category, targets: message.targets, since: message.since }
+      const wish: Wish = { identity, caller, category: message.category, targets: message.targets, since: message.since }
       let early: LiveEvent[] | null = []
       const pass = (event: LiveEvent) => {
         if (ws.bufferedAmount > mostBuffered) return ws.close(1013, 'too slow: come back with since')
@@ -138,7 +140,7 @@ function serve(ws: WebSocket, hub: Hub, identity: Identity, authorization: strin
       const attachment = await hub.attach(wish, {
         push: (event) => (early === null ? pass(event) : early.push(event)),
         end(why) {
-          if (why.status === 401) {
+          if (isShutOut(why)) {
             send({ type: 'revoked', ...(id === undefined ? {} : { id }), code: why.code, message: why.message })
             ws.close(4401, 'revoked')
           } else ws.close(1013, why.message.slice(0, 100))

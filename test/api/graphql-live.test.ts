@@ -89,14 +89,15 @@ test('the hub is told who asks, for what, and from where', async () => {
   })
   await api.hub.opened(1)
   const [{ topic }] = [...api.hub.open.values()] as unknown as [
-    { topic: Record<string, unknown> & { identity: { name: string } } },
+    { topic: Record<string, unknown> & { identity: { name: string }; caller: Record<string, unknown> } },
   ]
   assert.equal(topic.identity.name, 'reader')
+  const { authorization, address } = topic.caller
   assert.deepEqual(
-    { ...topic, identity: null },
+    { ...topic, identity: null, caller: { authorization, address } },
     {
       identity: null,
-      authorization: `Bearer ${reader}`,
+      caller: { authorization: `Bearer ${reader}`, address: '127.0.0.1' },
       category: 'sensor',
       major: 1,
       targets: ['a', 'b'],

@@ -49,7 +49,7 @@ interface Seen {
 async function attach(wish: Partial<Wish> = {}): Promise<Seen> {
   const seen: Seen = { events: [], ended: null, cursor: '', detach: () => {} }
   const { cursor, detach } = await hub.attach(
-    { identity: reader, authorization: `Bearer ${readerToken}`, ...wish },
+    { identity: reader, caller: { authorization: `Bearer ${readerToken}` }, ...wish },
     { push: (event) => seen.events.push(event), end: (why) => (seen.ended = why) },
   )
   return Object.assign(seen, { cursor, detach })

@@ -156,7 +156,8 @@ test('fields whose keys have a dot keep their columns and rights when names begi
       from jsonb_array_elements(fields) with ordinality a(f, o));
     update tmidb.rollup_field set name = 'p.x' where name = 'p\\.x';
     update tmidb.rollup_field set name = 'b\\s' where name = 'b\\\\s';
-    select tmidb.subscribe('one', 'sensor', null, array['p.x', 't'])`)
+    insert into tmidb.listener_subscriptions (listener_id, category_id, fields) select listener_id, category_id, array['p.x', 't'] from tmidb.listener, tmidb.category;
+    update tmidb.permission_class set rules = (select jsonb_build_object(category_id || '/*', '{"p.x": 1, "t": 1}'::jsonb) from tmidb.category)`)
   await migrate({ superuserUrl: db.superUrl })
   const [row] = await db.query(`select
       (select jsonb_agg(f - 'graphql') from tmidb.schema_version, jsonb_array_elements(fields) f) as fields,

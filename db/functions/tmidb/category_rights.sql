@@ -5,12 +5,16 @@ create or replace function tmidb.category_rights()
 returns table (category_id smallint, category text, fields text[], of_all_targets boolean)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-  select c.category_id, c.name, case when not bool_or(r.mask ? '*') then coalesce(array_agg(distinct f.field) filter (where f.field is not null), '{}') end,
-    bool_or(r.mask ? '*' and split_part(r.key, '/', 2) = '*')
-  from jsonb_each((select tmidb.rules())) r(key, mask)
-  join tmidb.category c on split_part(r.key, '/', 1) in ('*', c.category_id::text)
-  left join lateral jsonb_object_keys(case jsonb_typeof(r.mask) when 'object' then r.mask else '{}' end) f(field) on true
-  group by c.category_id, c.name
+  with asking as materialized (select tmidb.rules() as rules),
+  may as (
+    select c.category_id, c.name, r.mask
+    from asking cross join jsonb_each(asking.rules) r(key, mask)
+    join tmidb.category c on r.key in ('c/*', 'c/' || c.category_id)
+  )
+  select m.category_id, m.name, case when not bool_or(m.mask ? '*') then coalesce(array_agg(distinct f.field) filter (where f.field is not null), '{}') end,
+    (select coalesce(a.rules -> '*/*' ? '*', false) or coalesce(a.rules -> (m.category_id || '/*') ? '*', false) from asking a)
+  from may m left join lateral jsonb_object_keys(m.mask) f(field) on true
+  group by m.category_id, m.name
 $$;
 
 comment on function tmidb.category_rights() is

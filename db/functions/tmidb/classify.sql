@@ -1,22 +1,22 @@
 -- SPDX-License-Identifier: MIT
--- after: class_of_rules
--- Works a listener's subscriptions out into rules and puts it into the class that has them; open sockets are told.
-create or replace function tmidb.classify(p_listener_id bigint) returns void
+-- after: class_of_grants, read_grants
+-- Puts listeners and people into the classes of what they were granted; doors and open sockets are told. Null for both: everybody.
+create or replace function tmidb.classify(p_listener_id bigint, p_account_id bigint default null) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_rules jsonb;
 begin
-  select coalesce(jsonb_object_agg(key, mask), '{}') into v_rules from (
-    select coalesce(category_id::text, '*') || '/' || coalesce(target_id::text, '*') as key,
-           case when fields is null then '{"*": 1}' else (select coalesce(jsonb_object_agg(f, 1), '{}') from unnest(fields) f) end as mask
-    from tmidb.listener_subscriptions where listener_id = p_listener_id
-    union all
-    select distinct 't/' || coalesce(target_id::text, '*'), '1'::jsonb
-    from tmidb.listener_subscriptions where listener_id = p_listener_id) r;
-  update tmidb.listener set class_id = tmidb.class_of_rules(v_rules) where listener_id = p_listener_id;
-  perform pg_notify(tmidb.channel('access'), 'listener ' || p_listener_id);
+  update tmidb.listener l set class_id = n.class_id
+  from (
+    select listener_id, tmidb.class_of_grants(tmidb.read_grants(listener_id, null)) as class_id from tmidb.listener
+    where listener_id = p_listener_id or p_listener_id is null and p_account_id is null) n
+  where n.listener_id = l.listener_id and n.class_id <> l.class_id;
+  update tmidb.account a set class_id = n.class_id
+  from (
+    select account_id, case r.request_role when 'tmidb_member' then tmidb.class_of_grants(tmidb.read_grants(null, account_id)) end as class_id
+    from tmidb.account join tmidb.access_role r using (role_id)
+    where account_id = p_account_id or p_listener_id is null and p_account_id is null) n
+  where n.account_id = a.account_id and n.class_id is distinct from a.class_id;
+  perform pg_notify(tmidb.channel('access'), coalesce('listener ' || p_listener_id, 'account ' || p_account_id, 'all'));
 end $$;
-
-comment on function tmidb.classify(bigint) is 'Recomputes the permission class of a listener from its subscriptions.';
-revoke all on function tmidb.classify(bigint) from public;
+comment on function tmidb.classify(bigint, bigint) is 'Works the permission class of a listener or a person out anew; null, null: of everybody.';
+revoke all on function tmidb.classify(bigint, bigint) from public;

@@ -5,10 +5,10 @@ create or replace function tmidb.create_listener(p_name text) returns text
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if p_name ~ '^v[0-9]+$' or p_name in ('in', 'openapi.json', 'rpc', 'v', 'target') then
+  if p_name ~ '^v[0-9]+$' or p_name in ('in', 'openapi.json', 'rpc', 'v', 'target', 'auth') then
     raise exception 'The name % is an address of the API.', quote_literal(p_name) using errcode = 'TM106', hint = 'Choose another name.';
   end if;
-  insert into tmidb.listener (name, class_id) values (p_name, tmidb.class_of_rules('{}'));
+  insert into tmidb.listener (name, class_id) values (p_name, tmidb.class_of_grants('[]'));
   return tmidb.create_token('listener', p_name);
 exception
   when unique_violation then

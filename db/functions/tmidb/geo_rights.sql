@@ -16,7 +16,7 @@ as $$
     where p_category is null or c.name = p_category
   ), named as materialized (
     select distinct split_part(k, '/', 2) as target_id from asking, jsonb_object_keys(rules) k
-    where k not like '%/*' and k not like 't/%'
+    where k ~ '^(\*|\d+)/[0-9a-f-]{36}$'
   )
   select source_id, category_id, null::uuid from source where mask ?| lat and mask ?| lon
   union all

@@ -18,6 +18,9 @@ begin
   select jsonb_build_object('role', 'tmidb_speaker', 'speaker_id', s.speaker_id, 'name', s.name) into v
   from tmidb.speaker s where s.role_name = session_user;
   if v is not null then return v; end if;
+  select jsonb_strip_nulls(jsonb_build_object('role', r.request_role, 'account_id', a.account_id, 'speaker_id', a.speaker_id, 'name', a.login)) into v
+  from tmidb.account a join tmidb.access_role r using (role_id) where a.role_name = session_user;
+  if v is not null then return v; end if;
   return jsonb_build_object('name', session_user, 'role', case
     when pg_has_role(session_user, 'tmidb_admin', 'member') then 'tmidb_admin'
     when pg_has_role(session_user, 'tmidb_editor', 'member') then 'tmidb_editor'
@@ -25,7 +28,7 @@ begin
     else 'tmidb_anonymous' end);
 end $$;
 
-comment on function tmidb.identity() is 'Who is asking: {"role", "listener_id" or "speaker_id", "name"}.';
+comment on function tmidb.identity() is 'Who is asking: {"role", "name", "listener_id", "speaker_id" or "account_id"}.';
 revoke all on function tmidb.identity() from public;
 grant execute on function tmidb.identity() to tmidb_views, tmidb_anonymous, tmidb_speaker, tmidb_listener, tmidb_viewer,
   tmidb_editor, tmidb_admin;

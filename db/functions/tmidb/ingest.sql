@@ -24,5 +24,5 @@ comment on function tmidb.ingest(text, jsonb) is 'Writes readings [{"target", "t
 comment on function tmidb.ingest(text, text, jsonb, timestamptz, text) is 'Writes one reading; returns {"stored", "duplicate", "quarantined"}.';
 revoke all on function tmidb.ingest(text, jsonb) from public;
 revoke all on function tmidb.ingest(text, text, jsonb, timestamptz, text) from public;
-grant execute on function tmidb.ingest(text, jsonb) to tmidb_speaker, tmidb_editor, tmidb_admin;
-grant execute on function tmidb.ingest(text, text, jsonb, timestamptz, text) to tmidb_speaker, tmidb_editor, tmidb_admin;
+grant execute on function tmidb.ingest(text, jsonb) to tmidb_speaker, tmidb_member, tmidb_editor, tmidb_admin;
+grant execute on function tmidb.ingest(text, text, jsonb, timestamptz, text) to tmidb_speaker, tmidb_member, tmidb_editor, tmidb_admin;

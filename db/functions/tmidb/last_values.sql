@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: class_of_rules, unpack, cut
+-- after: class_of_grants, unpack, cut
 -- What stands now, for a permission class: the newest reading of each target in each category that it may see, cut to the fields it
 -- may see, as tmidb.fanout writes them. Which pairs those are comes from the rules; each pair costs one step into the index
 -- (target_id, category_id, ts) of the newest chunk that has it, and history is never walked. A pair without a reading looks into
@@ -17,7 +17,7 @@ begin
     select c.rules || '{}' as rules from tmidb.permission_class c where c.class_id = p_class_id
   ), rule as materialized (
     select split_part(k, '/', 1) as category_id, split_part(k, '/', 2) as target_id
-    from class, jsonb_object_keys(class.rules) k where k not like 't/%'
+    from class, jsonb_object_keys(class.rules) k where k ~ '^(\*|\d+)/'
   ), pair as materialized (
     -- Of "every target" all are meant that there are; named ones are looked up, so that few rules do not walk many targets.
     select c.category_id, c.name, t.target_id, t.key

@@ -13,7 +13,7 @@ begin
   execute tmidb.view_sql(p_version.category_id, p_version.major, v_fields);
   execute format('alter view api.%I owner to tmidb_views', v_view);
   execute format('grant select on api.%I to tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin', v_view);
-  execute format('grant insert on api.%I to tmidb_speaker, tmidb_editor, tmidb_admin', v_view);
+  execute format('grant insert on api.%I to tmidb_speaker, tmidb_member, tmidb_editor, tmidb_admin', v_view);
   execute format('create or replace trigger ingest instead of insert on api.%I
     for each row execute function tmidb.tg_view__ingest(%L)', v_view, v_category);
   execute format('comment on column api.%I.target is %L', v_view, 'Key of the target: the device''s own name.');

@@ -10,11 +10,13 @@ declare
   v_who jsonb := tmidb.identity();
 begin
   if v_who->>'role' in ('tmidb_admin', 'tmidb_editor', 'tmidb_viewer') then
-    return '{"*/*": {"*": 1}, "t/*": 1}';
+    return '{"*/*": {"*": 1}, "t/*": 1, "c/*": {"*": 1}}';
   end if;
+  if v_who->>'role' not in ('tmidb_listener', 'tmidb_member') then return '{}'; end if;
   return coalesce((
-    select c.rules || '{}' from tmidb.listener l join tmidb.permission_class c using (class_id)
-    where l.listener_id = (v_who->>'listener_id')::bigint), '{}');
+    select c.rules || '{}' from tmidb.permission_class c
+    where c.class_id = case when v_who ? 'listener_id' then (select class_id from tmidb.listener where listener_id = (v_who->>'listener_id')::bigint)
+      else (select class_id from tmidb.account where account_id = (v_who->>'account_id')::bigint) end), '{}');
 end $$;
 
 comment on function tmidb.rules() is 'The rules of the permission class of the one who asks; see tmidb.permission_class.rules.';

@@ -8,7 +8,7 @@ declare
   v_listener bigint := tmidb.listener_named(p_listener);
   v_count int;
 begin
-  delete from tmidb.listener_subscriptions s where s.listener_id = v_listener
+  delete from tmidb.access_grant s where s.listener_id = v_listener
     and (p_category is null or s.category_id = (select category_id from tmidb.category where name = p_category))
     and (p_targets is null or s.target_id = any(select target_id from tmidb.target where key = any(p_targets)));
   get diagnostics v_count = row_count;

@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- after: field_rights, field_path
+-- after: field_rights, field_path, mask_at, cutoffs
 -- The text of one generated view. Rows come from row security on ts_obs and target; fields are shown through the mask of the
 -- row, before any filter can see them, so a hidden field cannot be filtered, sorted or counted on. The view has no
 -- security_invoker on purpose: its owner tmidb_views is bound by the policies, and its users have no right on the tables.
 -- Readings of one instant are told apart by their number, not by the digest: that would let a hidden field be guessed and
 -- tested. It is the bare column, because comparing an expression is not leakproof and would keep pages from using the index.
 -- A nested field is shown by a right to it or to an object that it is in. "->" with a text looks into objects only, never into arrays.
--- A cold reading is unpacked where it is looked at. "offset 0" keeps rules() at one call a query and the mask at one look-up a row.
+-- A cold reading is unpacked where it is looked at. "offset 0" keeps rules() at one call a query and the mask at one look-up a row;
+-- where there are no time windows, what is the same for all rows is looked up once.
 create or replace function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -27,14 +28,16 @@ select t.key as target, o.target_id, o.ts, o.position as reading_id%s
 from tmidb.ts_obs o
 join tmidb.target t on t.target_id = o.target_id
 cross join (
-  select r.rules, coalesce(r.rules -> '*/*', '{}') || coalesce(r.rules -> '%s/*', '{}') as base
+  select r.rules, case when r.rules ? 'w' then tmidb.cutoffs(r.rules) end as cutoffs,
+    coalesce(r.rules -> '*/*', '{}') || coalesce(r.rules -> '%s/*', '{}') as base
   from (select tmidb.rules() as rules offset 0) r offset 0) g
 cross join lateral (
   select r.mask, r.mask ? '*' as every, coalesce(o.payload, tmidb.unpack(o.version_id, o.compact)) as payload
-  from (select case when g.base ? '*' then g.base else g.base
+  from (select case when g.cutoffs is not null then tmidb.mask_at(g.rules, g.cutoffs, %s::smallint, o.target_id, o.ts)
+      when g.base ? '*' then g.base else g.base
       || coalesce(g.rules -> ('%s/' || o.target_id), '{}') || coalesce(g.rules -> ('*/' || o.target_id), '{}') end as mask offset 0) r
   offset 0) m
-where o.category_id = %s$view$, v_name || '_v' || p_major, coalesce(v_columns, ''), p_category_id, p_category_id, p_category_id);
+where o.category_id = %s$view$, v_name || '_v' || p_major, coalesce(v_columns, ''), p_category_id, p_category_id, p_category_id, p_category_id);
 end $$;
 
 comment on function tmidb.view_sql(smallint, smallint, jsonb) is 'The statement that makes the view api.<category>_v<major>.';

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GraphQLSchema } from 'postgraphile/graphql'
+import { callerOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
 import type { Claims, Pool } from '../../db/pool.ts'
@@ -62,14 +63,14 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
       if (req.method !== 'GET' && req.method !== 'HEAD') {
         throw unsupported(req.method, 'GET, HEAD')
       }
-      const identity = await access.identify(req.headers.authorization)
+      const identity = await access.identify(callerOf(req))
       const text = await document(asked, identity, req)
       const etag = `"${createHash('sha1').update(text).digest('base64url')}"`
       const headers = {
         etag,
         'cache-control': 'private, no-cache',
         // Beside what cors() said.
-        vary: [res.getHeader('vary'), 'authorization'].filter(Boolean).join(', '),
+        vary: [res.getHeader('vary'), 'authorization, cookie'].filter(Boolean).join(', '),
         'content-type': types[asked.name.split('.')[1] ?? ''] ?? '',
       }
       if (req.headers['if-none-match'] === etag) {

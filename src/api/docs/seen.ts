@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What one caller's documents speak of: relations with the columns and verbs that are its own. All documents ask here, so that none
 // tells more than another.
-import type { RequestRole } from '../../db/pool.ts'
+import { isBound, type RequestRole } from '../../db/pool.ts'
 import { type Catalog, type Column, may, type Relation, shownColumns, type Verb } from '../rest/catalog.ts'
 import { readingsAddress } from '../rest/route.ts'
 import type { Visible } from '../rest/visible.ts'
@@ -77,7 +77,7 @@ export function seenBy(
   for (const versions of categories.values()) versions.sort((a, b) => (b.relation.major ?? 0) - (a.relation.major ?? 0))
   const sorted = [...categories].sort(([a], [b]) => (a < b ? -1 : 1))
   // Who may read nothing yet knows of no targets either.
-  const isIdle = role === 'tmidb_listener' && visible.size === 0
+  const isIdle = isBound(role) && visible.size === 0
   return { role, categories: new Map(sorted), others: isIdle ? others.filter((s) => s.relation.schema !== 'api') : others }
 }
 

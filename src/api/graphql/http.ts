@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Around grafserv: who asks is known before anything is parsed, what is refused is a 4xx whatever the Accept header says, and every
 // answer is a GraphQL answer.
+import type { IncomingMessage } from 'node:http'
 import type {} from 'postgraphile'
 import { execute, SafeError, subscribe } from 'postgraphile/grafast'
 import type { GrafservBase, RequestDigest, Result } from 'postgraphile/grafserv'
 import { type DocumentNode, type ExecutionArgs, GraphQLError, type GraphQLSchema, Kind } from 'postgraphile/graphql'
+import { type Caller, callerOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
 import { costProblems } from './cost.ts'
@@ -22,16 +24,21 @@ declare global {
 }
 
 /** Nobody reads anything without a token. */
-export async function identifyReader(access: Pick<Access, 'identify'>, authorization: string | undefined): Promise<Identity> {
-  const identity = await access.identify(authorization)
+export async function identifyReader(access: Pick<Access, 'identify'>, caller: Caller): Promise<Identity> {
+  const identity = await access.identify(caller)
   if (identity.kind === 'anonymous') throw new TmiError('TM100')
   return identity
 }
 
 /** A browser cannot set a header on a socket, so the token travels in the first message; others may use the header. */
-export function socketAuthorization(ws: Grafast.RequestContext['ws'] | undefined): string | undefined {
+export function socketCaller(ws: Grafast.RequestContext['ws'] | undefined): Caller {
   const said = ws?.normalizedConnectionParams?.authorization
-  return typeof said === 'string' ? said : ws?.request?.headers.authorization
+  const caller = ws?.request ? callerOf(ws.request) : {}
+  return typeof said === 'string' ? { ...caller, authorization: said } : caller
+}
+
+export function digestCaller({ requestContext }: { requestContext: Partial<Grafast.RequestContext> }): Caller {
+  return callerOf((requestContext.node as { req: IncomingMessage }).req)
 }
 
 export interface HttpOptions {
@@ -58,7 +65,7 @@ export function httpPlugin({ access, graphqlPath, documentText }: HttpOptions): 
   async function answer(next: () => PromiseLike<Result | null> | Result | null, digest: RequestDigest): Promise<Result | null> {
     try {
       if (digest.method !== 'OPTIONS') {
-        digest.requestContext.tmidbIdentity = await identifyReader(access, digest.headers.authorization)
+        digest.requestContext.tmidbIdentity = await identifyReader(access, digestCaller(digest))
       }
       const result = await next()
       if (result?.type === 'error') return json(errorBody(result.error))
@@ -84,7 +91,7 @@ export function httpPlugin({ access, graphqlPath, documentText }: HttpOptions): 
         async processGraphQLRequestBody(next, event) {
           const { body, request, graphqlWsContext } = event
           const identity =
-            request?.requestContext.tmidbIdentity ?? (await identifyReader(access, authorizationOf(graphqlWsContext as never)))
+            request?.requestContext.tmidbIdentity ?? (await identifyReader(access, wsCaller(graphqlWsContext as never)))
           await documents.resolve(body, identity)
           const schema = serv?.getSchema() as GraphQLSchema | undefined
           if (schema) await checkerOf(schema).turn(body.query, identity.mayIntrospect !== true)
@@ -101,11 +108,11 @@ export function httpPlugin({ access, graphqlPath, documentText }: HttpOptions): 
 
 interface WsContext {
   connectionParams?: Readonly<Record<string, unknown>>
-  extra: { request: { headers: { authorization?: string } } }
+  extra: { request: IncomingMessage }
 }
 
-function authorizationOf({ connectionParams, extra }: WsContext): string | undefined {
-  return socketAuthorization({
+function wsCaller({ connectionParams, extra }: WsContext): Caller {
+  return socketCaller({
     request: extra.request,
     normalizedConnectionParams: Object.fromEntries(Object.entries(connectionParams ?? {}).map(([k, v]) => [k.toLowerCase(), v])),
   } as never)
@@ -120,7 +127,7 @@ function executionConfig(
   return async function getExecutionConfig(this: GrafservBase, context: Grafast.RequestContext) {
     const schema = this.getSchema() as GraphQLSchema
     const resolvedPreset = this.getPreset()
-    context.tmidbIdentity ??= await identifyReader(access, socketAuthorization(context.ws))
+    context.tmidbIdentity ??= await identifyReader(access, socketCaller(context.ws))
     const mayIntrospect = context.tmidbIdentity.mayIntrospect === true
     const { role } = context.tmidbIdentity.claims
     const check = checkerOf(schema)

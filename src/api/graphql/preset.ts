@@ -14,7 +14,7 @@ import { BehaviourMemoPlugin } from './behaviour-memo.ts'
 import { ConnectionArgumentsPlugin } from './connection-arguments.ts'
 import { shownError } from './errors.ts'
 import { FunctionsPlugin } from './functions.ts'
-import { httpPlugin, identifyReader, socketAuthorization } from './http.ts'
+import { digestCaller, httpPlugin, identifyReader, socketCaller } from './http.ts'
 import { limits } from './limits.ts'
 import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
 import { pgService, settingsOf } from './pg-client.ts'
@@ -60,9 +60,9 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
     grafast: {
       explain: false,
       context: async (request) => {
-        const authorization = request.http?.getHeader('authorization') ?? socketAuthorization(request.ws)
-        const identity = request.tmidbIdentity ?? (await identifyReader(access, authorization))
-        return { identity, authorization, hub, pgSettings: settingsOf(asOf(identity.claims)) }
+        const caller = request.http ? digestCaller(request.http) : socketCaller(request.ws)
+        const identity = request.tmidbIdentity ?? (await identifyReader(access, caller))
+        return { identity, caller, hub, pgSettings: settingsOf(asOf(identity.claims)) }
       },
     },
     ruru: {

@@ -7,11 +7,12 @@ import type { ServerOptions } from 'graphql-ws'
 import { type Extra, useServer } from 'graphql-ws/use/ws'
 import { type GrafservBase, makeGraphQLWSConfig, normalizeConnectionParams } from 'postgraphile/grafserv'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { type Caller, credentialOf, isShutOut } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import { observe } from '../../base/observe.ts'
 import { limitMessages, refuseUpgrade } from '../../base/upgrade.ts'
 import type { Access } from '../../db/access.ts'
-import { identifyReader, socketAuthorization } from './http.ts'
+import { identifyReader, socketCaller } from './http.ts'
 import { limits, refusal } from './limits.ts'
 import { graphqlPath } from './preset.ts'
 
@@ -34,7 +35,7 @@ type Options = ServerOptions<Record<string, unknown> | undefined, Extra>
 
 export function openSockets(serv: GrafservBase, access: Pick<Access, 'identify' | 'onChange'>): GraphqlSockets {
   const server = new WebSocketServer({ noServer: true, maxPayload: limits.request, perMessageDeflate: false })
-  const tokens = new Map<WebSocket, string | undefined>()
+  const callers = new Map<WebSocket, Caller>()
   const socketsOf = new Map<string | undefined, number>()
   const running = new WeakMap<WebSocket, number>()
   const config = makeGraphQLWSConfig(serv as never) as unknown as Options
@@ -69,50 +70,46 @@ export function openSockets(serv: GrafservBase, access: Pick<Access, 'identify' 
       },
       async onConnect({ connectionParams, extra: { socket, request } }) {
         const normalizedConnectionParams = normalizeConnectionParams(connectionParams)
-        const authorization = socketAuthorization({ socket, request, connectionParams, normalizedConnectionParams })
+        const caller = socketCaller({ socket, request, connectionParams, normalizedConnectionParams })
         try {
-          await identifyReader(access, authorization)
+          await identifyReader(access, caller)
         } catch (e) {
           close(socket, e)
           return false
         }
-        const held = socketsOf.get(authorization) ?? 0
+        const credential = credentialOf(caller)
+        const held = socketsOf.get(credential) ?? 0
         if (held >= mostSockets) {
           close(socket, new TmiError('TM400', `This token has ${held} sockets open.`))
           return false
         }
-        socketsOf.set(authorization, held + 1)
-        tokens.set(socket, authorization)
+        socketsOf.set(credential, held + 1)
+        callers.set(socket, caller)
         return true
       },
       onClose({ extra: { socket } }) {
-        if (!tokens.has(socket)) return
-        const authorization = tokens.get(socket)
-        tokens.delete(socket)
-        const left = (socketsOf.get(authorization) ?? 1) - 1
-        if (left > 0) socketsOf.set(authorization, left)
-        else socketsOf.delete(authorization)
+        const caller = callers.get(socket)
+        if (caller === undefined) return
+        callers.delete(socket)
+        const credential = credentialOf(caller)
+        const left = (socketsOf.get(credential) ?? 1) - 1
+        if (left > 0) socketsOf.set(credential, left)
+        else socketsOf.delete(credential)
       },
     } satisfies Options,
     server,
   )
 
   async function checkTokens(): Promise<void> {
-    const verdicts = new Map<string | undefined, Promise<unknown>>()
-    for (const authorization of new Set(tokens.values())) {
-      verdicts.set(
-        authorization,
-        identifyReader(access, authorization).then(
-          () => null,
-          (e: unknown) => e,
-        ),
-      )
+    const check = async ([socket, caller]: [WebSocket, Caller]): Promise<void> => {
+      try {
+        await identifyReader(access, caller)
+      } catch (e) {
+        // While the store is away nobody is thrown out.
+        if (isShutOut(e)) close(socket, e)
+      }
     }
-    for (const [socket, authorization] of [...tokens]) {
-      const e = await verdicts.get(authorization)
-      // While the store is away nobody is thrown out.
-      if (e instanceof TmiError && e.status === 401) close(socket, e)
-    }
+    await Promise.all([...callers].map(check))
   }
   const forget = access.onChange(() => {
     checkTokens().catch((e: unknown) =>
@@ -123,7 +120,7 @@ export function openSockets(serv: GrafservBase, access: Pick<Access, 'identify' 
   return {
     handleUpgrade(req, socket, head) {
       if (req.url?.split('?', 1)[0] !== graphqlPath) return false
-      if (server.clients.size - tokens.size >= mostStrangers) refuseUpgrade(socket, new TmiError('TM400'))
+      if (server.clients.size - callers.size >= mostStrangers) refuseUpgrade(socket, new TmiError('TM400'))
       else
         server.handleUpgrade(req, socket, head, (ws) => {
           server.emit('connection', ws, req)
@@ -134,7 +131,7 @@ export function openSockets(serv: GrafservBase, access: Pick<Access, 'identify' 
         })
       return true
     },
-    count: () => tokens.size,
+    count: () => callers.size,
     async [Symbol.asyncDispose]() {
       forget()
       // A client that does not answer the goodbye is not waited for.

@@ -5,14 +5,15 @@ import type {} from 'postgraphile'
 import type { PgCodec, PgCodecAttribute, PgResource } from 'postgraphile/@dataplan/pg'
 import { access, constant, context, lambda, listen, object, type Step } from 'postgraphile/grafast'
 import { extendSchema } from 'postgraphile/utils'
+import type { Caller } from '../../base/caller.ts'
 import type { Identity } from '../../db/access.ts'
 import { filterTypeDefs, filterTypeName, type Kind, liveFilter } from './live-filter.ts'
 import { type CategoryView, categoryView, ownColumns } from './views.ts'
 
 export interface LiveTopic {
   identity: Identity
-  /** What identifies the one who asks again when access changes. */
-  authorization?: string | undefined
+  /** Who is asked for again when access changes. */
+  caller?: Caller | undefined
   category: string
   major: number
   targets?: string[] | null
@@ -41,7 +42,7 @@ declare global {
     interface Context {
       hub?: LiveSource
       identity?: Identity
-      authorization?: string | undefined
+      caller?: Caller | undefined
     }
   }
 }
@@ -101,7 +102,7 @@ function subscribePlan({ category, major }: CategoryView, fields: ReadonlyMap<st
     const $context = context()
     const $topic = object({
       identity: $context.get('identity') as Step,
-      authorization: $context.get('authorization') as Step,
+      caller: $context.get('caller') as Step,
       category: constant(category),
       major: constant(major),
       targets: args.getRaw('targets'),

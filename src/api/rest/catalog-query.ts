@@ -42,7 +42,14 @@ export interface RelationRow {
   takes?: string
 }
 
-export const readers: readonly RequestRole[] = ['tmidb_speaker', 'tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin']
+export const readers: readonly RequestRole[] = [
+  'tmidb_speaker',
+  'tmidb_listener',
+  'tmidb_member',
+  'tmidb_viewer',
+  'tmidb_editor',
+  'tmidb_admin',
+]
 
 const catalogSql = `
 with s as (

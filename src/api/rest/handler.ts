@@ -2,9 +2,10 @@
 // GET /api/v{major}/{category} and its kin, from request to response. It is asked before any framework: a read of the latest
 // rows spends more time in PostgreSQL than in all of this.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { callerOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
-import { type Claims, type Pool, readAs, writeAs } from '../../db/pool.ts'
+import { type Claims, isBound, type Pool, readAs, writeAs } from '../../db/pool.ts'
 import { preparing } from '../../db/preparing.ts'
 import { listenerIndex } from '../listener.ts'
 import { sendAnswer, sendError, sendJson, sendWritten } from './answer.ts'
@@ -72,7 +73,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     let identity: Identity | null = null
     try {
       if (req.method === 'OPTIONS') {
-        identity = await access.identify(req.headers.authorization)
+        identity = await access.identify(callerOf(req))
         res.writeHead(200, { allow: await options(route, identity), 'content-length': 0 }).end()
         return true
       }
@@ -85,7 +86,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
         if (route.kind === 'call') throw new RestError(405, 'PGRST101', `Cannot use the ${req.method} method on RPC`, { headers })
         throw unsupported(req.method, headers.allow)
       }
-      identity = await access.identify(req.headers.authorization)
+      identity = await access.identify(callerOf(req))
       if (identity.kind === 'anonymous') throw new TmiError('TM100')
       checkProfile(catalog.current, profile)
       if (route.kind === 'call') {
@@ -186,7 +187,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
 
   /** What a listener may embed is asked of the database only where a category could be meant. */
   async function knowing<T>(claims: Claims, make: (isKnown: LinkContext['isKnown']) => T): Promise<T> {
-    if (claims.role !== 'tmidb_listener') return make(() => true)
+    if (!isBound(claims.role)) return make(() => true)
     let asked = false
     try {
       const made = make(() => (asked = true))
@@ -200,7 +201,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
 
   /** What a listener embeds, or fails to, is looked at again knowing only the categories that it may see. */
   async function planFor(claims: Claims, open: () => Plan, make: (isKnown: LinkContext['isKnown']) => Plan): Promise<Plan> {
-    if (claims.role !== 'tmidb_listener') return open()
+    if (!isBound(claims.role)) return open()
     let plan: Plan | null = null
     try {
       plan = open()
@@ -217,7 +218,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
    * rows does not pay for it.
    */
   async function isHidden(claims: Claims, relation: Relation): Promise<boolean> {
-    if (claims.role !== 'tmidb_listener' || relation.category === null) return false
+    if (!isBound(claims.role) || relation.category === null) return false
     return !(await visibleCategories(pool, claims)).has(relation.category)
   }
 

@@ -2,7 +2,7 @@
 // Which relation or function an address under /api means. Names of users' relations and of categories are data: what is found
 // depends on the catalog, on the API major in the path and on the schema that the profile header asks for.
 import type { IncomingHttpHeaders } from 'node:http'
-import type { RequestRole } from '../../db/pool.ts'
+import { isBound, type RequestRole } from '../../db/pool.ts'
 import type { Catalog, Relation } from './catalog.ts'
 import { RestError, unknownRelation } from './error.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
@@ -97,7 +97,7 @@ function versionsOf(route: RowsRoute, { categories }: Catalog): readonly Relatio
 export function relationOf(route: RowsRoute, catalog: Catalog, role: RequestRole): Relation {
   const found = findRelation(route, catalog)
   if (found) return found
-  throw notThere(route, role === 'tmidb_listener' ? undefined : versionsOf(route, catalog)?.[0])
+  throw notThere(route, isBound(role) ? undefined : versionsOf(route, catalog)?.[0])
 }
 
 /** Where the readings of a category's view are. */

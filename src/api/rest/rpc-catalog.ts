@@ -68,7 +68,7 @@ select f.schema, f.proname as name, f.comment, f.proretset as "isSet", f.provola
     where t.oid = f.prorettype)) as value,
   (select json_build_array(n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.oid = f.typrelid and c.relkind <> 'c') as "rowsOf",
-  array(select r from unnest(array['tmidb_speaker', 'tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin']) r
+  array(select r from unnest(array['tmidb_speaker', 'tmidb_listener', 'tmidb_member', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin']) r
     where has_schema_privilege(r, f.pronamespace, 'usage') and has_function_privilege(r, f.oid, 'execute')
       and (f.schema = 'api' or exists (
         select from aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) g

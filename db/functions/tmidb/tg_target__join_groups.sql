@@ -1,0 +1,33 @@
+-- SPDX-License-Identifier: MIT
+-- after: compile_rules, compile_classes
+-- A target joins and leaves groups with the statement that makes or changes it, so that its first reading is already shown to whoever
+-- is to see it. New targets are added to the rules of the classes concerned; a target that changed has them worked out anew.
+create or replace function tmidb.tg_target__join_groups() returns trigger
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_groups int[];
+begin
+  if not exists (select from tmidb.target_group) then return null; end if;
+  if TG_OP = 'INSERT' then
+    v_groups := array(
+      select g.group_id from tmidb.target_group g where exists (
+        select from made t where jsonb_path_match(t.meta, g.path, jsonb_build_object('key', t.key, 'name', t.name), true)));
+    update tmidb.permission_class c set rules = c.rules || tmidb.compile_rules(c.grants, array(select target_id from made))
+    where exists (select from jsonb_array_elements(c.grants) g where (g->>'g')::int = any(v_groups));
+  else
+    v_groups := array(
+      select g.group_id from tmidb.target_group g where exists (
+        select from made n join gone o using (target_id)
+        where jsonb_path_match(n.meta, g.path, jsonb_build_object('key', n.key, 'name', n.name), true)
+          is distinct from jsonb_path_match(o.meta, g.path, jsonb_build_object('key', o.key, 'name', o.name), true)));
+    if cardinality(v_groups) > 0 then perform tmidb.compile_classes(v_groups); end if;
+  end if;
+  return null;
+end $$;
+comment on function tmidb.tg_target__join_groups() is 'Adds new and changed targets to the rules of who was granted something of their groups.';
+revoke all on function tmidb.tg_target__join_groups() from public;
+create or replace trigger join_groups_new after insert on tmidb.target
+  referencing new table as made for each statement execute function tmidb.tg_target__join_groups();
+create or replace trigger join_groups_changed after update on tmidb.target
+  referencing new table as made old table as gone for each statement execute function tmidb.tg_target__join_groups();
