@@ -14,6 +14,14 @@ export interface Identity {
   claims: object | null
 }
 
+/** A person of a role of one's own. */
+export const member = (world: World): Identity => ({
+  name: 'member',
+  login: 'tmidb_api',
+  role: 'tmidb_member',
+  claims: { role: 'tmidb_member', name: 'kim', account_id: world.memberId },
+})
+
 export function identities(world: World): Identity[] {
   const api = (name: string, role: string, claims: object = {}): Identity => ({
     name,
@@ -27,6 +35,7 @@ export function identities(world: World): Identity[] {
     api('listener A', 'tmidb_listener', { listener_id: world.ids.ann }),
     api('listener B', 'tmidb_listener', { listener_id: world.ids.ben }),
     api('speaker', 'tmidb_speaker', { speaker_id: world.speakerId }),
+    member(world),
     api('viewer', 'tmidb_viewer'),
     api('editor', 'tmidb_editor'),
     api('admin', 'tmidb_admin'),
@@ -161,7 +170,7 @@ declare
   v_message text;
 begin
   for c in select value from jsonb_array_elements(current_setting('proof.cells')::jsonb) loop
-    v_rows := null; v_state := null; v_says := null;
+    v_rows := null; v_state := null; v_says := null; v_message := null;
     begin
       execute 'select ' || (c->>1) into v_says;
     exception when others then null;
@@ -220,7 +229,7 @@ export async function tried(client: Client, things: Thing[], whos: Identity[]): 
     for (const [i, { label, noun, ought }] of cells.entries()) {
       const [says, state, rows, message] = found[i] as (typeof found)[number]
       // A view that takes no writes says so before it asks for a right: then the catalog alone answers.
-      const impossible = state === '55000' || state === '42809'
+      const impossible = ['55000', '42809', '428C9'].includes(state)
       // A refusal of something else, further in, means that this was passed.
       const refused =
         state === '42501' &&

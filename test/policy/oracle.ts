@@ -6,8 +6,16 @@ export interface Grant {
   /** Null: all. */
   category: string | null
   targets: string[] | null
+  /** Instead of targets. */
+  group?: string
   fields: string[] | null
+  /** Only readings younger than so many hours. */
+  hours?: number
 }
+
+/** Every other target stands in Busan. */
+export const groups: Record<string, (target: string) => boolean> = { 'in busan': (key) => Number(key.slice(2)) % 2 === 0 }
+export const groupConditions: Record<string, string> = { 'in busan': '$.site == "busan"' }
 
 export interface Reading {
   id: string
@@ -25,30 +33,54 @@ export const given = {
   ann: [
     { category: 'sensor', targets: ['t-0', 't-1', 't-2'], fields: ['temperature', 'gps'] },
     { category: 'log', targets: null, fields: ['level'] },
+    { category: 'fleet', targets: ['t-2', 't-3'], fields: ['lat', 'lon'] },
   ],
   ben: [
     { category: 'sensor', targets: null, fields: ['humidity'] },
     { category: 'sensor', targets: ['t-1'], fields: null },
     { category: null, targets: ['t-3'], fields: null },
+    { category: 'fleet', targets: null, fields: ['pos'] },
   ],
   cat: [
     { category: 'sensor', targets: ['t-4'], fields: ['gps.lat', 'status'] },
     { category: 'secret', targets: ['t-5'], fields: null },
     { category: null, targets: ['t-6'], fields: ['level', 'code'] },
+    { category: 'fleet', targets: ['t-4'], fields: ['pos.lat', 'lon'] },
   ],
   dan: [],
+  fay: [
+    { category: 'sensor', targets: null, group: 'in busan', fields: ['temperature', 'status'] },
+    { category: 'log', targets: null, fields: null, hours: 24 },
+    { category: 'sensor', targets: ['t-2', 't-3'], fields: null, hours: 12 },
+    { category: 'secret', targets: ['t-1'], fields: ['code'] },
+    { category: 'secret', targets: ['t-1'], fields: null, hours: 24 },
+  ],
   eve: [{ category: null, targets: null, fields: null }],
 } satisfies Record<string, Grant[]>
+
+/** A person: what its role may, and what it may itself. */
+export const givenToRole: Grant[] = [{ category: 'sensor', targets: null, group: 'in busan', fields: ['humidity', 'gps'] }]
+export const givenToKim: Grant[] = [
+  { category: 'log', targets: ['t-8', 't-9'], fields: null },
+  { category: 'fleet', targets: null, fields: ['pos'] },
+]
+export const givenToMember: Grant[] = [...givenToRole, ...givenToKim]
 
 export type Listener = keyof typeof given
 export const listeners = Object.keys(given) as Listener[]
 /** What a viewer, an editor and an administrator see. */
 export const everything: Grant[] = given.eve
 
+const isOf = (g: Grant, target: string): boolean =>
+  g.group === undefined ? g.targets === null || g.targets.includes(target) : (groups[g.group]?.(target) ?? false)
+
 /** Names of the fields that may be seen, '*' for all; null: the reading is not there. */
-export function maskOf(grants: Grant[], reading: Pick<Reading, 'category' | 'target' | 'ts'>): Set<string> | null {
+export function maskOf(grants: Grant[], { category, target, ts }: Pick<Reading, 'category' | 'target' | 'ts'>): Set<string> | null {
   const hits = grants.filter(
-    (g) => (g.category ?? reading.category) === reading.category && (g.targets === null || g.targets.includes(reading.target)),
+    (g) =>
+      (g.category ?? category) === category &&
+      isOf(g, target) &&
+      (g.hours === undefined || Date.parse(ts) >= Date.now() - g.hours * 3_600_000),
   )
   return hits.length === 0 ? null : new Set(hits.flatMap((g) => g.fields ?? ['*']))
 }
@@ -103,6 +135,12 @@ export const views: Record<string, Record<string, [path: string[], kind: Kind]>>
     gps_lon: [['gps', 'lon'], 'number'],
   },
   log_v1: { level: [['level'], 'text'], message: [['message'], 'text'] },
+  fleet_v1: {
+    pos_lat: [['pos', 'lat'], 'number'],
+    pos_lon: [['pos', 'lon'], 'number'],
+    lat: [['lat'], 'number'],
+    lon: [['lon'], 'number'],
+  },
   secret_v1: { code: [['code'], 'number'], lat: [['lat'], 'number'], lon: [['lon'], 'number'] },
 }
 
@@ -119,5 +157,5 @@ export function columnsOf(view: string, data: Record<string, unknown>): Record<s
 
 /** Keys of the targets that somebody with these grants may know. */
 export function knownTargets(grants: Grant[], all: string[]): string[] {
-  return all.filter((key) => grants.some((g) => g.targets === null || g.targets.includes(key)))
+  return all.filter((key) => grants.some((g) => isOf(g, key)))
 }

@@ -1,20 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the views and functions that carry rights themselves answer to somebody, beside what the oracle says from the grants alone.
 import type { Client } from '../../src/db/superuser.ts'
-import { become, type Identity } from './cells.ts'
-import {
-  columnsOf,
-  everything,
-  type Grant,
-  given,
-  knownTargets,
-  type Listener,
-  maskOf,
-  type Reading,
-  seen,
-  shows,
-  views,
-} from './oracle.ts'
+import { become, type Identity, member } from './cells.ts'
+import { columnsOf, everything, type Grant, given, givenToMember, knownTargets, type Listener, maskOf, type Reading, seen, shows, views } from './oracle.ts'
 import { targets, type World } from './world.ts'
 
 export interface Probe {
@@ -46,15 +34,12 @@ export function placesOf(
   world: World,
   grants: Grant[],
 ): { target: string; category: string; lat: number; lon: number; ts: string }[] {
-  const where: Record<string, [string[], string[]]> = {
-    sensor: [
-      ['gps', 'lat'],
-      ['gps', 'lon'],
-    ],
-    secret: [['lat'], ['lon']],
-  }
+  const plain = [['lat'], ['lon']]
+  // Of two ways to say it, a reading of a fleet has one.
+  const ways = (r: Reading): string[][] | undefined =>
+    ({ sensor: [['gps', 'lat'], ['gps', 'lon']], secret: plain, fleet: r.data.pos === undefined ? plain : [['pos', 'lat'], ['pos', 'lon']] })[r.category]
   return world.readings.flatMap((r) => {
-    const paths = where[r.category]
+    const paths = ways(r)
     const mask = maskOf(grants, r)
     if (paths === undefined || mask === null || !paths.every((p) => shows(mask, p))) return []
     const [lat, lon] = paths.map((p) => p.reduce<unknown>((v, k) => (v as Row | undefined)?.[k], r.data)) as (
@@ -69,6 +54,7 @@ export function measured(world: World, grants: Grant[], category: string, field:
   return visibleOf(world, grants, category).filter((r) => typeof r.data[field] === 'number')
 }
 
+const categories = ['fleet', 'log', 'secret', 'sensor']
 const span = `'2000-01-01Z', now() + interval '1 day'`
 const rounded = (n: number): number => Math.round(n * 1e6) / 1e6
 const grouped = <T, R>(list: T[], key: (t: T) => string, make: (k: string, group: T[]) => R): R[] =>
@@ -155,7 +141,7 @@ export const probes: Record<string, Probe> = {
     through: ['tmidb.visible_categories', 'tmidb.category_rights'],
     sql: `select jsonb_build_array(category, (select jsonb_agg(c order by c) from unnest(columns) c)) as r from tmidb.visible_categories() order by category`,
     ought: (grants) =>
-      ['log', 'secret', 'sensor'].flatMap((category) => {
+      categories.flatMap((category) => {
         const of = grants.filter((g) => g.category === null || g.category === category)
         if (of.length === 0) return []
         if (of.some((g) => g.fields === null)) return [[category, null]]
@@ -168,10 +154,10 @@ export const probes: Record<string, Probe> = {
     through: ['tmidb.schema_changes', 'tmidb.category_rights', 'api.schema_changes', 'tmidb.visible_diff'],
     sql: `select distinct on (category) jsonb_build_array(category, first_seen is not null, example is not null) as r from api.schema_changes() order by category, example is null`,
     ought: (grants) =>
-      ['log', 'secret', 'sensor']
+      categories
         .filter((category) => grants.some((g) => g.category === null || g.category === category))
         .map((category) => {
-          const whole = grants.some((g) => (g.category ?? category) === category && g.targets === null && g.fields === null)
+          const whole = grants.some((g) => (g.category ?? category) === category && g.targets === null && g.group === undefined && g.hours === undefined && g.fields === null)
           return [category, whole, whole]
         }),
   },
@@ -230,6 +216,7 @@ export function readersOf(world: World): { who: Identity; grants: Grant[]; liste
   const psql = (name: string, login: string): Identity => ({ name, login, role: login, claims: null })
   return [
     ...(Object.keys(given) as Listener[]).map((l) => ({ who: asks(l), grants: given[l] as Grant[], listener: l })),
+    { who: member(world), grants: givenToMember, listener: null },
     ...['viewer', 'editor', 'admin'].map((r) => ({ who: role(r), grants: everything, listener: null })),
     { who: psql('ann by psql', world.logins.ann), grants: given.ann, listener: null },
     { who: psql('ben by psql', world.logins.ben), grants: given.ben, listener: null },
@@ -290,7 +277,7 @@ export async function surprisingRows(
     if (through !== null && !through.includes(probe.through)) continue
     for (const { grants, listener } of whos) {
       if (listener === null) continue
-      const classId = `tmidb.class_of(${world.ids[listener]})`
+      const classId = `tmidb.class_of('{"role": "tmidb_listener", "listener_id": "${world.ids[listener]}"}')`
       await asked(`${label} of ${listener}`, process, probe.sql(classId), probe.ought(grants, world))
     }
   }

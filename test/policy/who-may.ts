@@ -11,9 +11,9 @@ const admins = ['admin', 'admin by psql']
 const editors = [...admins, 'editor']
 const viewers = [...editors, 'viewer']
 const listeners = ['listener A', 'listener B', 'listener by psql']
-const readers = [...viewers, ...listeners]
+const readers = [...viewers, ...listeners, 'member']
 const speakers = ['speaker', 'speaker by psql']
-const writers = [...editors, ...speakers]
+const writers = [...editors, ...speakers, 'member']
 const everybody = [...readers, ...speakers, 'anonymous']
 
 interface Sentence {
@@ -36,10 +36,10 @@ export const sentences: Sentence[] = [
   },
   {
     it: 'An administrator reads the tables, and changes them by functions alone.',
-    of: words(`api_state audit category chunk code_version connector_run connector_seen document field_setting geo_source geo_trace ingest_cursor
+    of: words(`access_grant access_role api_state audit category chunk code_version connector_run connector_seen document field_setting geo_source geo_trace ingest_cursor
       instance ledger ledger_minute listener listener_subscriptions message_id migration migration_run permission_class published_view raw_bucket
       removal request_limit rollup_chunk rollup_cursor rollup_day rollup_field rollup_hour rollup_minute rollup_series schema_version shape speaker
-      stream_cursor target ts_obs version_seen`).map((t) => `tmidb.${t}`),
+      stream_cursor target target_group ts_obs version_seen`).map((t) => `tmidb.${t}`),
     who: admins,
     may: ['select'],
   },
@@ -55,7 +55,7 @@ export const sentences: Sentence[] = [
     of: ['tmidb.account'],
     who: admins,
     may: ['select'],
-    columns: words('account_id login role created_at'),
+    columns: words('account_id login role_id class_id speaker_id role_name created_at'),
   },
   {
     it: 'Of connectors an administrator sees everything but their secrets.',
@@ -120,7 +120,7 @@ const drainProcess = 'drain process'
 export const calls: Calls[] = [
   {
     it: 'Anybody may know who it is and what it may see; the answers are cut to it. Views ask for everybody.',
-    of: 'tmidb.identity tmidb.rules tmidb.unpack(integer,bytea) tmidb.bucket_start',
+    of: `tmidb.identity tmidb.rules tmidb.cutoffs tmidb.mask_at tmidb.unpack(integer,bytea) tmidb.bucket_start`,
     who: [...everybody, 'views'],
   },
   {
@@ -158,7 +158,8 @@ export const calls: Calls[] = [
       tmidb.ingest_status tmidb.ledger_check tmidb.persist_document tmidb.pin_field tmidb.record_migration tmidb.reload_api tmidb.remove_connector
       tmidb.remove_document tmidb.rename_field tmidb.require_documents tmidb.revoke_token tmidb.rewrite_chunk tmidb.run_connector_now
       tmidb.set_aggregates tmidb.set_cold_after tmidb.set_connector tmidb.set_request_timeout tmidb.set_retention tmidb.set_rollups
-      tmidb.set_strict tmidb.subscribe tmidb.unsubscribe`,
+      tmidb.set_strict tmidb.subscribe tmidb.unsubscribe tmidb.grant_access tmidb.revoke_access tmidb.create_group tmidb.set_group
+      tmidb.remove_group tmidb.create_role tmidb.remove_role`,
     who: admins,
   },
   { it: 'The API introspects, administrators look on.', of: 'tmidb.introspection', who: [...admins, apiProcess] },

@@ -4,7 +4,7 @@
 import { hashPassword } from '../../src/base/password.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 import { seeded } from '../lib/random.ts'
-import { given, type Listener, listeners, type Reading } from './oracle.ts'
+import { type Grant, given, givenToKim, givenToRole, groupConditions, groups, type Listener, listeners, type Reading } from './oracle.ts'
 
 export const targets = Array.from({ length: 10 }, (_, i) => `t-${i}`)
 export const accountRoles = ['viewer', 'editor', 'admin'] as const
@@ -14,9 +14,11 @@ export interface World extends AsyncDisposable {
   /** What is stored, as the superuser reads it from the table, oldest first. */
   readings: Reading[]
   ids: Record<Listener, string>
+  /** The person of a role of one's own. */
+  memberId: string
   speakerId: string
   /** What each authorizes itself with. */
-  tokens: Record<Listener | 'speaker' | (typeof accountRoles)[number], string>
+  tokens: Record<Listener | 'speaker' | 'member' | (typeof accountRoles)[number], string>
   /** Logins of psql, of listeners and the speaker; roles belong to the whole server, so they are named after this process. */
   logins: { ann: string; ben: string; speaker: string }
 }
@@ -34,8 +36,11 @@ export async function proofWorld(): Promise<World> {
   const add = (category: string, target: string, data: Record<string, unknown>) => {
     const list = batches.get(category) ?? []
     batches.set(category, list)
-    // From a few minutes to two days ago, each at a microsecond of its own.
-    const ts = new Date(start - 600_000 - Math.floor(random() * 2880) * 60_000)
+    // From a few minutes to two days ago, each at a microsecond of its own; none that grows out of a time window meanwhile.
+    let minutes = 0
+    do minutes = 10 + Math.floor(random() * 2880)
+    while ([12, 24].some((h) => minutes > h * 60 - 10 && minutes < h * 60 + 3))
+    const ts = new Date(start - minutes * 60_000)
       .toISOString()
       .replace('.000Z', `.${String(++n).padStart(6, '0')}Z`)
     list.push({ target, ts, data })
@@ -51,6 +56,11 @@ export async function proofWorld(): Promise<World> {
           : {}),
       })
     for (let i = 0; i < 5; i++) add('log', target, { level: pick(['info', 'warn']), message: `line ${n}` })
+    // Two ways to say where it is: each makes a trace of its own.
+    for (let i = 0; i < 3; i++) {
+      const [lat, lon] = [36 + random(), 129 + random()].map((x) => Math.round(x * 1000) / 1000)
+      add('fleet', target, i === 1 ? { lat, lon } : { pos: { lat, lon } })
+    }
     for (let i = 0; i < 3; i++) add('secret', target, { code: Math.floor(random() * 1000), lat: 36, lon: 129 + i / 10 })
   }
   for (const [category, list] of batches) await db.query('select tmidb.ingest($1, $2::jsonb)', [category, JSON.stringify(list)])
@@ -65,13 +75,26 @@ export async function proofWorld(): Promise<World> {
   await db.query(`set session authorization admin; create table app.note (id int primary key, body text); insert into app.note values (1, 'a note');
     create function app.hello() returns text language sql stable return 'hello'`)
 
+  for (const target of targets)
+    await db.query('select tmidb.create_target($1, null, $2)', [target, { site: groups['in busan']?.(target) ? 'busan' : 'seoul' }])
+  const grant = (to: string, g: Grant, actions = '{read}') =>
+    db.query('select tmidb.grant_access($1, $2, $3, $4, $5, $6, $7::float * interval \'1 hour\')', [
+      to,
+      actions,
+      g.category,
+      g.targets,
+      g.group,
+      g.fields,
+      g.hours,
+    ])
+  for (const [name, condition] of Object.entries(groupConditions)) await db.query('select tmidb.create_group($1, $2)', [name, condition])
+
   const tokens = {} as World['tokens']
   const made = async (sql: string, values: unknown[]): Promise<string> =>
     (await db.query<{ t: string }>(`select ${sql} as t`, values))[0]?.t ?? ''
   for (const name of listeners) {
     tokens[name] = `Bearer ${await made('tmidb.create_listener($1)', [named(name)])}`
-    for (const g of given[name])
-      await db.query('select tmidb.subscribe($1, $2, $3, $4)', [named(name), g.category, g.targets, g.fields])
+    for (const g of given[name] as Grant[]) await grant(`listener:${named(name)}`, g)
   }
   tokens.speaker = `Bearer ${await made('tmidb.create_speaker($1)', [named('speaker')])}`
   const hash = await hashPassword('secret')
@@ -79,6 +102,11 @@ export async function proofWorld(): Promise<World> {
     await db.query('select tmidb.create_account($1, $2, $1)', [role, hash])
     tokens[role] = `Basic ${Buffer.from(`${role}:secret`).toString('base64')}`
   }
+  await db.query(`select tmidb.create_role('fleet')`)
+  for (const g of givenToRole) await grant('role:fleet', g)
+  const memberId = await made(`tmidb.create_account('kim', $1, 'fleet')::text`, [hash])
+  for (const g of givenToKim) await grant('user:kim', g, '{read,write}')
+  tokens.member = `Basic ${Buffer.from('kim:secret').toString('base64')}`
   const logins = { ann: named('ann'), ben: named('ben'), speaker: named('speaker') }
   for (const [who, login] of Object.entries(logins))
     await db.query('select tmidb.create_login($1, $2, $3)', [who === 'speaker' ? 'speaker' : 'listener', login, loginPassword])
@@ -93,6 +121,7 @@ export async function proofWorld(): Promise<World> {
     db,
     readings: await stored(db),
     ids,
+    memberId,
     speakerId: speaker?.id ?? '',
     tokens,
     logins,
