@@ -65,6 +65,13 @@ const faults: Record<string, string[]> = {
     'create policy slow on tmidb.target to tmidb_views using (true) with check (tmidb.shard_of(key) = 1)',
     'create policy slow on tmidb.target to tmidb_views using ((select tmidb.shard_of(key)) = 1)',
   ],
+  policy_roles: [
+    'create policy stray on tmidb.target using (true)',
+    'create policy stray on tmidb.token for select to tmidb_admin, tmidb_views using (true)',
+    'alter policy owner_all on tmidb.token to public',
+    'alter policy listener_read on tmidb.target using (true)',
+    'drop policy admin_read on tmidb.audit; create policy admin_read on tmidb.audit to tmidb_admin using (true)',
+  ],
   role_powers: ['alter role tmidb_views bypassrls', `alter role ${lintLogin} bypassrls`, 'alter role tmidb_owner superuser'],
   row_security: [
     'alter table tmidb.target disable row level security',

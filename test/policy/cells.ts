@@ -52,12 +52,14 @@ export function identities(world: World): Identity[] {
 
 export interface Relation {
   kind: 'relation'
+  oid: number
   name: string
   is: 'table' | 'view' | 'sequence'
   columns: string[]
 }
 export interface Callable {
   kind: 'function'
+  oid: number
   /** With its argument types. */
   name: string
   short: string
@@ -67,7 +69,7 @@ export type Thing = Relation | Callable
 
 export async function catalogOf(client: Client): Promise<Thing[]> {
   const { rows: relations } = await client.query<Relation>(`
-    select 'relation' as kind, format('%I.%I', n.nspname, c.relname) as name,
+    select 'relation' as kind, c.oid, format('%I.%I', n.nspname, c.relname) as name,
       case c.relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end as "is",
       array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
             and a.attgenerated = '' and a.attidentity <> 'a' order by a.attnum) as columns
@@ -75,7 +77,7 @@ export async function catalogOf(client: Client): Promise<Thing[]> {
     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and (n.nspname in ('tmidb', 'tmidb_parts', 'api', 'app') or n.nspname in (select tmidb.exposed_schemas()))
     order by 2`)
   const { rows: functions } = await client.query<Callable>(`
-    select 'function' as kind, p.oid::regprocedure::text as name, format('%I.%I', n.nspname, p.proname) as short,
+    select 'function' as kind, p.oid, p.oid::regprocedure::text as name, format('%I.%I', n.nspname, p.proname) as short,
       -- As a select of its own an argument is no constant: a strict function of a constant null would not be called at all.
       case when p.prokind = 'p' then 'call ' when p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype) then 'select ' else 'select from ' end
       || format('%I.%I(%s)', n.nspname, p.proname, (
@@ -90,10 +92,13 @@ interface Cell {
   label: string
   /** How a refusal names it. */
   noun: string
-  sql: string
+  /** Null: the catalog alone is asked. */
+  sql: string | null
   /** An expression: whether the catalog gives the privilege. */
   says: string
   ought: (who: string) => boolean
+  /** The table all of whose rows this touches. */
+  rowsOf?: string
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`
@@ -106,15 +111,16 @@ export function cellsOf(thing: Thing): Cell[] {
         label: `execute ${thing.name}`,
         noun: `function ${thing.short.split('.')[1]?.replaceAll('"', '')}`,
         sql: thing.call,
-        says: `has_function_privilege(${quote(thing.name)}, 'execute')`,
+        says: `has_function_privilege(${thing.oid}, 'execute')`,
         ought: (who) => mayCall(thing, who),
       },
     ]
   }
-  const { name, is, columns } = thing
+  const { oid, name, is, columns } = thing
   const noun = `${is} ${name.split('.')[1]?.replaceAll('"', '')}`
-  const cell = (command: Command, sql: string, says: string): Cell => ({
+  const cell = (command: Command, sql: string | null, says: string, rowsOf?: string): Cell => ({
     noun,
+    ...(rowsOf === undefined ? {} : { rowsOf }),
     label: `${command} ${name}`,
     sql,
     says,
@@ -122,20 +128,22 @@ export function cellsOf(thing: Thing): Cell[] {
   })
   if (is === 'sequence') {
     return [
-      cell('select', `select * from ${name}`, `has_sequence_privilege(${quote(name)}, 'select')`),
-      cell('usage', `select nextval(${quote(name)})`, `has_sequence_privilege(${quote(name)}, 'usage')`),
-      cell('update', `select setval(${quote(name)}, 1)`, `has_sequence_privilege(${quote(name)}, 'update')`),
+      cell('select', `select * from ${name}`, `has_sequence_privilege(${oid}, 'select')`),
+      cell('usage', `select nextval(${quote(name)})`, `has_sequence_privilege(${oid}, 'usage')`),
+      cell('update', `select setval(${quote(name)}, 1)`, `has_sequence_privilege(${oid}, 'update')`),
     ]
   }
   const first = `"${columns[0]}"`
-  const whole = (command: string) => `has_table_privilege(${quote(name)}, '${command}')`
+  const whole = (command: string) => `has_table_privilege(${oid}, '${command}')`
   const cells = [
-    cell('select', `select * from ${name}`, whole('select')),
+    cell('select', `select * from ${name}`, whole('select'), name),
     // Any column's right is enough for this one: where there are such, the columns are tried alone.
     ...(columnsFor(thing, 'insert') === null ? [cell('insert', `insert into ${name} default values`, whole('insert'))] : []),
-    cell('update', `update ${name} set ${first} = ${first}`, whole('update')),
+    cell('update', `update ${name} set ${first} = ${first}`, whole('update'), name),
     cell('delete', `delete from ${name}`, whole('delete')),
     cell('truncate', `truncate ${name}`, whole('truncate')),
+    cell('references', null, whole('references')),
+    cell('trigger', null, whole('trigger')),
   ]
   for (const command of ['select', 'insert', 'update'] as const) {
     const some = columnsFor(thing, command)
@@ -151,7 +159,8 @@ export function cellsOf(thing: Thing): Cell[] {
         label: `${command} ${name}.${column}`,
         noun,
         sql,
-        says: `has_column_privilege(${quote(name)}, ${quote(column)}, '${command}')`,
+        ...(command === 'select' ? { rowsOf: name } : {}),
+        says: `has_column_privilege(${oid}, ${quote(column)}, '${command}')`,
         ought: (who) => mayTouch(thing, command, who) || (some.who.includes(who) && some.columns.includes(column)),
       })
     }
@@ -175,6 +184,10 @@ begin
       execute 'select ' || (c->>1) into v_says;
     exception when others then null;
     end;
+    if c->>0 is null then
+      v_all := v_all || jsonb_build_array(v_says, 'catalog', null, null);
+      continue;
+    end if;
     begin
       execute c->>0;
       get diagnostics v_rows = row_count;
@@ -188,70 +201,72 @@ begin
   perform set_config('proof.found', to_jsonb(v_all)::text, true);
 end $do$; select current_setting('proof.found') as found`
 
+/** Until the savepoint is gone back to. */
+const becoming = (who: Identity): string =>
+  `set local session authorization "${who.login}"${who.role === who.login ? '' : `; set local role "${who.role}"`};
+    select set_config('tmidb.claims', ${quote(who.claims === null ? '' : JSON.stringify(who.claims))}, true)`
+
 export async function become(client: Client, who: Identity): Promise<void> {
-  await client.query(`set local session authorization "${who.login}"${who.role === who.login ? '' : `; set local role "${who.role}"`};
-    select set_config('tmidb.claims', ${quote(who.claims === null ? '' : JSON.stringify(who.claims))}, true)`)
+  await client.query(becoming(who))
 }
 
 export interface Outcome {
   label: string
   who: string
-  ought: boolean
   may: boolean
-  rows: number | null
-  /** Of a select: how many rows the table has; null for views and where the rows are not the question. */
-  total: number | null
   surprise: string | null
 }
 
-/** The cells of these things as these identities; the transaction that is open stays as it was. */
-export async function tried(client: Client, things: Thing[], whos: Identity[]): Promise<Outcome[]> {
-  const cells = things.flatMap(cellsOf)
-  const outcomes: Outcome[] = []
-  await client.query('savepoint cells')
+/** How many rows each table has. */
+export async function counted(client: Client, things: Thing[]): Promise<Map<string, number>> {
   const totals = new Map<string, number>()
   for (const t of things) {
     if (t.kind === 'relation' && t.is === 'table')
-      totals.set(
-        `select ${t.name}`,
-        (await client.query<{ n: number }>(`select count(*)::int as n from ${t.name}`)).rows[0]?.n ?? 0,
-      )
+      totals.set(t.name, (await client.query<{ n: number }>(`select count(*)::int as n from ${t.name}`)).rows[0]?.n ?? 0)
   }
-  await client.query(`select set_config('proof.cells', $1, true), set_config('statement_timeout', '20s', true)`, [
-    JSON.stringify(cells.map((c) => [c.sql, c.says])),
-  ])
+  return totals
+}
+
+type Found = [says: boolean | null, state: string, rows: number | null, message: string | null]
+
+/** The cells of these things as these identities, after something was done to the database; the open transaction stays as it was. */
+export async function tried(
+  client: Client,
+  things: Thing[],
+  whos: Identity[],
+  totals: Map<string, number>,
+  done?: string,
+): Promise<Outcome[]> {
+  const cells = things.flatMap(cellsOf)
+  const outcomes: Outcome[] = []
   for (const who of whos) {
-    await client.query('savepoint who')
-    await become(client, who)
-    const results = (await client.query(tryAll)) as unknown as { rows: { found: string }[] }[]
-    const found = JSON.parse(results[1]?.rows[0]?.found ?? '[]') as [boolean | null, string, number | null, string | null][]
-    await client.query('rollback to who')
-    for (const [i, { label, noun, ought }] of cells.entries()) {
-      const [says, state, rows, message] = found[i] as (typeof found)[number]
-      // A view that takes no writes says so before it asks for a right: then the catalog alone answers.
-      const impossible = ['55000', '42809', '428C9'].includes(state)
-      // A refusal of something else, further in, means that this was passed.
-      const refused =
-        state === '42501' &&
-        (message?.includes('row-level security') ||
-          /for schema /.test(message ?? '') ||
-          message === `permission denied for ${noun}`)
-      const may = impossible ? says === true : !refused
-      const expected = ought(who.name)
-      const wrong = may !== expected || (says !== null && says !== expected)
-      outcomes.push({
-        label,
-        who: who.name,
-        ought: expected,
-        may,
-        rows,
-        total: totals.get(label) ?? null,
-        surprise: wrong
-          ? `${who.name}: ${label} ${expected ? 'ought to be allowed' : 'ought to be refused'}: ${state} ${message ?? ''} (the catalog says ${says})`
-          : null,
-      })
-    }
+    // All in one message: there are thousands.
+    const results = (await client.query(`savepoint who; ${done === undefined ? '' : `${done};`} set local statement_timeout = '20s';
+      select set_config('proof.cells', ${quote(JSON.stringify(cells.map((c) => [c.sql, c.says])))}, true);
+      ${becoming(who)}; ${tryAll}; rollback to who; release who`)) as unknown as { command: string; rows: { found?: string }[] }[]
+    const found = JSON.parse(results.find((r) => r.rows[0]?.found !== undefined)?.rows[0]?.found ?? '[]') as Found[]
+    for (const [i, cell] of cells.entries()) outcomes.push(judged(cell, who.name, found[i] as Found, totals))
   }
-  await client.query('rollback to cells')
   return outcomes
+}
+
+function judged({ label, noun, sql, ought, rowsOf }: Cell, who: string, [says, state, rows, message]: Found, totals: Map<string, number>): Outcome {
+  // A view that takes no writes says so before it asks for a right: then the catalog alone answers.
+  const impossible = sql === null || ['55000', '42809', '428C9'].includes(state)
+  // A refusal of something else, further in, means that this was passed.
+  const refused =
+    state === '42501' &&
+    (message?.includes('row-level security') || /for schema /.test(message ?? '') || message === `permission denied for ${noun}`)
+  const may = impossible ? says === true : !refused
+  const expected = ought(who)
+  const surprises = [
+    may !== expected || (says !== null && says !== expected)
+      ? `${expected ? 'ought to be allowed' : 'ought to be refused'}: ${state} ${message ?? ''} (the catalog says ${says})`
+      : null,
+    // Whoever reads a table reads all of it; views see in it what the one who asks may see, which is nothing when nobody asks.
+    state === 'ok' && rowsOf !== undefined && totals.has(rowsOf) && rows !== (who === 'views' ? 0 : totals.get(rowsOf))
+      ? `${rows} of ${totals.get(rowsOf)} rows`
+      : null,
+  ].filter((s) => s !== null)
+  return { label, who, may, surprise: surprises.length === 0 ? null : `${who}: ${label}: ${surprises.join(', ')}` }
 }

@@ -55,10 +55,13 @@ const kinds: Record<string, string> = {
     union all
     select f.oid::regprocedure::text, format('revoke execute on function %s from %s', f.oid::regprocedure, x.grantee::regrole)
     from pg_proc f, aclexplode(f.proacl) x where f.pronamespace in ('tmidb'::regnamespace, 'api'::regnamespace) and x.grantee <> f.proowner and x.grantee <> 0`,
+  // Upwards only: who is above has everything already.
   'role inside another': `select r as of, format('grant %I to %I', p, r) as sql
-    from unnest(array['tmidb_anonymous', 'tmidb_speaker', 'tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin', 'tmidb_edge', 'tmidb_drain']) r,
-      unnest(array['tmidb_views', 'tmidb_owner', 'tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin', 'pg_read_all_data', 'pg_write_all_data']) p
-    where r <> p and not pg_has_role(r, p, 'member') and not pg_has_role(p, r, 'member')`,
+    from unnest(array['tmidb_admin', 'tmidb_editor', 'tmidb_viewer', 'tmidb_listener', 'tmidb_speaker', 'tmidb_anonymous', 'tmidb_edge', 'tmidb_drain'],
+        array[4, 3, 2, 1, 0, 0, 0, 0]) r(r, rank),
+      unnest(array['tmidb_admin', 'tmidb_editor', 'tmidb_viewer', 'tmidb_listener', 'tmidb_views', 'tmidb_owner', 'pg_read_all_data', 'pg_write_all_data'],
+        array[4, 3, 2, 1, 9, 9, 9, 9]) p(p, rank)
+    where p.rank > r.rank and not pg_has_role(r, p, 'member') and not pg_has_role(p, r, 'member')`,
   'role above row security': `select rolname::text as of, format('alter role %I bypassrls', rolname) as sql from pg_roles where rolname ~ '^tmidb_' or rolname = 'admin'`,
 }
 
@@ -99,7 +102,102 @@ export async function mutantsOfViews(client: Client): Promise<Mutant[]> {
 
 const spliced = (text: string, at: number, old: string, put: string): string => text.slice(0, at) + put + text.slice(at + old.length)
 
-/** One mutant for each place where the pattern is found. */
+/** One mutant for each place where the pattern is found; $1 is its first group. */
 export function leftOut(of: string, text: string, kind: string, pattern: RegExp, put: string): Mutant[] {
-  return [...text.matchAll(pattern)].map((m) => ({ kind, of, sql: spliced(text, m.index, m[0], m[0].replace(new RegExp(pattern.source), put)) }))
+  return [...text.matchAll(pattern)].map((m) => ({ kind, of, sql: spliced(text, m.index, m[0], put.replaceAll('$1', m[1] ?? '')) }))
+}
+
+/** Who may see everything. */
+const all = `'{"*/*": {"*": 1}, "t/*": 1, "c/*": {"*": 1}}'::jsonb`
+
+/** What is spoiled wherever a function says it: each place is a mutant. */
+const everywhere: { kind: string; pattern: RegExp; put: (call: string[]) => string }[] = [
+  { kind: 'function with the rules of an administrator', pattern: /tmidb\.rules\(/g, put: () => all },
+  { kind: 'function with the rules of an administrator', pattern: /\b(?:c|l)\.rules \|\| '\{\}'/g, put: () => all },
+  { kind: 'function without the cut', pattern: /tmidb\.cut\(/g, put: ([payload = '']) => payload },
+  { kind: 'function with all fields', pattern: /tmidb\.mask_at\(/g, put: () => `'{"*": 1}'::jsonb` },
+  { kind: 'function with all rows', pattern: /tmidb\.shown_at\(/g, put: () => 'true' },
+  { kind: 'function of all ages', pattern: /tmidb\.shown_since\(/g, put: () => `'-infinity'::timestamptz` },
+  { kind: 'function without a rule', pattern: /[\w.]+ \?\| (?:array\[[^\]]*\]|[\w.]+)/g, put: () => 'true' },
+  { kind: 'function with all traces', pattern: /g\.source_id = any\(v\.sources\)/g, put: () => 'true' },
+  {
+    kind: 'function with all traces',
+    pattern: /\(p\.source_id in \(select[\s\S]*?is not null\)\)/g,
+    put: () => 'true',
+  },
+]
+
+/** Where the call that begins here ends, and its arguments. */
+function callAt(text: string, open: number): { end: number; args: string[] } {
+  const args = ['']
+  for (let i = open + 1, depth = 1; i < text.length; i++) {
+    const c = text[i] as string
+    if ('([{'.includes(c)) depth++
+    if (')]}'.includes(c) && --depth === 0) return { end: i + 1, args: args.map((a) => a.trim()) }
+    if (c === ',' && depth === 1) args.push('')
+    else args.push(`${args.pop()}${c}`)
+  }
+  throw new Error('A bracket is not closed.')
+}
+
+interface Spoiling {
+  /** Of pg_proc, without arguments. */
+  of: string
+  kind: string
+  pattern: RegExp
+  put: string
+}
+
+/** Conditions that only one function has. One that is not found any more is to be said anew here: a pattern without a hit is refused. */
+const spoilings: Spoiling[] = [
+  { of: 'tmidb.geo_visible', kind: 'function without a rule', pattern: /on a\.target_id = s\.target_id/g, put: 'on true' },
+  { of: 'tmidb.geo_visible', kind: 'function without a rule', pattern: /on s\.target_id = a\.target_id/g, put: 'on true' },
+  { of: 'tmidb.last_values', kind: 'function without a rule', pattern: /and exists \(select from rule r where [^\n]*\)(?=\n)/g, put: '' },
+  { of: 'tmidb.last_values', kind: 'function without a rule', pattern: /and r\.category_id in \('\*', c\.category_id::text\)/g, put: '' },
+  { of: 'tmidb.last_values', kind: 'function without a rule', pattern: /on r\.category_id in \('\*', c\.category_id::text\)/g, put: 'on true' },
+  { of: 'tmidb.category_rights', kind: 'description of too much', pattern: /on r\.key in \('c\/\*', 'c\/' \|\| c\.category_id\)/g, put: "on r.key like 'c/%'" },
+  { of: 'tmidb.category_rights', kind: 'description of too much', pattern: /not bool_or\(m\.mask \? '\*'\)/g, put: 'false' },
+  { of: 'tmidb.category_rights', kind: 'description of too much', pattern: /\(select coalesce\(a\.rules -> '\*\/\*'[^\n]*from asking a\)/g, put: 'true' },
+  { of: 'tmidb.visible_categories', kind: 'description of too much', pattern: /where tmidb\.field_rights\(f->>'name'\) && r\.fields/g, put: '' },
+  { of: 'tmidb.schema_changes', kind: 'description of too much', pattern: /case when r\.of_all_targets then (q\.\w+) end/g, put: '$1' },
+  { of: 'tmidb.schema_changes', kind: 'description of too much', pattern: /tmidb\.visible_diff\(v\.diff, r\.fields\)/g, put: 'v.diff' },
+  { of: 'tmidb.rules', kind: 'rules of another', pattern: /if v_who->>'role' in \('tmidb_admin'/g, put: "if v_who->>'role' in ('tmidb_listener', 'tmidb_admin'" },
+  { of: 'tmidb.rules', kind: 'rules of another', pattern: /if v_who->>'role' in \('tmidb_admin'/g, put: "if v_who->>'role' in ('tmidb_member', 'tmidb_admin'" },
+  { of: 'tmidb.rules', kind: 'rules of another', pattern: /where listener_id = \(v_who->>'listener_id'\)::bigint/g, put: 'order by listener_id limit 1' },
+  { of: 'tmidb.rules', kind: 'rules of another', pattern: /where account_id = \(v_who->>'account_id'\)::bigint/g, put: 'order by account_id desc limit 1' },
+  { of: 'tmidb.identity', kind: 'a name that anybody may take', pattern: /session_user = 'tmidb_api'/g, put: 'true' },
+  { of: 'tmidb.cutoffs', kind: 'window of another length', pattern: /now\(\) - w\.seconds/g, put: "now() - interval '10 days' - w.seconds" },
+  { of: 'tmidb.compile_rules', kind: 'rules that say too much', pattern: / or s\.w >= a\.w/g, put: ' or true' },
+  { of: 'tmidb.compile_rules', kind: 'rules that say too much', pattern: / and jsonb_path_match\([^\n]*(?=\n)/g, put: '' },
+  { of: 'tmidb.compile_rules', kind: 'rules that say too much', pattern: /on m\.group_id = s\.g/g, put: 'on true' },
+]
+
+/** Rules are kept; where they are made wrongly, they have to be made again to be seen. */
+const remake = '; update tmidb.permission_class set rules = tmidb.compile_rules(grants)'
+
+/** The only say over rights that these have is told by the functions that call them, which are spoiled themselves. */
+const told = ['tmidb.rules', 'tmidb.mask_at', 'tmidb.shown_at', 'tmidb.cut', 'tmidb.view_sql']
+
+export async function mutantsOfFunctions(client: Client): Promise<Mutant[]> {
+  const { rows } = await client.query<{ of: string; text: string }>(`
+    select format('%I.%I', pronamespace::regnamespace, proname) as of, pg_get_functiondef(oid) as text
+    from pg_proc where pronamespace in ('tmidb'::regnamespace, 'api'::regnamespace) and prokind = 'f' order by 1`)
+  const mutants: Mutant[] = []
+  for (const { of, text } of rows) {
+    const body = text.indexOf('\nAS $')
+    for (const { kind, pattern, put } of told.includes(of) ? [] : everywhere) {
+      for (const m of text.matchAll(pattern)) {
+        // A comment is no condition.
+        if (m.index < body || text.slice(text.lastIndexOf('\n', m.index), m.index).includes('--')) continue
+        const call = m[0].endsWith('(') ? callAt(text, m.index + m[0].length - 1) : { end: m.index + m[0].length, args: [] }
+        mutants.push({ kind, of, sql: text.slice(0, m.index) + put(call.args) + text.slice(call.end) })
+      }
+    }
+  }
+  for (const { of, kind, pattern, put } of spoilings) {
+    const made = rows.filter((r) => r.of === of).flatMap(({ text }) => leftOut(of, text, kind, pattern, put))
+    if (made.length === 0) throw new Error(`${of} has no ${pattern} any more: say in test/policy/mutants.ts what its rule looks like now.`)
+    mutants.push(...made.map((m) => (of === 'tmidb.compile_rules' ? { ...m, sql: m.sql + remake } : m)))
+  }
+  return mutants
 }

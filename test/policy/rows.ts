@@ -65,7 +65,7 @@ export const probes: Record<string, Probe> = {
     Object.keys(views).map((view): [string, Probe] => [
       view,
       {
-        through: [`api.${view}`, 'tmidb.ts_obs', 'tmidb.target', 'tmidb.rules', 'tmidb.identity'],
+        through: [`api.${view}`, 'tmidb.ts_obs', 'tmidb.target', 'tmidb.rules', 'tmidb.identity', 'tmidb.cutoffs', 'tmidb.compile_rules'],
         sql: `select to_jsonb(v) - 'ts' - 'target_id' - 'reading_id' || jsonb_build_object('id', v.reading_id::text) as r from api.${view} v order by v.ts`,
         ought: (grants, world) =>
           visibleOf(world, grants, view.slice(0, -3)).map((r) => ({ id: r.id, target: r.target, ...columnsOf(view, r.data) })),
@@ -152,13 +152,13 @@ export const probes: Record<string, Probe> = {
   },
   'schema changes': {
     through: ['tmidb.schema_changes', 'tmidb.category_rights', 'api.schema_changes', 'tmidb.visible_diff'],
-    sql: `select distinct on (category) jsonb_build_array(category, first_seen is not null, example is not null) as r from api.schema_changes() order by category, example is null`,
+    sql: `select distinct on (category) jsonb_build_array(category, first_seen is not null, last_seen is not null, example is not null) as r from api.schema_changes() order by category, example is null`,
     ought: (grants) =>
       categories
         .filter((category) => grants.some((g) => g.category === null || g.category === category))
         .map((category) => {
           const whole = grants.some((g) => (g.category ?? category) === category && g.targets === null && g.group === undefined && g.hours === undefined && g.fields === null)
-          return [category, whole, whole]
+          return [category, whole, whole, whole]
         }),
   },
   'names in schema changes': {

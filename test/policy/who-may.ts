@@ -3,7 +3,7 @@
 // relation that no sentence is about fails, and so does a function that somebody but its owner may call without standing here.
 import type { Callable, Relation } from './cells.ts'
 
-export type Command = 'select' | 'insert' | 'update' | 'delete' | 'truncate' | 'usage'
+export type Command = 'select' | 'insert' | 'update' | 'delete' | 'truncate' | 'references' | 'trigger' | 'usage'
 
 const words = (text: string): string[] => text.trim().split(/\s+/)
 
@@ -32,7 +32,7 @@ export const sentences: Sentence[] = [
     it: 'The owner keeps its tables, their partitions and sequences, and does with them what it wants.',
     of: /^tmidb(_parts)?\./,
     who: ['owner'],
-    may: ['select', 'insert', 'update', 'delete', 'truncate', 'usage'],
+    may: ['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger', 'usage'],
   },
   {
     it: 'An administrator reads the tables, and changes them by functions alone.',
@@ -80,7 +80,7 @@ export const sentences: Sentence[] = [
     of: /^api\./,
     is: 'view',
     who: ['views', 'owner'],
-    may: ['select', 'insert', 'update', 'delete', 'truncate'],
+    may: ['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger'],
   },
   { it: 'Readers read the views.', of: /^api\./, is: 'view', who: readers, may: ['select'] },
   { it: 'Who may write writes readings into the views.', of: /^api\..*_v\d+$/, is: 'view', who: writers, may: ['insert'] },
@@ -88,7 +88,7 @@ export const sentences: Sentence[] = [
   { it: 'Editors describe targets anew.', of: ['api.target'], who: editors, may: ['update'], columns: words('name meta') },
   { it: 'People read what users add; the owner is a member of their roles.', of: ['app.note'], who: [...viewers, 'owner'], may: ['select'] },
   { it: 'Editors write what users add.', of: ['app.note'], who: [...editors, 'owner'], may: ['insert', 'update', 'delete'] },
-  { it: 'Who made a table of its own does with it what it wants.', of: ['app.note'], who: ['admin by psql'], may: ['truncate'] },
+  { it: 'Who made a table of its own does with it what it wants.', of: ['app.note'], who: ['admin by psql'], may: ['truncate', 'references', 'trigger'] },
 ]
 
 const isAbout = ({ of, is }: Sentence, r: Relation): boolean =>
