@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- after: request_timeout
--- Whose token this is, and what it is held to. The doors keep the answer until the channel access is notified.
+-- Whose token this is, and what it is held to: may_create says that it writes whatever it likes and need not be asked for. The doors keep the answer until the channel access is notified.
 create or replace function tmidb.authenticate(p_hash bytea)
 returns table (token_id bigint, kind text, name text, speaker_id bigint, listener_id bigint, target text, may_create boolean,
   expires_at timestamptz, may_introspect boolean, only_documents boolean, timeout_ms int)
@@ -10,7 +10,7 @@ begin
   update tmidb.token t set used_at = now()
   where t.hash = p_hash and (t.used_at is null or t.used_at < now() - interval '1 minute');
   return query
-    select t.token_id, t.kind, coalesce(s.name, l.name), t.speaker_id, t.listener_id, g.key, coalesce(s.may_create, false), t.expires_at,
+    select t.token_id, t.kind, coalesce(s.name, l.name), t.speaker_id, t.listener_id, g.key, coalesce(s.may_create and not s.is_restricted, false), t.expires_at,
       coalesce(l.may_introspect, false), coalesce(l.only_documents, false) or i.only_documents,
       tmidb.request_timeout('tmidb_' || t.kind)
     from tmidb.token t
