@@ -202,13 +202,9 @@ begin
 end $do$; select current_setting('proof.found') as found`
 
 /** Until the savepoint is gone back to. */
-const becoming = (who: Identity): string =>
+export const becoming = (who: Identity): string =>
   `set local session authorization "${who.login}"${who.role === who.login ? '' : `; set local role "${who.role}"`};
     select set_config('tmidb.claims', ${quote(who.claims === null ? '' : JSON.stringify(who.claims))}, true)`
-
-export async function become(client: Client, who: Identity): Promise<void> {
-  await client.query(becoming(who))
-}
 
 export interface Outcome {
   label: string

@@ -17,6 +17,8 @@ before(async () => {
 after(() => world[Symbol.asyncDispose]())
 
 const lints = readLints()
+/** What only a rule sees, because behind it there is another wall; asked first where it is likely. */
+const wallRules = lints.filter((l) => ['policy_roles', 'row_security', 'role_members', 'role_powers', 'partition_rights'].includes(l.name))
 
 async function inTransaction<T>(run: (client: Client) => Promise<T>): Promise<T> {
   return await withClient(world.db.superUrl, async (client) => {
@@ -36,24 +38,27 @@ async function hunt(mutants: Mutant[], noticed: (mutant: Mutant) => Promise<bool
   const survivors: string[] = []
   for (const mutant of mutants) {
     if (await noticed(mutant)) killed.set(mutant.kind, (killed.get(mutant.kind) ?? 0) + 1)
-    else survivors.push(`${mutant.kind}: ${mutant.of}: ${mutant.sql.slice(0, 6000)}`)
+    else survivors.push(`${mutant.kind}: ${mutant.of}: ${mutant.line ?? mutant.sql}`)
   }
   return { said: [...killed].map(([kind, n]) => `${n} ${kind}`).join(', '), survivors }
 }
 
-async function spoiled<T>(client: Client, { sql }: Mutant, look: () => Promise<T>): Promise<T> {
-  await client.query(`savepoint mutant; ${sql}`)
+async function spoiled<T>(client: Client, { kind, of, sql }: Mutant, look: () => Promise<T>): Promise<T> {
+  await client.query(`savepoint mutant; ${sql}`).catch((e: Error) => assert.fail(`${e.message}: ${kind} of ${of}: ${sql}`))
   const seen = await look()
   await client.query('rollback to mutant; release mutant')
   return seen
 }
 
-async function againstRules(client: Client): Promise<boolean> {
-  for (const l of lints) {
+async function againstRules(client: Client, rules = lints): Promise<boolean> {
+  for (const l of rules) {
     if ((await violations(client, l)).length > 0) return true
   }
   return false
 }
+
+/** What everybody may, these may. */
+const nobodies = ['anonymous', 'edge process', 'drain process']
 
 /** Whom a mutant lets do more, or less: only that one has to be asked. */
 const grantee = (mutant: Mutant): string | undefined =>
@@ -69,12 +74,13 @@ test('nobody can be given or lose a right, and no policy, owner or option be cha
     const whos = identities(world)
     const { said, survivors } = await hunt(mutants, async (mutant) => {
       const role = grantee(mutant)
-      const one = whos.find((w) => w.role === role) ?? (role === 'public' ? whos[0] : undefined)
+      const some = role === undefined ? whos : whos.filter((w) => (role === 'public' ? nobodies.includes(w.name) : w.role === role)).slice(0, 3)
+      if (/^(policy|row|role)|schema/.test(mutant.kind) && (await spoiled(client, mutant, () => againstRules(client, wallRules)))) return true
       if (mutant.kind !== 'role above row security') {
-        const outcomes = await tried(client, byName.get(mutant.of) ?? things, one === undefined ? whos : [one], totals, mutant.sql)
+        const outcomes = await tried(client, byName.get(mutant.of) ?? things, some, totals, mutant.sql)
         if (outcomes.some((o) => o.surprise !== null)) return true
       }
-      return await spoiled(client, mutant, async () => (await againstRules(client)) || (await surprisingRows(client, world, [mutant.of])).length > 0)
+      return await spoiled(client, mutant, async () => (await againstRules(client)) || (await surprisingRows(client, world, [mutant.of], 1)).length > 0)
     })
     t.diagnostic(`killed: ${said}`)
     assert.deepEqual(survivors, [])
@@ -83,10 +89,10 @@ test('nobody can be given or lose a right, and no policy, owner or option be cha
 
 test('no view can lose its mask, its category or a rule unnoticed, nor any function that carries rights', async (t) => {
   await inTransaction(async (client) => {
-    const before = new Set(await surprisingRows(client, world, null))
+    assert.deepEqual(await surprisingRows(client, world, null), [])
     const mutants = [...(await mutantsOfViews(client)), ...(await mutantsOfFunctions(client))]
     const { said, survivors } = await hunt(mutants, async (mutant) =>
-      spoiled(client, mutant, async () => (await surprisingRows(client, world, [mutant.of])).some((row) => !before.has(row))),
+      spoiled(client, mutant, async () => (await surprisingRows(client, world, [mutant.of], 1)).length > 0),
     )
     t.diagnostic(`killed: ${said}`)
     assert.deepEqual(survivors, [])

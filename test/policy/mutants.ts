@@ -7,6 +7,8 @@ export interface Mutant {
   /** What it spoils: the relation or function (with its argument types). */
   of: string
   sql: string
+  /** The line that it changes. */
+  line?: string
 }
 
 const roles = ['public', 'tmidb_anonymous', 'tmidb_speaker', 'tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin', 'tmidb_api', 'tmidb_edge', 'tmidb_drain']
@@ -92,7 +94,7 @@ export async function mutantsOfViews(client: Client): Promise<Mutant[]> {
   return rows.flatMap(({ of, text }) => {
     const masks = [...text.matchAll(/case when m\.every or \(?.+? then/g)]
     return [
-      ...masks.map((m) => ({ kind: 'view without a mask', of, sql: spliced(text, m.index, m[0], 'case when true then') })),
+      ...masks.map((m) => ({ kind: 'view without a mask', of, sql: spliced(text, m.index, m[0], 'case when true then'), line: lineAt(text, m.index) })),
       ...leftOut(of, text, 'view without its category', /\nwhere o\.category_id = \d+$/g, ''),
       ...leftOut(of, text, 'view with all fields', /r\.mask \? '\*' as every/g, 'true as every'),
       ...leftOut(of, text, 'view with a rule less', /coalesce\((?:r|g)\.rules -> [^,]+, '\{\}'\)/g, "'{}'::jsonb"),
@@ -100,11 +102,18 @@ export async function mutantsOfViews(client: Client): Promise<Mutant[]> {
   })
 }
 
+const lineAt = (text: string, at: number): string => text.slice(text.lastIndexOf('\n', at) + 1).split('\n', 1)[0]?.trim() ?? ''
+
 const spliced = (text: string, at: number, old: string, put: string): string => text.slice(0, at) + put + text.slice(at + old.length)
 
 /** One mutant for each place where the pattern is found; $1 is its first group. */
 export function leftOut(of: string, text: string, kind: string, pattern: RegExp, put: string): Mutant[] {
-  return [...text.matchAll(pattern)].map((m) => ({ kind, of, sql: spliced(text, m.index, m[0], put.replaceAll('$1', m[1] ?? '')) }))
+  return [...text.matchAll(pattern)].map((m) => ({
+    kind,
+    of,
+    sql: spliced(text, m.index, m[0], put.replaceAll('$1', m[1] ?? '')),
+    line: `${m[0]} in ${lineAt(text, m.index)}`,
+  }))
 }
 
 /** Who may see everything. */
@@ -117,14 +126,14 @@ const everywhere: { kind: string; pattern: RegExp; put: (call: string[]) => stri
   { kind: 'function without the cut', pattern: /tmidb\.cut\(/g, put: ([payload = '']) => payload },
   { kind: 'function with all fields', pattern: /tmidb\.mask_at\(/g, put: () => `'{"*": 1}'::jsonb` },
   { kind: 'function with all rows', pattern: /tmidb\.shown_at\(/g, put: () => 'true' },
-  { kind: 'function of all ages', pattern: /tmidb\.shown_since\(/g, put: () => `'-infinity'::timestamptz` },
-  { kind: 'function without a rule', pattern: /[\w.]+ \?\| (?:array\[[^\]]*\]|[\w.]+)/g, put: () => 'true' },
+  { kind: 'function of all ages', pattern: /tmidb\.shown_since\(/g, put: () => `(select '-infinity'::timestamptz as since)` },
+  { kind: 'function without a rule', pattern: /[\w.]+ \?\| (?:array\[[^\]]*\]|[\w.]+(?![\w.(]))/g, put: () => 'true' },
   { kind: 'function with all traces', pattern: /g\.source_id = any\(v\.sources\)/g, put: () => 'true' },
-  {
-    kind: 'function with all traces',
-    pattern: /\(p\.source_id in \(select[\s\S]*?is not null\)\)/g,
-    put: () => 'true',
-  },
+  { kind: 'function with all traces', pattern: /(?<=\()p\.source_id in \(select/g, put: () => 'true or p.source_id in (select' },
+  { kind: 'function of all ages', pattern: / and m\.since = '-infinity'/g, put: () => '' },
+  { kind: 'function of all ages', pattern: /a\.at >= m\.since/g, put: () => 'true' },
+  { kind: 'function of all ages', pattern: / and \(v\.since is null or [^\n]*\)(?=\n)/g, put: () => '' },
+  { kind: 'function of all ages', pattern: /greatest\(v_since, p_from\)/g, put: () => 'p_from' },
 ]
 
 /** Where the call that begins here ends, and its arguments. */
@@ -176,7 +185,7 @@ const spoilings: Spoiling[] = [
 const remake = '; update tmidb.permission_class set rules = tmidb.compile_rules(grants)'
 
 /** The only say over rights that these have is told by the functions that call them, which are spoiled themselves. */
-const told = ['tmidb.rules', 'tmidb.mask_at', 'tmidb.shown_at', 'tmidb.cut', 'tmidb.view_sql']
+const told = ['tmidb.rules', 'tmidb.mask_at', 'tmidb.shown_at', 'tmidb.shown_since', 'tmidb.cut', 'tmidb.view_sql']
 
 export async function mutantsOfFunctions(client: Client): Promise<Mutant[]> {
   const { rows } = await client.query<{ of: string; text: string }>(`
@@ -190,7 +199,7 @@ export async function mutantsOfFunctions(client: Client): Promise<Mutant[]> {
         // A comment is no condition.
         if (m.index < body || text.slice(text.lastIndexOf('\n', m.index), m.index).includes('--')) continue
         const call = m[0].endsWith('(') ? callAt(text, m.index + m[0].length - 1) : { end: m.index + m[0].length, args: [] }
-        mutants.push({ kind, of, sql: text.slice(0, m.index) + put(call.args) + text.slice(call.end) })
+        mutants.push({ kind, of, sql: text.slice(0, m.index) + put(call.args) + text.slice(call.end), line: `${m[0]} in ${lineAt(text, m.index)}` })
       }
     }
   }

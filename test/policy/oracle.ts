@@ -34,18 +34,22 @@ export const given = {
     { category: 'sensor', targets: ['t-0', 't-1', 't-2'], fields: ['temperature', 'gps'] },
     { category: 'log', targets: null, fields: ['level'] },
     { category: 'fleet', targets: ['t-2', 't-3'], fields: ['lat', 'lon'] },
+    { category: 'secret', targets: null, fields: ['lat'] },
   ],
   ben: [
     { category: 'sensor', targets: null, fields: ['humidity'] },
     { category: 'sensor', targets: ['t-1'], fields: null },
     { category: null, targets: ['t-3'], fields: null },
     { category: 'fleet', targets: null, fields: ['pos'] },
+    { category: 'secret', targets: null, fields: ['lon', 'code'] },
   ],
   cat: [
     { category: 'sensor', targets: ['t-4'], fields: ['gps.lat', 'status'] },
     { category: 'secret', targets: ['t-5'], fields: null },
-    { category: null, targets: ['t-6'], fields: ['level', 'code'] },
+    { category: null, targets: ['t-6'], fields: ['level', 'code', 'pos'] },
     { category: 'fleet', targets: ['t-4'], fields: ['pos.lat', 'lon'] },
+    { category: 'fleet', targets: ['t-5'], fields: ['pos.lon', 'lat'] },
+    { category: 'log', targets: ['t-7'], fields: ['message'] },
   ],
   dan: [],
   fay: [
@@ -54,6 +58,8 @@ export const given = {
     { category: 'sensor', targets: ['t-2', 't-3'], fields: null, hours: 12 },
     { category: 'secret', targets: ['t-1'], fields: ['code'] },
     { category: 'secret', targets: ['t-1'], fields: null, hours: 24 },
+    { category: 'fleet', targets: null, fields: ['pos'], hours: 24 },
+    { category: 'fleet', targets: ['t-1', 't-2', 't-3'], fields: ['lat', 'lon'] },
   ],
   eve: [{ category: null, targets: null, fields: null }],
 } satisfies Record<string, Grant[]>
