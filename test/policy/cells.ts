@@ -237,7 +237,8 @@ export async function tried(
   const outcomes: Outcome[] = []
   for (const who of whos) {
     // All in one message: there are thousands.
-    const results = (await client.query(`savepoint who; ${done === undefined ? '' : `${done};`} set local statement_timeout = '20s';
+    const results =
+      (await client.query(`savepoint who; ${done === undefined ? '' : `${done};`} set local statement_timeout = '20s';
       select set_config('proof.cells', ${quote(JSON.stringify(cells.map((c) => [c.sql, c.says])))}, true);
       ${becoming(who)}; ${tryAll}; rollback to who; release who`)) as unknown as { command: string; rows: { found?: string }[] }[]
     const found = JSON.parse(results.find((r) => r.rows[0]?.found !== undefined)?.rows[0]?.found ?? '[]') as Found[]
@@ -246,7 +247,12 @@ export async function tried(
   return outcomes
 }
 
-function judged({ label, noun, sql, ought, rowsOf }: Cell, who: string, [says, state, rows, message]: Found, totals: Map<string, number>): Outcome {
+function judged(
+  { label, noun, sql, ought, rowsOf }: Cell,
+  who: string,
+  [says, state, rows, message]: Found,
+  totals: Map<string, number>,
+): Outcome {
   // A view that takes no writes says so before it asks for a right: then the catalog alone answers.
   const impossible = sql === null || ['55000', '42809', '428C9'].includes(state)
   // A refusal of something else, further in, means that this was passed.

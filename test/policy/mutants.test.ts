@@ -18,7 +18,9 @@ after(() => world[Symbol.asyncDispose]())
 
 const lints = readLints()
 /** What only a rule sees, because behind it there is another wall; asked first where it is likely. */
-const wallRules = lints.filter((l) => ['policy_roles', 'row_security', 'role_members', 'role_powers', 'partition_rights'].includes(l.name))
+const wallRules = lints.filter((l) =>
+  ['policy_roles', 'row_security', 'role_members', 'role_powers', 'partition_rights'].includes(l.name),
+)
 
 async function inTransaction<T>(run: (client: Client) => Promise<T>): Promise<T> {
   return await withClient(world.db.superUrl, async (client) => {
@@ -33,7 +35,10 @@ async function inTransaction<T>(run: (client: Client) => Promise<T>): Promise<T>
 }
 
 /** How many of each kind, and the survivors. */
-async function hunt(mutants: Mutant[], noticed: (mutant: Mutant) => Promise<boolean>): Promise<{ said: string; survivors: string[] }> {
+async function hunt(
+  mutants: Mutant[],
+  noticed: (mutant: Mutant) => Promise<boolean>,
+): Promise<{ said: string; survivors: string[] }> {
   const killed = new Map<string, number>()
   const survivors: string[] = []
   for (const mutant of mutants) {
@@ -62,7 +67,11 @@ const nobodies = ['anonymous', 'edge process', 'drain process']
 
 /** Whom a mutant lets do more, or less: only that one has to be asked. */
 const grantee = (mutant: Mutant): string | undefined =>
-  mutant.kind === 'role inside another' ? mutant.of : mutant.kind.startsWith('right') ? /\b(?:to|from) (\w+)$/.exec(mutant.sql)?.[1] : undefined
+  mutant.kind === 'role inside another'
+    ? mutant.of
+    : mutant.kind.startsWith('right')
+      ? /\b(?:to|from) (\w+)$/.exec(mutant.sql)?.[1]
+      : undefined
 
 test('nobody can be given or lose a right, and no policy, owner or option be changed, unnoticed', async (t) => {
   await inTransaction(async (client) => {
@@ -74,13 +83,21 @@ test('nobody can be given or lose a right, and no policy, owner or option be cha
     const whos = identities(world)
     const { said, survivors } = await hunt(mutants, async (mutant) => {
       const role = grantee(mutant)
-      const some = role === undefined ? whos : whos.filter((w) => (role === 'public' ? nobodies.includes(w.name) : w.role === role)).slice(0, 3)
-      if (/^(policy|row|role)|schema/.test(mutant.kind) && (await spoiled(client, mutant, () => againstRules(client, wallRules)))) return true
+      const some =
+        role === undefined
+          ? whos
+          : whos.filter((w) => (role === 'public' ? nobodies.includes(w.name) : w.role === role)).slice(0, 3)
+      if (/^(policy|row|role)|schema/.test(mutant.kind) && (await spoiled(client, mutant, () => againstRules(client, wallRules))))
+        return true
       if (mutant.kind !== 'role above row security') {
         const outcomes = await tried(client, byName.get(mutant.of) ?? things, some, totals, mutant.sql)
         if (outcomes.some((o) => o.surprise !== null)) return true
       }
-      return await spoiled(client, mutant, async () => (await againstRules(client)) || (await surprisingRows(client, world, [mutant.of], 1)).length > 0)
+      return await spoiled(
+        client,
+        mutant,
+        async () => (await againstRules(client)) || (await surprisingRows(client, world, [mutant.of], 1)).length > 0,
+      )
     })
     t.diagnostic(`killed: ${said}`)
     assert.deepEqual(survivors, [])

@@ -11,7 +11,18 @@ export interface Mutant {
   line?: string
 }
 
-const roles = ['public', 'tmidb_anonymous', 'tmidb_speaker', 'tmidb_listener', 'tmidb_viewer', 'tmidb_editor', 'tmidb_admin', 'tmidb_api', 'tmidb_edge', 'tmidb_drain']
+const roles = [
+  'public',
+  'tmidb_anonymous',
+  'tmidb_speaker',
+  'tmidb_listener',
+  'tmidb_viewer',
+  'tmidb_editor',
+  'tmidb_admin',
+  'tmidb_api',
+  'tmidb_edge',
+  'tmidb_drain',
+]
 const roleList = roles.map((r) => `'${r}'`).join(', ')
 const has = (grantee: string, acl: string, privilege: string) =>
   `exists (select from aclexplode(${acl}) x where x.privilege_type = ${privilege} and x.grantee = case ${grantee} when 'public' then 0 else to_regrole(${grantee})::oid end)`
@@ -94,7 +105,12 @@ export async function mutantsOfViews(client: Client): Promise<Mutant[]> {
   return rows.flatMap(({ of, text }) => {
     const masks = [...text.matchAll(/case when m\.every or \(?.+? then/g)]
     return [
-      ...masks.map((m) => ({ kind: 'view without a mask', of, sql: spliced(text, m.index, m[0], 'case when true then'), line: lineAt(text, m.index) })),
+      ...masks.map((m) => ({
+        kind: 'view without a mask',
+        of,
+        sql: spliced(text, m.index, m[0], 'case when true then'),
+        line: lineAt(text, m.index),
+      })),
       ...leftOut(of, text, 'view without its category', /\nwhere o\.category_id = \d+$/g, ''),
       ...leftOut(of, text, 'view with all fields', /r\.mask \? '\*' as every/g, 'true as every'),
       ...leftOut(of, text, 'view with a rule less', /coalesce\((?:r|g)\.rules -> [^,]+, '\{\}'\)/g, "'{}'::jsonb"),
@@ -102,9 +118,14 @@ export async function mutantsOfViews(client: Client): Promise<Mutant[]> {
   })
 }
 
-const lineAt = (text: string, at: number): string => text.slice(text.lastIndexOf('\n', at) + 1).split('\n', 1)[0]?.trim() ?? ''
+const lineAt = (text: string, at: number): string =>
+  text
+    .slice(text.lastIndexOf('\n', at) + 1)
+    .split('\n', 1)[0]
+    ?.trim() ?? ''
 
-const spliced = (text: string, at: number, old: string, put: string): string => text.slice(0, at) + put + text.slice(at + old.length)
+const spliced = (text: string, at: number, old: string, put: string): string =>
+  text.slice(0, at) + put + text.slice(at + old.length)
 
 /** One mutant for each place where the pattern is found; $1 is its first group. */
 export function leftOut(of: string, text: string, kind: string, pattern: RegExp, put: string): Mutant[] {
@@ -161,21 +182,68 @@ interface Spoiling {
 const spoilings: Spoiling[] = [
   { of: 'tmidb.geo_visible', kind: 'function without a rule', pattern: /on a\.target_id = s\.target_id/g, put: 'on true' },
   { of: 'tmidb.geo_visible', kind: 'function without a rule', pattern: /on s\.target_id = a\.target_id/g, put: 'on true' },
-  { of: 'tmidb.last_values', kind: 'function without a rule', pattern: /and exists \(select from rule r where [^\n]*\)(?=\n)/g, put: '' },
-  { of: 'tmidb.last_values', kind: 'function without a rule', pattern: /and r\.category_id in \('\*', c\.category_id::text\)/g, put: '' },
-  { of: 'tmidb.last_values', kind: 'function without a rule', pattern: /on r\.category_id in \('\*', c\.category_id::text\)/g, put: 'on true' },
-  { of: 'tmidb.category_rights', kind: 'description of too much', pattern: /on r\.key in \('c\/\*', 'c\/' \|\| c\.category_id\)/g, put: "on r.key like 'c/%'" },
+  {
+    of: 'tmidb.category_rights',
+    kind: 'description of too much',
+    pattern: /on r\.key in \('c\/\*', 'c\/' \|\| c\.category_id\)/g,
+    put: "on r.key like 'c/%'",
+  },
   { of: 'tmidb.category_rights', kind: 'description of too much', pattern: /not bool_or\(m\.mask \? '\*'\)/g, put: 'false' },
-  { of: 'tmidb.category_rights', kind: 'description of too much', pattern: /\(select coalesce\(a\.rules -> '\*\/\*'[^\n]*from asking a\)/g, put: 'true' },
-  { of: 'tmidb.visible_categories', kind: 'description of too much', pattern: /where tmidb\.field_rights\(f->>'name'\) && r\.fields/g, put: '' },
-  { of: 'tmidb.schema_changes', kind: 'description of too much', pattern: /case when r\.of_all_targets then (q\.\w+) end/g, put: '$1' },
-  { of: 'tmidb.schema_changes', kind: 'description of too much', pattern: /tmidb\.visible_diff\(v\.diff, r\.fields\)/g, put: 'v.diff' },
-  { of: 'tmidb.rules', kind: 'rules of another', pattern: /if v_who->>'role' in \('tmidb_admin'/g, put: "if v_who->>'role' in ('tmidb_listener', 'tmidb_admin'" },
-  { of: 'tmidb.rules', kind: 'rules of another', pattern: /if v_who->>'role' in \('tmidb_admin'/g, put: "if v_who->>'role' in ('tmidb_member', 'tmidb_admin'" },
-  { of: 'tmidb.rules', kind: 'rules of another', pattern: /where listener_id = \(v_who->>'listener_id'\)::bigint/g, put: 'order by listener_id limit 1' },
-  { of: 'tmidb.rules', kind: 'rules of another', pattern: /where account_id = \(v_who->>'account_id'\)::bigint/g, put: 'order by account_id desc limit 1' },
+  {
+    of: 'tmidb.category_rights',
+    kind: 'description of too much',
+    pattern: /\(select coalesce\(a\.rules -> '\*\/\*'[^\n]*from asking a\)/g,
+    put: 'true',
+  },
+  {
+    of: 'tmidb.visible_categories',
+    kind: 'description of too much',
+    pattern: /where tmidb\.field_rights\(f->>'name'\) && r\.fields/g,
+    put: '',
+  },
+  {
+    of: 'tmidb.schema_changes',
+    kind: 'description of too much',
+    pattern: /case when r\.of_all_targets then (q\.\w+) end/g,
+    put: '$1',
+  },
+  {
+    of: 'tmidb.schema_changes',
+    kind: 'description of too much',
+    pattern: /tmidb\.visible_diff\(v\.diff, r\.fields\)/g,
+    put: 'v.diff',
+  },
+  {
+    of: 'tmidb.rules',
+    kind: 'rules of another',
+    pattern: /if v_who->>'role' in \('tmidb_admin'/g,
+    put: "if v_who->>'role' in ('tmidb_listener', 'tmidb_admin'",
+  },
+  {
+    of: 'tmidb.rules',
+    kind: 'rules of another',
+    pattern: /if v_who->>'role' in \('tmidb_admin'/g,
+    put: "if v_who->>'role' in ('tmidb_member', 'tmidb_admin'",
+  },
+  {
+    of: 'tmidb.rules',
+    kind: 'rules of another',
+    pattern: /where listener_id = \(v_who->>'listener_id'\)::bigint/g,
+    put: 'order by listener_id limit 1',
+  },
+  {
+    of: 'tmidb.rules',
+    kind: 'rules of another',
+    pattern: /where account_id = \(v_who->>'account_id'\)::bigint/g,
+    put: 'order by account_id limit 1',
+  },
   { of: 'tmidb.identity', kind: 'a name that anybody may take', pattern: /session_user = 'tmidb_api'/g, put: 'true' },
-  { of: 'tmidb.cutoffs', kind: 'window of another length', pattern: /now\(\) - w\.seconds/g, put: "now() - interval '10 days' - w.seconds" },
+  {
+    of: 'tmidb.cutoffs',
+    kind: 'window of another length',
+    pattern: /now\(\) - w\.seconds/g,
+    put: "now() - interval '10 days' - w.seconds",
+  },
   { of: 'tmidb.compile_rules', kind: 'rules that say too much', pattern: / or s\.w >= a\.w/g, put: ' or true' },
   { of: 'tmidb.compile_rules', kind: 'rules that say too much', pattern: / and jsonb_path_match\([^\n]*(?=\n)/g, put: '' },
   { of: 'tmidb.compile_rules', kind: 'rules that say too much', pattern: /on m\.group_id = s\.g/g, put: 'on true' },
@@ -199,13 +267,19 @@ export async function mutantsOfFunctions(client: Client): Promise<Mutant[]> {
         // A comment is no condition.
         if (m.index < body || text.slice(text.lastIndexOf('\n', m.index), m.index).includes('--')) continue
         const call = m[0].endsWith('(') ? callAt(text, m.index + m[0].length - 1) : { end: m.index + m[0].length, args: [] }
-        mutants.push({ kind, of, sql: text.slice(0, m.index) + put(call.args) + text.slice(call.end), line: `${m[0]} in ${lineAt(text, m.index)}` })
+        mutants.push({
+          kind,
+          of,
+          sql: text.slice(0, m.index) + put(call.args) + text.slice(call.end),
+          line: `${m[0]} in ${lineAt(text, m.index)}`,
+        })
       }
     }
   }
   for (const { of, kind, pattern, put } of spoilings) {
     const made = rows.filter((r) => r.of === of).flatMap(({ text }) => leftOut(of, text, kind, pattern, put))
-    if (made.length === 0) throw new Error(`${of} has no ${pattern} any more: say in test/policy/mutants.ts what its rule looks like now.`)
+    if (made.length === 0)
+      throw new Error(`${of} has no ${pattern} any more: say in test/policy/mutants.ts what its rule looks like now.`)
     mutants.push(...made.map((m) => (of === 'tmidb.compile_rules' ? { ...m, sql: m.sql + remake } : m)))
   }
   return mutants

@@ -33,7 +33,7 @@ export const given = {
   ann: [
     { category: 'sensor', targets: ['t-0', 't-1', 't-2'], fields: ['temperature', 'gps'] },
     { category: 'log', targets: null, fields: ['level'] },
-    { category: 'fleet', targets: ['t-2', 't-3'], fields: ['lat', 'lon'] },
+    { category: 'fleet', targets: ['t-1', 't-2', 't-3'], fields: ['lat', 'lon'] },
     { category: 'secret', targets: null, fields: ['lat'] },
   ],
   ben: [
@@ -60,6 +60,11 @@ export const given = {
     { category: 'secret', targets: ['t-1'], fields: null, hours: 24 },
     { category: 'fleet', targets: null, fields: ['pos'], hours: 24 },
     { category: 'fleet', targets: ['t-1', 't-2', 't-3'], fields: ['lat', 'lon'] },
+    { category: 'secret', targets: null, fields: ['lat', 'lon'], hours: 12 },
+    { category: 'secret', targets: ['t-9'], fields: ['lat'] },
+    { category: 'secret', targets: ['t-9'], fields: ['lon'], hours: 24 },
+    { category: 'secret', targets: ['t-8'], fields: ['lon'] },
+    { category: 'secret', targets: ['t-8'], fields: ['lat'], hours: 24 },
   ],
   eve: [{ category: null, targets: null, fields: null }],
 } satisfies Record<string, Grant[]>
@@ -81,7 +86,10 @@ const isOf = (g: Grant, target: string): boolean =>
   g.group === undefined ? g.targets === null || g.targets.includes(target) : (groups[g.group]?.(target) ?? false)
 
 /** Names of the fields that may be seen, '*' for all; null: the reading is not there. */
-export function maskOf(grants: Grant[], { category, target, ts }: Pick<Reading, 'category' | 'target' | 'ts'>): Set<string> | null {
+export function maskOf(
+  grants: Grant[],
+  { category, target, ts }: Pick<Reading, 'category' | 'target' | 'ts'>,
+): Set<string> | null {
   const hits = grants.filter(
     (g) =>
       (g.category ?? category) === category &&

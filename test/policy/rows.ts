@@ -2,8 +2,21 @@
 // What the views and functions that carry rights themselves answer to somebody, beside what the oracle says from the grants alone.
 import type { Client } from '../../src/db/superuser.ts'
 import { becoming, type Identity, member } from './cells.ts'
-import { columnsOf, everything, type Grant, given, givenToMember, knownTargets, type Listener, maskOf, type Reading, seen, shows, views } from './oracle.ts'
-import { targets, type World } from './world.ts'
+import {
+  columnsOf,
+  everything,
+  type Grant,
+  given,
+  givenToMember,
+  knownTargets,
+  type Listener,
+  maskOf,
+  type Reading,
+  seen,
+  shows,
+  views,
+} from './oracle.ts'
+import { crossing, targets, type World } from './world.ts'
 
 export interface Probe {
   /** Relations and functions that it goes through. */
@@ -37,7 +50,20 @@ export function placesOf(
   const plain = [['lat'], ['lon']]
   // Of two ways to say it, a reading of a fleet has one.
   const ways = (r: Reading): string[][] | undefined =>
-    ({ sensor: [['gps', 'lat'], ['gps', 'lon']], secret: plain, fleet: r.data.pos === undefined ? plain : [['pos', 'lat'], ['pos', 'lon']] })[r.category]
+    ({
+      sensor: [
+        ['gps', 'lat'],
+        ['gps', 'lon'],
+      ],
+      secret: plain,
+      fleet:
+        r.data.pos === undefined
+          ? plain
+          : [
+              ['pos', 'lat'],
+              ['pos', 'lon'],
+            ],
+    })[r.category]
   return world.readings.flatMap((r) => {
     const paths = ways(r)
     const mask = maskOf(grants, r)
@@ -60,9 +86,9 @@ const rounded = (n: number): number => Math.round(n * 1e6) / 1e6
 const grouped = <T, R>(list: T[], key: (t: T) => string, make: (k: string, group: T[]) => R): R[] =>
   [...Map.groupBy(list, key)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, g]) => make(k, g))
 
-const lastPlaces = (world: World, grants: Grant[]): unknown[] =>
+const lastFleets = (world: World, grants: Grant[]): unknown[] =>
   grouped(
-    placesOf(world, grants),
+    placesOf(world, grants).filter((p) => p.category === 'fleet'),
     (p) => p.target,
     (target, list) => {
       const last = list.reduce((a, b) => (a.ts > b.ts ? a : b))
@@ -75,7 +101,15 @@ export const probes: Record<string, Probe> = {
     Object.keys(views).map((view): [string, Probe] => [
       view,
       {
-        through: [`api.${view}`, 'tmidb.ts_obs', 'tmidb.target', 'tmidb.rules', 'tmidb.identity', 'tmidb.cutoffs', 'tmidb.compile_rules'],
+        through: [
+          `api.${view}`,
+          'tmidb.ts_obs',
+          'tmidb.target',
+          'tmidb.rules',
+          'tmidb.identity',
+          'tmidb.cutoffs',
+          'tmidb.compile_rules',
+        ],
         sql: `select to_jsonb(v) - 'ts' - 'target_id' - 'reading_id' || jsonb_build_object('id', v.reading_id::text) as r from api.${view} v order by v.ts`,
         ought: (grants, world) =>
           visibleOf(world, grants, view.slice(0, -3)).map((r) => ({ id: r.id, target: r.target, ...columnsOf(view, r.data) })),
@@ -126,8 +160,8 @@ export const probes: Record<string, Probe> = {
   },
   'geo last': {
     through: ['api.geo_last', 'tmidb.geo_visible', 'tmidb.geo_rights'],
-    sql: `select jsonb_build_array(target, category, lat, lon) as r from api.geo_last() order by target`,
-    ought: (grants, world) => lastPlaces(world, grants),
+    sql: `select jsonb_build_array(target, category, lat, lon) as r from api.geo_last(category => 'fleet') order by target`,
+    ought: (grants, world) => lastFleets(world, grants),
   },
   'geo track': {
     through: ['api.geo_track', 'tmidb.geo_visible'],
@@ -159,7 +193,14 @@ export const probes: Record<string, Probe> = {
       categories
         .filter((category) => grants.some((g) => g.category === null || g.category === category))
         .map((category) => {
-          const whole = grants.some((g) => (g.category ?? category) === category && g.targets === null && g.group === undefined && g.hours === undefined && g.fields === null)
+          const whole = grants.some(
+            (g) =>
+              (g.category ?? category) === category &&
+              g.targets === null &&
+              g.group === undefined &&
+              g.hours === undefined &&
+              g.fields === null,
+          )
           return [category, whole, whole, whole]
         }),
   },
@@ -175,18 +216,33 @@ export const probes: Record<string, Probe> = {
           .map(([path]) => [category, path.join('.')])
       }),
   },
+  may: {
+    through: ['tmidb.may'],
+    sql: `select jsonb_build_array(c, t) as r from unnest(array['${targets.join("','")}', 'nowhere']) t, unnest(array['fleet', 'log', 'secret', 'sensor']) c
+      where tmidb.may('read', c, t) order by c, t`,
+    ought: (grants) =>
+      categories.flatMap((category) =>
+        [...targets, 'nowhere']
+          .toSorted()
+          .filter((target) => maskOf(grants, { category, target, ts: new Date().toISOString() }) !== null)
+          .map((target) => [category, target]),
+      ),
+  },
   'geo nearest': {
     through: ['api.geo_nearest'],
-    sql: `select jsonb_build_array(target, category, lat, lon) as r from api.geo_nearest(36, 129, n => 1000, max_age => null) order by target`,
-    ought: (grants, world) => lastPlaces(world, grants),
+    sql: `select jsonb_build_array(target, category, lat, lon) as r from api.geo_nearest(36, 129, n => 1000, max_age => null, category => 'fleet') order by target`,
+    ought: (grants, world) => lastFleets(world, grants),
   },
   'geo near target': {
     through: ['api.geo_near_target', 'tmidb.geo_at'],
     sql: `select jsonb_build_array(k, target) as r from unnest(array['${targets.join("','")}']) k
-      cross join lateral api.geo_near_target(k, 20000000, now() - interval '1 day 1 hour', interval '3 days') order by 1`,
-    // Near is, within half the world and some days, whoever has a place at all; both ends of the way must be seen.
+      cross join lateral api.geo_near_target(k, 20000000, now() - ${crossing} * interval '1 minute', interval '20 minutes') order by 1`,
+    // Near is, within half the world, whoever has a place about that moment; both ends of the way must be seen.
     ought: (grants, world) => {
-      const there = [...new Set(placesOf(world, grants).map((p) => p.target))].sort()
+      const about = placesOf(world, grants).filter(
+        (p) => Math.abs(Date.now() - crossing * 60_000 - Date.parse(p.ts)) < 20 * 60_000,
+      )
+      const there = [...new Set(about.map((p) => p.target))].sort()
       return there.flatMap((a) => there.filter((b) => b !== a).map((b) => [a, b]))
     },
   },
@@ -235,7 +291,12 @@ export function readersOf(world: World): { who: Identity; grants: Grant[]; liste
     claims: { role: `tmidb_${name}` },
   })
   // Whoever can run SQL can set a claim: it must not help.
-  const psql = (name: string, login: string): Identity => ({ name, login, role: login, claims: { role: 'tmidb_admin', name: 'admin' } })
+  const psql = (name: string, login: string): Identity => ({
+    name,
+    login,
+    role: login,
+    claims: { role: 'tmidb_admin', name: 'admin' },
+  })
   return [
     ...(Object.keys(given) as Listener[]).map((l) => ({ who: asks(l), grants: given[l] as Grant[], listener: l })),
     { who: member(world), grants: givenToMember, listener: null },
@@ -269,13 +330,20 @@ export function difference(got: string[], ought: string[]): { extra: string[]; m
 }
 
 /** Asks all probes that go through one of these (null: all probes) as every reader; what is not as the grants say, up to so many. */
-export async function surprisingRows(client: Client, world: World, through: string[] | null, most = Number.POSITIVE_INFINITY): Promise<string[]> {
+export async function surprisingRows(
+  client: Client,
+  world: World,
+  through: string[] | null,
+  most = Number.POSITIVE_INFINITY,
+): Promise<string[]> {
   const surprises: string[] = []
   const asked = async (label: string, who: Identity, sql: string, ought: unknown[]) => {
     if (surprises.length >= most) return
     let got: string[]
     try {
-      const results = (await client.query(`savepoint probe; ${becoming(who)}; ${sql}; rollback to probe; release probe`)) as unknown as {
+      const results = (await client.query(
+        `savepoint probe; ${becoming(who)}; ${sql}; rollback to probe; release probe`,
+      )) as unknown as {
         rows: { r: unknown }[]
         fields: { name: string }[]
       }[]

@@ -85,10 +85,26 @@ export const sentences: Sentence[] = [
   { it: 'Readers read the views.', of: /^api\./, is: 'view', who: readers, may: ['select'] },
   { it: 'Who may write writes readings into the views.', of: /^api\..*_v\d+$/, is: 'view', who: writers, may: ['insert'] },
   { it: 'Editors make targets.', of: ['api.target'], who: editors, may: ['insert'], columns: words('key name meta') },
-  { it: 'Editors describe targets anew, members those that they were granted to.', of: ['api.target'], who: [...editors, 'member'], may: ['update'], columns: words('name meta') },
-  { it: 'People read what users add; the owner is a member of their roles.', of: ['app.note'], who: [...viewers, 'owner'], may: ['select'] },
+  {
+    it: 'Editors describe targets anew, members those that they were granted to.',
+    of: ['api.target'],
+    who: [...editors, 'member'],
+    may: ['update'],
+    columns: words('name meta'),
+  },
+  {
+    it: 'People read what users add; the owner is a member of their roles.',
+    of: ['app.note'],
+    who: [...viewers, 'owner'],
+    may: ['select'],
+  },
   { it: 'Editors write what users add.', of: ['app.note'], who: [...editors, 'owner'], may: ['insert', 'update', 'delete'] },
-  { it: 'Who made a table of its own does with it what it wants.', of: ['app.note'], who: ['admin by psql'], may: ['truncate', 'references', 'trigger'] },
+  {
+    it: 'Who made a table of its own does with it what it wants.',
+    of: ['app.note'],
+    who: ['admin by psql'],
+    may: ['truncate', 'references', 'trigger'],
+  },
 ]
 
 const isAbout = ({ of, is }: Sentence, r: Relation): boolean =>
@@ -180,7 +196,11 @@ export const calls: Calls[] = [
     who: [apiProcess, edgeProcess],
   },
   { it: 'Processes listen.', of: 'tmidb.channel', who: [apiProcess, edgeProcess, drainProcess] },
-  { it: 'The ways in know what there is.', of: 'tmidb.refused_targets tmidb.stored_upto tmidb.strict_categories', who: [edgeProcess] },
+  {
+    it: 'The ways in know what there is.',
+    of: 'tmidb.refused_targets tmidb.stored_upto tmidb.strict_categories',
+    who: [edgeProcess],
+  },
   {
     it: 'The drain stores, and runs connectors.',
     of: 'tmidb.fail_run tmidb.finish_run tmidb.ingest_batch tmidb.lease_connector tmidb.open_stream tmidb.tick_connectors',

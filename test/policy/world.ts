@@ -4,7 +4,17 @@
 import { hashPassword } from '../../src/base/password.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 import { seeded } from '../lib/random.ts'
-import { type Grant, given, givenToKim, givenToRole, groupConditions, groups, type Listener, listeners, type Reading } from './oracle.ts'
+import {
+  type Grant,
+  given,
+  givenToKim,
+  givenToRole,
+  groupConditions,
+  groups,
+  type Listener,
+  listeners,
+  type Reading,
+} from './oracle.ts'
 
 export const targets = Array.from({ length: 10 }, (_, i) => `t-${i}`)
 export const accountRoles = ['viewer', 'editor', 'admin'] as const
@@ -23,6 +33,26 @@ export interface World extends AsyncDisposable {
   logins: { ann: string; ben: string; speaker: string }
 }
 
+/** Minutes ago at which nothing happens by chance: where a time window ends, and around `crossing`. */
+const edges = [
+  [12 * 60 - 10, 12 * 60 + 3],
+  [24 * 60 - 10, 24 * 60 + 3],
+  [30 * 60 - 30, 30 * 60 + 30],
+] as const
+const crossings: Record<string, [way: 'pos' | 'plain', ago: number][]> = {
+  't-1': [['plain', 30 * 60 + 8]],
+  't-2': [
+    ['plain', 41 * 60],
+    ['pos', 30 * 60 - 6],
+  ],
+  't-3': [
+    ['plain', 40 * 60],
+    ['pos', 30 * 60 + 6],
+  ],
+}
+/** A moment, in minutes ago, at which places of fleets in both ways stand before and behind. */
+export const crossing = 30 * 60
+
 const named = (who: string) => `${who}_${process.pid}`
 export const loginPassword = 'a long password'
 
@@ -33,16 +63,14 @@ export async function proofWorld(): Promise<World> {
   const start = Math.floor(Date.now() / 60_000) * 60_000
   let n = 0
   const batches = new Map<string, object[]>()
-  const add = (category: string, target: string, data: Record<string, unknown>) => {
+  const add = (category: string, target: string, data: Record<string, unknown>, ago?: number) => {
     const list = batches.get(category) ?? []
     batches.set(category, list)
     // From a few minutes to two days ago, each at a microsecond of its own; none that grows out of a time window meanwhile.
-    let minutes = 0
-    do minutes = 10 + Math.floor(random() * 2880)
-    while ([12, 24].some((h) => minutes > h * 60 - 10 && minutes < h * 60 + 3))
-    const ts = new Date(start - minutes * 60_000)
-      .toISOString()
-      .replace('.000Z', `.${String(++n).padStart(6, '0')}Z`)
+    let minutes = ago ?? 0
+    while (ago === undefined && (minutes === 0 || edges.some(([low, high]) => minutes > low && minutes < high)))
+      minutes = 10 + Math.floor(random() * 2880)
+    const ts = new Date(start - minutes * 60_000).toISOString().replace('.000Z', `.${String(++n).padStart(6, '0')}Z`)
     list.push({ target, ts, data })
   }
   for (const target of targets) {
@@ -57,9 +85,10 @@ export async function proofWorld(): Promise<World> {
       })
     for (let i = 0; i < 5; i++) add('log', target, { level: pick(['info', 'warn']), message: `line ${n}` })
     // Two ways to say where it is: each makes a trace of its own.
-    for (let i = 0; i < 3; i++) {
+    const ways = target in crossings ? (crossings[target] ?? []) : ([['pos'], ['plain'], ['pos']] as const)
+    for (const [way, ago] of ways) {
       const [lat, lon] = [36 + random(), 129 + random()].map((x) => Math.round(x * 1000) / 1000)
-      add('fleet', target, i === 1 ? { lat, lon } : { pos: { lat, lon } })
+      add('fleet', target, way === 'plain' ? { lat, lon } : { pos: { lat, lon } }, ago)
     }
     for (let i = 0; i < 3; i++) add('secret', target, { code: Math.floor(random() * 1000), lat: 36, lon: 129 + i / 10 })
   }
@@ -76,9 +105,12 @@ export async function proofWorld(): Promise<World> {
     create function app.hello() returns text language sql stable return 'hello'`)
 
   for (const target of targets)
-    await db.query('select tmidb.create_target($1, null, $2)', [target, { site: groups['in busan']?.(target) ? 'busan' : 'seoul' }])
+    await db.query('select tmidb.create_target($1, null, $2)', [
+      target,
+      { site: groups['in busan']?.(target) ? 'busan' : 'seoul' },
+    ])
   const grant = (to: string, g: Grant, actions = '{read}') =>
-    db.query('select tmidb.grant_access($1, $2, $3, $4, $5, $6, $7::float * interval \'1 hour\')', [
+    db.query("select tmidb.grant_access($1, $2, $3, $4, $5, $6, $7::float * interval '1 hour')", [
       to,
       actions,
       g.category,
@@ -87,7 +119,8 @@ export async function proofWorld(): Promise<World> {
       g.fields,
       g.hours,
     ])
-  for (const [name, condition] of Object.entries(groupConditions)) await db.query('select tmidb.create_group($1, $2)', [name, condition])
+  for (const [name, condition] of Object.entries(groupConditions))
+    await db.query('select tmidb.create_group($1, $2)', [name, condition])
 
   const tokens = {} as World['tokens']
   const made = async (sql: string, values: unknown[]): Promise<string> =>
