@@ -4,7 +4,6 @@ import assert from 'node:assert/strict'
 import { createClient } from 'graphql-ws'
 import pg from 'pg'
 import WebSocket from 'ws'
-import { callerAt } from '../../src/base/caller.ts'
 import { withLogin } from '../../src/db/superuser.ts'
 import { encodeCursor } from '../../src/live/cursor.ts'
 import { reader } from '../../src/live/read.ts'
@@ -59,7 +58,9 @@ export function openDoors(served: ServedWorld): Doors & AsyncDisposable {
     args: Record<string, string | number | undefined>,
     who: Asker,
   ): Promise<Record<string, unknown>[]> => {
-    const search = new URLSearchParams(Object.entries(args).flatMap(([k, v]) => (v === undefined ? [] : [[k, String(v)]])))
+    const search = new URLSearchParams(
+      Object.entries(args).flatMap(([k, v]): [string, string][] => (v === undefined ? [] : [[k, String(v)]])),
+    )
     const { res, text } = await get(`/api/rpc/${name}?${search}&limit=1000`, who)
     assert.ok(res.ok, `${name} ${search}: ${res.status} ${text}`)
     return JSON.parse(text) as Record<string, unknown>[]
@@ -136,7 +137,7 @@ export function openDoors(served: ServedWorld): Doors & AsyncDisposable {
         const inner = asRest(q, ['filters'])
         const filters = new URLSearchParams(inner)
         filters.delete('select')
-        const search = new URLSearchParams([...filters].map(([k, v]) => [`${q.category}.${k}`, v]))
+        const search = new URLSearchParams([...filters].map(([k, v]): [string, string] => [`${q.category}.${k}`, v]))
         search.set(`${q.category}.order`, q.newestFirst ? 'ts.desc' : 'ts.asc')
         search.set('order', 'key')
         search.set('select', `key,${q.category}(${['target', 'ts', ...q.columns].join(',')})`)
@@ -259,8 +260,11 @@ export function openDoors(served: ServedWorld): Doors & AsyncDisposable {
           client.subscribe(
             { query },
             {
-              next: ({ data, errors }) =>
-                errors ? reject(new Error(asText(errors))) : (got.push(data?.[field as string]), enough()),
+              next: ({ data, errors }) => {
+                if (errors) return reject(new Error(asText(errors)))
+                got.push(data?.[field as string])
+                enough()
+              },
               error: reject,
               complete: () => {},
             },
@@ -279,7 +283,7 @@ export function openDoors(served: ServedWorld): Doors & AsyncDisposable {
       share: 5,
       async ask(c, who) {
         const { category, of } = pairOf(c)
-        const identity = await access.identify(callerAt(undefined, undefined) && { authorization: who.token })
+        const identity = await access.identify({ authorization: who.token })
         const { values } = await read.lastValues(await read.classOf(identity), category, of)
         const newest = new Map<string, Reading>()
         for (const r of visibleOf(world, who.grants)) {
