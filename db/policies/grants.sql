@@ -19,4 +19,5 @@ revoke select on tmidb.token, tmidb.account from tmidb_admin;
 grant select (token_id, prefix, kind, speaker_id, listener_id, label, created_at, expires_at, used_at, revoked_at) on tmidb.token to tmidb_admin;
 grant select (account_id, login, role_id, class_id, speaker_id, role_name, created_at) on tmidb.account to tmidb_admin;
 grant select on tmidb.error_code to tmidb_admin, tmidb_editor, tmidb_viewer;
+grant select on tmidb.audit_kind to tmidb_admin;
 grant select on tmidb.ts_obs, tmidb.target to tmidb_views;

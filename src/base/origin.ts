@@ -6,7 +6,7 @@ import { TmiError } from './errors.ts'
 
 /** Headers of ours and of PostgREST's clients that a page may read. */
 const exposed =
-  'Content-Range, Content-Location, Location, Preference-Applied, Link, Next-Cursor, Deprecation, Retry-After, WWW-Authenticate, ETag'
+  'Content-Range, Content-Location, Location, Preference-Applied, Link, Next-Cursor, Deprecation, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, ETag'
 const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 export interface Origins {

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: listener_named
+-- after: listener_named, record_audit
 -- A PostgreSQL login for a listener or a speaker, named like it: with psql it sees and does what its token sees and does.
 create or replace function tmidb.create_login(p_kind text, p_name text, p_password text) returns name
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -33,6 +33,7 @@ begin
   execute format('alter role %I set idle_in_transaction_session_timeout = %L', p_name, '30s');
   execute format('alter role %I connection limit 10', p_name);
   execute format('grant %I to %I', 'tmidb_' || p_kind, p_name);
+  perform tmidb.record_audit('login.given', p_resource => p_kind || ':' || p_name, p_detail => jsonb_build_object(p_kind, p_name));
   return p_name;
 end $$;
 

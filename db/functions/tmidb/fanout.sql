@@ -13,7 +13,7 @@ as $$
 begin
   return query
   with class as materialized (
-    select c.class_id, c.rules || '{}' as rules, tmidb.cutoffs(c.rules) as cutoffs
+    select c.class_id, c.rules #> '{}' as rules, tmidb.cutoffs(c.rules) as cutoffs
     from tmidb.permission_class c where c.class_id = any(p_classes)
   ), fresh as materialized (
     select (o.position >> 50)::smallint as shard, o.position & ((1::bigint << 50) - 1) as position, o.category_id, o.target_id, o.ts,

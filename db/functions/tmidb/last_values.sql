@@ -15,7 +15,7 @@ declare
 begin
   return query
   with class as materialized (
-    select c.rules || '{}' as rules, tmidb.cutoffs(c.rules) as cutoffs from tmidb.permission_class c where c.class_id = p_class_id
+    select c.rules #> '{}' as rules, tmidb.cutoffs(c.rules) as cutoffs from tmidb.permission_class c where c.class_id = p_class_id
   ), rule as materialized (
     -- A key of an age class begins with its number.
     select distinct split_part(r.key, '/', 1) as category_id, split_part(r.key, '/', 2) as target_id

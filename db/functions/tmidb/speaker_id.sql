@@ -9,10 +9,10 @@ declare
   v_who jsonb := tmidb.identity();
   v_id bigint := (v_who->>'speaker_id')::bigint;
 begin
-  if v_id is null and v_who->>'role' in ('tmidb_admin', 'tmidb_editor', 'tmidb_member') then
+  if v_id is null and v_who->>'role' in ('tmidb_admin', 'tmidb_editor', 'tmidb_member', 'tmidb_speaker') then
     if v_who ? 'account_id' then
       v_id := tmidb.account_speaker((v_who->>'account_id')::bigint);
-    elsif v_who->>'role' <> 'tmidb_member' then
+    elsif v_who->>'role' in ('tmidb_admin', 'tmidb_editor') then
       select speaker_id into v_id from tmidb.speaker where name = 'sql';
       if not found then
         insert into tmidb.speaker (name) values ('sql') on conflict (name) do update set name = excluded.name returning speaker_id into v_id;

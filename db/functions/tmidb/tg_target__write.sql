@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: api.target, may
+-- after: api.target, audit_target, may
 -- A target made or named through the API's view, whose grants say which columns may be written. The key stays for ever: devices send it.
 -- Who sees a target may change it only if it was granted that.
 create or replace function tmidb.tg_target__write() returns trigger
@@ -9,6 +9,7 @@ begin
   if TG_OP = 'INSERT' then
     insert into tmidb.target (key, name, meta) values (NEW.key, NEW.name, coalesce(NEW.meta, '{}'))
     returning target_id, meta, created_at into NEW.target_id, NEW.meta, NEW.created_at;
+    perform tmidb.audit_target(NEW.target_id);
   else
     if not tmidb.may('admin', null, OLD.key) then
       raise exception 'The target % may not be changed.', quote_literal(OLD.key) using errcode = 'TM102',
