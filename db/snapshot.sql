@@ -1322,7 +1322,7 @@ table tmidb.ts_obs (
 ) partition by RANGE (ts) owner tmidb_owner;
 row security on tmidb.ts_obs, forced;
 create policy admin_read on tmidb.ts_obs for select to tmidb_admin using (true);
-create policy listener_read on tmidb.ts_obs for select to tmidb_views using (((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY['*/*'::text, (category_id || '/*'::text), ((category_id || '/'::text) || target_id), ('*/'::text || target_id)]), false) IS NOT NULL) OR ((( SELECT tmidb.cutoffs() AS cutoffs) IS NOT NULL) AND (NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY[(COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text) || '*/*'::text), ((COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text) || category_id) || '/*'::text), (((COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text) || category_id) || '/'::text) || target_id), ((COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text) || '*/'::text) || target_id)]), false) IS NOT NULL))));
+create policy listener_read on tmidb.ts_obs for select to tmidb_views using (((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY['*/*'::text, (category_id || '/*'::text), ((category_id || '/'::text) || target_id), ('*/'::text || target_id)]), false) IS NOT NULL) OR ((( SELECT tmidb.cutoffs() AS cutoffs) IS NOT NULL) AND (NULLIF((( SELECT tmidb.rules() AS rules) ?| string_to_array(replace(((((((('@*/* @'::text || category_id) || '/* @'::text) || category_id) || '/'::text) || target_id) || ' @*/'::text) || target_id), '@'::text, COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text)), ' '::text)), false) IS NOT NULL))));
 create policy owner_all on tmidb.ts_obs for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.ts_obs to tmidb_admin;
 grant select on tmidb.ts_obs to tmidb_views;
@@ -2409,7 +2409,7 @@ function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) r
 function tmidb.view_fields(p_version tmidb.schema_version) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 42f1fb675bd28cfe242885c3d77dd5b7;
   comment: 'Columns of a view in their order: [{"name", "type", "column", "graphql", "renamed", "description", "unit", "pinned"}].';
 
-function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 657f65ad350717f9c822771e11a806f5;
+function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fc81df8849b92657d38a9ae95cf7dcf8;
   comment: 'The statement that makes the view api.<category>_v<major>.';
 
 function tmidb.visible_categories() returns TABLE(category text, columns text[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03d66d7037ef72fbb7f982846222b953;

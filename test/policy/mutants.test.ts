@@ -3,8 +3,8 @@
 // db/lint must say so. What nobody notices is a right that nobody guards.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type Client, withClient } from '../../src/db/superuser.ts'
 import { findings, type Lint, qualifiedNames, readLints } from '../../src/db/lints.ts'
+import { type Client, withClient } from '../../src/db/superuser.ts'
 import { catalogOf, counted, identities, tried } from './cells.ts'
 import { type Mutant, mutantsOfFunctions, mutantsOfRights, mutantsOfViews } from './mutants.ts'
 import { fillTables, surprisingRows } from './rows.ts'
@@ -99,7 +99,10 @@ test('nobody can be given or lose a right, and no policy, owner or option be cha
           : /^(policy|row)/.test(mutant.kind)
             ? whos.filter((w) => touchers.includes(w.name))
             : whos
-      if (/^(policy|row|role)|schema/.test(mutant.kind) && (await spoiled(client, mutant, async () => (await broken(client, wallRules, 1)).length > 0)))
+      if (
+        /^(policy|row|role)|schema/.test(mutant.kind) &&
+        (await spoiled(client, mutant, async () => (await broken(client, wallRules, 1)).length > 0))
+      )
         return true
       if (mutant.kind !== 'role above row security') {
         const outcomes = await tried(client, byName.get(mutant.of) ?? things, some, totals, mutant.sql)
@@ -108,7 +111,8 @@ test('nobody can be given or lose a right, and no policy, owner or option be cha
       return await spoiled(
         client,
         mutant,
-        async () => (await broken(client, silent, 1)).length > 0 || (await surprisingRows(client, world, [mutant.of], 1)).length > 0,
+        async () =>
+          (await broken(client, silent, 1)).length > 0 || (await surprisingRows(client, world, [mutant.of], 1)).length > 0,
       )
     })
     t.diagnostic(`killed: ${said}`)
