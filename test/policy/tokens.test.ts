@@ -116,6 +116,21 @@ test('a member’s read-only token sees what the member sees, and cannot write',
   assert.deepEqual(await call(await user('fleet', ['write']), write), { stored: 1, duplicate: 0, quarantined: 0 })
 })
 
+test('a member’s token changes targets only with all scopes, whatever was granted', async () => {
+  await db.query(`select tmidb.create_role('keeper'), tmidb.create_account('keeper', '$argon2id$', 'keeper')`)
+  await db.query(`select tmidb.grant_access('role:keeper', '{read,write,command,admin}', 'sensor', '{a}')`)
+  const may = async (action: string, scopes: string[] | null) =>
+    await call(await user('keeper', scopes), `tmidb.may($1, 'sensor', 'a')`, action)
+  assert.equal(await may('admin', null), true)
+  assert.equal(await may('admin', ['admin']), true)
+  assert.equal(await may('admin', ['read', 'write']), false)
+  assert.equal(await may('write', ['read', 'write']), true)
+  assert.equal(await may('command', ['read', 'write']), false)
+  assert.equal(await may('command', ['read', 'write', 'command']), true)
+  const editor = async (scopes: string[] | null) => await call(await user('editor', scopes), `tmidb.may('command')`)
+  assert.deepEqual([await editor(null), await editor(['read', 'write'])], [true, false])
+})
+
 test('a person writes as a speaker of their own, and not at all with a token that only reads', async () => {
   const [mine, again, reads] = [
     await claims(await user('editor')),

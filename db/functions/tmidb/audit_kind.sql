@@ -56,6 +56,7 @@ select * from (values
   ('target.removed', 'A target was removed.'),
   ('token.changed', 'Something of a token was changed, such as when it ends.'),
   ('token.created', 'Somebody got a token.'),
+  ('token.refused', 'A token was shown from an address that it may not come from.'),
   ('token.removed', 'A token was removed.'),
   ('token.revoked', 'A token was ended.'),
   ('token.rotated', 'A token was replaced by a new one; the old one ends after the overlap.'),
