@@ -3,10 +3,10 @@
 // known stay good, so that devices can go on sending into the streams.
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { type Caller, credentialOf } from '../base/caller.ts'
+import { type Caller, credentialOf, viaOf } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import { verifyPassword } from '../base/password.ts'
-import { allowList, openStrays } from './allow-list.ts'
+import { allowList } from './allow-list.ts'
 import { type AuditEvent, openAudit } from './audit.ts'
 import { listenTo } from './listen.ts'
 import { type Claims, isBound, openPool, type RequestRole } from './pool.ts'
@@ -95,7 +95,6 @@ export async function openAccess(url: string): Promise<Access> {
   const uses = openTokenUses(pool)
   /** Callers that were counted: what is open asks again with the same one. */
   const counted = new WeakSet<Caller>()
-  const stray = openStrays((...what) => access.audit(...what))
   const changed = new Set<() => void>()
   /** Questions under way: many sockets of one token ask once when access changed. */
   const asking = new Map<string, Promise<Answer>>()
@@ -215,7 +214,12 @@ export async function openAccess(url: string): Promise<Access> {
       if (row.allow_from !== null) answer.allows = allowList(row.allow_from)
       return answer
     })
-    if (allows !== undefined && !allows(caller.address)) throw await stray(identity, caller)
+    if (allows !== undefined && !allows(caller.address)) {
+      // Its key is good and its address is not: whoever owns it should hear of that.
+      const { name, tokenId, claims } = identity
+      void access.audit('token.refused', name, { code: 'TM111', token_id: tokenId }, { ...viaOf(caller), role: claims.role })
+      throw new TmiError('TM111')
+    }
     if (!counted.has(caller)) {
       counted.add(caller)
       uses.count(identity.tokenId as string)
