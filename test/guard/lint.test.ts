@@ -116,6 +116,19 @@ const faults: Record<string, string[]> = {
     `${guarded}; create policy p on app.item using ((select tmidb.shard_of(name)) = 1)`,
     `${guarded}; create policy p on app.item using (exists (select from app.item i where i.name = tmidb.key_name(item.name)))`,
   ],
+  policy_roles: [
+    'create policy stray on tmidb.target using (true)',
+    'create policy stray on tmidb.token for select to tmidb_admin, tmidb_views using (true)',
+    'alter policy owner_all on tmidb.token to public',
+    'alter policy listener_read on tmidb.target using (true)',
+    'drop policy admin_read on tmidb.audit; create policy admin_read on tmidb.audit to tmidb_admin using (true)',
+  ],
+  role_members: [
+    'grant tmidb_viewer to tmidb_listener',
+    'grant tmidb_owner to tmidb_drain',
+    'grant pg_read_all_data to tmidb_viewer',
+    'grant tmidb_views to tmidb_api',
+  ],
   role_powers: ['alter role tmidb_views bypassrls', `alter role ${lintLogin} bypassrls`, 'alter role tmidb_owner superuser'],
   row_security: [
     'alter table tmidb.target disable row level security',
