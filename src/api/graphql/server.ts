@@ -76,6 +76,8 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
       const url = req.url ?? ''
       const path = url.split('?', 1)[0] ?? ''
       if (!isOurs(path)) return false
+      // The editor's files have ETags and are the same for everybody.
+      if (path.startsWith(staticPath)) res.setHeader('Cache-Control', 'no-cache')
       void handler(req, res, next)
       return true
     },
@@ -98,6 +100,8 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
   }
 }
 
+const staticPath = '/ruru-static/'
+
 function isOurs(path: string): boolean {
-  return path === graphqlPath || path === '/ruru' || path.startsWith('/ruru-static/')
+  return path === graphqlPath || path === '/ruru' || path.startsWith(staticPath)
 }
