@@ -8,6 +8,8 @@ export interface TmiErrorOptions {
   cause?: unknown
   hint?: string
   details?: unknown
+  /** What an answer by HTTP says beside it. */
+  headers?: Record<string, string>
 }
 
 export class TmiError extends Error {
@@ -15,6 +17,7 @@ export class TmiError extends Error {
   readonly status: number
   readonly hint: string
   readonly details?: unknown
+  readonly headers: Record<string, string>
 
   constructor(code: ErrorCode, message?: string, options: TmiErrorOptions = {}) {
     const known = errorTable[code]
@@ -23,6 +26,7 @@ export class TmiError extends Error {
     this.code = code
     this.status = known.status
     this.hint = options.hint ?? known.hint
+    this.headers = options.headers ?? {}
     if (options.details !== undefined) this.details = options.details
   }
 }

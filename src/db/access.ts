@@ -4,10 +4,10 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { type Caller, credentialOf } from '../base/caller.ts'
-import { TmiError } from '../base/errors.ts'
-import { verifyPassword } from '../base/password.ts'
+import { type ErrorCode, TmiError } from '../base/errors.ts'
 import { listenTo } from './listen.ts'
-import { type Claims, openPool, type RequestRole } from './pool.ts'
+import { type Claims, openPool } from './pool.ts'
+import { openSignIn } from './sign-in.ts'
 
 export interface Identity {
   kind: 'anonymous' | 'speaker' | 'listener' | 'account'
@@ -54,30 +54,30 @@ interface TokenRow {
   timeout_ms: number
 }
 
-interface AccountRow {
-  account_id: string
-  login: string
-  password_hash: string
-  role: RequestRole
-  speaker_id: string | null
-  timeout_ms: number
+interface SessionRow {
+  name: string
+  claims: Claims
+  expires_at: Date
 }
 
 interface Answer {
   identity: Identity
   /** When to ask again. */
   until: number
-  /** Whether that is the end of the token. */
-  expires?: boolean
+  /** When the token or session ends, if it does. */
+  endsAt?: number
 }
 
 const mostKnown = 100_000
 const mostRefused = 10_000
 /** How long a refused token is not asked for again. */
 const refusedForMs = 2000
+/** A session's use is written down when it is asked for; a password is looked at again. */
+const askedAgainMs = 60_000
 
 export async function openAccess(url: string): Promise<Access> {
   const pool = openPool(url, { max: 2, application: 'access' })
+  const signIn = openSignIn(pool)
   const known = new Map<string, Answer>()
   /** Refused a moment ago; apart, so that a flood of wrong tokens does not push the right ones out. */
   const refused = new Map<string, number>()
@@ -113,14 +113,14 @@ export async function openAccess(url: string): Promise<Access> {
   }
   const listening = await listenTo(url, ['access'], forget, forget)
 
-  const lookUp = async (key: string, ask: () => Promise<Answer | null>): Promise<Identity> => {
+  const lookUp = async (key: string, wrong: ErrorCode, ask: () => Promise<Answer | null>): Promise<Identity> => {
     const now = Date.now()
     const before = known.get(key)
     if (before !== undefined && now < before.until) return before.identity
-    if (now < (refused.get(key) ?? 0)) throw new TmiError('TM101')
+    if (now < (refused.get(key) ?? 0)) throw new TmiError(wrong)
     const underWay = asking.get(key)
     if (underWay !== undefined) return await underWay
-    const answer = askFor(key, ask, now)
+    const answer = askFor(key, wrong, ask, now)
     asking.set(key, answer)
     try {
       return await answer
@@ -129,12 +129,13 @@ export async function openAccess(url: string): Promise<Access> {
     }
   }
 
-  const askFor = async (key: string, ask: () => Promise<Answer | null>, now: number): Promise<Identity> => {
+  const askFor = async (key: string, wrong: ErrorCode, ask: () => Promise<Answer | null>, now: number): Promise<Identity> => {
     const asked = generation
     let answer: Answer | null
     try {
       answer = await ask()
     } catch (cause) {
+      if (cause instanceof TmiError) throw cause
       const old = stale.get(key)
       if (old !== undefined) return old
       throw new TmiError('TM401', undefined, { cause })
@@ -145,63 +146,65 @@ export async function openAccess(url: string): Promise<Access> {
     if (answer === null) {
       if (refused.size >= mostRefused) refused.clear()
       if (keep) refused.set(key, now + refusedForMs)
-      throw new TmiError('TM101')
+      throw new TmiError(wrong)
     }
     if (known.size >= mostKnown) known.clear()
     if (keep) {
       known.set(key, answer)
-      if (answer.expires) watchExpiry(answer.until)
+      if (answer.endsAt !== undefined) watchExpiry(answer.endsAt)
     }
     return answer.identity
   }
 
   const byToken = async (token: string): Promise<Identity> => {
-    if (!known.has(token) && !looksRight(token)) throw new TmiError('TM101')
-    return await lookUp(token, async () => {
-      const hash = createHash('sha256').update(token).digest()
-      const { rows } = await pool.query<TokenRow>({
-        name: 'authenticate',
-        text: 'select * from tmidb.authenticate($1)',
-        values: [hash],
-      })
-      const row = rows[0]
-      if (!row) return null
-      const until = row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY
-      return { identity: identityOf(row), until, expires: row.expires_at !== null }
-    })
+    const isSession = token.startsWith('tmi_session_')
+    const wrong = isSession ? 'TM110' : 'TM101'
+    if (!known.has(token) && !looksRight(token)) throw new TmiError(wrong)
+    const hash = () => createHash('sha256').update(token).digest()
+    return await lookUp(token, wrong, isSession ? () => bySession(hash()) : () => byHash(hash()))
   }
 
-  const byPassword = async (login: string, password: string): Promise<Identity> => {
+  const byHash = async (hash: Buffer): Promise<Answer | null> => {
+    const { rows } = await pool.query<TokenRow>({
+      name: 'authenticate',
+      text: 'select * from tmidb.authenticate($1)',
+      values: [hash],
+    })
+    const row = rows[0]
+    if (!row) return null
+    const endsAt = row.expires_at?.getTime()
+    return { identity: identityOf(row), until: endsAt ?? Number.POSITIVE_INFINITY, ...(endsAt === undefined ? {} : { endsAt }) }
+  }
+
+  const bySession = async (hash: Buffer): Promise<Answer | null> => {
+    const { rows } = await pool.query<SessionRow>({
+      name: 'authenticate_session',
+      text: 'select name, claims, expires_at from tmidb.authenticate_session($1)',
+      values: [hash],
+    })
+    const row = rows[0]
+    if (!row) return null
+    const endsAt = row.expires_at.getTime()
+    return { identity: personOf(row.claims), until: Math.min(endsAt, Date.now() + askedAgainMs), endsAt }
+  }
+
+  const byPassword = async (login: string, password: string, address: string | undefined): Promise<Identity> => {
     const key = `basic ${createHash('sha256').update(`${login}\0${password}`).digest('base64')}`
-    return await lookUp(key, async () => {
-      const { rows } = await pool.query<AccountRow>({
-        name: 'account',
-        text: 'select * from tmidb.account_named($1)',
-        values: [login],
-      })
-      const row = rows[0]
-      if (!row || !(await verifyPassword(password, row.password_hash))) return null
-      const identity: Identity = {
-        kind: 'account',
-        claims: {
-          role: row.role,
-          account_id: row.account_id,
-          ...(row.speaker_id === null ? {} : { speaker_id: row.speaker_id }),
-          name: row.login,
-          timeout_ms: row.timeout_ms,
-        },
-        name: login,
-        target: null,
-        mayCreate: true,
-        mayIntrospect: true,
+    return await lookUp(key, 'TM109', async () => {
+      try {
+        const { claims } = await signIn(login, password, address)
+        return { identity: personOf(claims), until: Date.now() + askedAgainMs }
+      } catch (e) {
+        if (e instanceof TmiError && e.code === 'TM109') return null
+        throw e
       }
-      return { identity, until: Date.now() + 60_000 }
     })
   }
 
   return {
     async identify(caller) {
       const authorization = typeof caller === 'object' ? credentialOf(caller) : caller
+      const address = typeof caller === 'object' ? caller.address : undefined
       if (authorization === undefined || authorization === '') return anonymous
       const space = authorization.indexOf(' ')
       const scheme = space < 0 ? 'bearer' : authorization.slice(0, space).toLowerCase()
@@ -212,7 +215,7 @@ export async function openAccess(url: string): Promise<Access> {
         const colon = text.indexOf(':')
         if (colon < 0) throw new TmiError('TM101')
         const [login, password] = [text.slice(0, colon), text.slice(colon + 1)]
-        return password.startsWith('tmi_') ? await byToken(password) : await byPassword(login, password)
+        return password.startsWith('tmi_') ? await byToken(password) : await byPassword(login, password, address)
       }
       throw new TmiError('TM101')
     },
@@ -229,6 +232,10 @@ export async function openAccess(url: string): Promise<Access> {
       await pool.end()
     },
   }
+}
+
+function personOf(claims: Claims): Identity {
+  return { kind: 'account', claims, name: claims.name ?? null, target: null, mayCreate: true, mayIntrospect: true }
 }
 
 function identityOf(row: TokenRow): Identity {
