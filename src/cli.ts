@@ -17,6 +17,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   import: () => import('./cli/import.ts'),
   'dead-letters': () => import('./cli/dead-letters.ts'),
   documents: () => import('./cli/documents.ts'),
+  user: () => import('./cli/user.ts'),
   version: () => import('./cli/version.ts'),
 }
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: try_keys, take_try
+-- after: try_keys, try_wait, take_try
 -- Before a password is looked at. For a name that nobody has the answer is the same, without an account: the door computes a hash all
 -- the same. Ten tries a name, fifty an address in 15 minutes; what opens a door is given back by accept_sign_in. A person who is tried
 -- by login and by email at once is not told from nobody either: beyond ten tries of both together the right password is a wrong one.
@@ -16,9 +16,10 @@ begin
   where (lower(a.login) = lower(p_name) or lower(a.email) = lower(p_name)) and a.disabled_at is null and a.password_hash is not null;
   v_keys := tmidb.try_keys(p_name, p_address, account_id);
   tried_at := now();
-  v_wait := tmidb.take_try(v_keys.by_name, 10);
+  v_wait := coalesce(tmidb.try_wait(v_keys.by_address, 50), tmidb.try_wait(v_keys.by_name, 10), tmidb.take_try(v_keys.by_name, 10));
   if v_wait is null and v_keys.by_address is not null then
     v_wait := tmidb.take_try(v_keys.by_address, 50);
+    -- Others were faster.
     if v_wait is not null then
       update tmidb.sign_in_try set tries = array_remove(tries, now()) where key = v_keys.by_name;
     end if;
