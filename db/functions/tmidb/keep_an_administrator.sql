@@ -2,7 +2,7 @@
 -- Somebody has to be left who can let others in. Asked after a change; who changes accounts first takes the lock of this name, so that
 -- two administrators who remove each other do not both succeed.
 create or replace function tmidb.keep_an_administrator() returns void
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (select from tmidb.account a join tmidb.access_role r using (role_id) where r.request_role = 'tmidb_admin' and a.disabled_at is null) then
