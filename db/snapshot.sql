@@ -679,11 +679,13 @@ table tmidb.permission_class (
   class_id bigint not null generated always as identity,
   rules jsonb not null,
   grants jsonb not null,
+  left_at timestamp with time zone,
   grants_md5 text not null generated always as (md5((grants)::text)) stored,
   constraint permission_class_is_unique UNIQUE (grants_md5),
   constraint permission_class_pkey PRIMARY KEY (class_id)
 ) owner tmidb_owner;
 row security on tmidb.permission_class, forced;
+CREATE INDEX permission_class_left_at_idx ON tmidb.permission_class USING btree (left_at) WHERE (left_at IS NOT NULL);
 create policy admin_read on tmidb.permission_class for select to tmidb_admin using (true);
 create policy owner_all on tmidb.permission_class for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.permission_class to tmidb_admin;
@@ -691,6 +693,7 @@ comment on table tmidb.permission_class is 'Who has the same grants to read shar
 comment on column tmidb.permission_class.class_id is 'Identity.';
 comment on column tmidb.permission_class.rules is 'What the grants come to now. Key "<category_id|*>/<target_id|*>" -> fields {"<name|*>": 1}; "t/<target_id|*>": this target may be known; "c/<category_id|*>" -> fields: this category may be known; "w": [seconds, widest first] and keys "<n>:<category_id|*>/<target_id|*>": what else is shown of readings younger than the n-th.';
 comment on column tmidb.permission_class.grants is 'What it was granted: [{"c": category_id, "t": target_id, "g": group_id, "f": [fields], "w": seconds}]; what is absent is not bounded.';
+comment on column tmidb.permission_class.left_at is 'Since when nobody has it; sockets look at it for a moment longer, and it goes within hours.';
 comment on column tmidb.permission_class.grants_md5 is 'By which equal grants are found.';
 
 table tmidb.published_view (
@@ -1403,10 +1406,10 @@ function tmidb.class_of(p_who jsonb) returns bigint language sql volatile securi
   execute: tmidb_api;
   comment: 'class_id of who has these claims; null for who may not read.';
 
-function tmidb.class_of_grants(p_grants jsonb) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3fe39da61ae9bcf15e84de67d6ce9c3f;
+function tmidb.class_of_grants(p_grants jsonb) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 314fbf0925bfa9b78fadd8ff96e3ba02;
   comment: 'class_id of a set of grants.';
 
-function tmidb.classify(p_listener_id bigint, p_account_id bigint DEFAULT NULL::bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e9eee65688f5f6beedc7960bd5dddb2d;
+function tmidb.classify(p_listener_id bigint, p_account_id bigint DEFAULT NULL::bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f761cff66093bc0d1a2e9dba245d452e;
   comment: 'Works the permission class of a listener or a person out anew; null, null: of everybody.';
 
 function tmidb.classify_holder(p_grant tmidb.access_grant) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 51e6447f92753f6bcf94f9d95f7b3c48;
@@ -1636,7 +1639,7 @@ function tmidb.geo_rights(p_category text DEFAULT NULL::text) returns TABLE(sour
 function tmidb.geo_visible(p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(target_id uuid, target text, category_id smallint, category text, sources smallint[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9e0cb6ea61e215b93667ce10d92e0d6e;
   comment: 'Targets and categories whose places the one who asks may see, with the sources that count.';
 
-function tmidb.grant_access(p_to text, p_actions text[] DEFAULT '{read}'::text[], p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[], p_group text DEFAULT NULL::text, p_fields text[] DEFAULT NULL::text[], p_window interval DEFAULT NULL::interval) returns bigint[] language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 275b8ecd99848b8dd3c57c714539fea4;
+function tmidb.grant_access(p_to text, p_actions text[] DEFAULT '{read}'::text[], p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[], p_group text DEFAULT NULL::text, p_fields text[] DEFAULT NULL::text[], p_window interval DEFAULT NULL::interval) returns bigint[] language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e207f5c9c1f616d9610d06d4d60a5eae;
   execute: tmidb_admin;
   comment: 'Lets listener:<name>, user:<login>, role:<name> or speaker:<name> do actions (read, write, command, admin) with a category, targets or a group of targets, fields, readings of a time window; null: all. Gives the grants'' numbers. TM107: there is no such holder or group; TM108: what cannot be granted.';
 
@@ -1845,7 +1848,7 @@ function tmidb.remove_document(p_id text) returns void language plpgsql volatile
   execute: tmidb_admin;
   comment: 'Removes a registered GraphQL document by its id, sha256:<hex>.';
 
-function tmidb.remove_group(p_name text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e819a43efdccce710008fd9f117b85bb;
+function tmidb.remove_group(p_name text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d95b26c1595ef1cb5146614c4f24336b;
   execute: tmidb_admin;
   comment: 'Removes a group with the grants that name it; gives how many these were.';
 
@@ -1902,7 +1905,7 @@ function tmidb.row_payload(p_category text, p_major smallint, p_row jsonb) retur
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Payload of a view''s row.';
 
-function tmidb.rules() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4d8d9e0c32e2a1e0369f4756712f6c71;
+function tmidb.rules() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ae7b2e8498fc16d58bc614940cc63275;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'The rules of the permission class of the one who asks; see tmidb.permission_class.rules.';
 

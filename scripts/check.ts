@@ -2,8 +2,9 @@
 // npm run check: everything that must hold before a change goes in, a line each. --no-test leaves the tests out.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { allFindings } from '../src/db/lints.ts'
 import { withClient } from '../src/db/superuser.ts'
-import { lintedDatabase, readLints, violations } from '../test/lib/lints.ts'
+import { lintedDatabase } from '../test/lib/lints.ts'
 import { foreignLicences, loosePins, machineTraces, root, unlocked, withoutSpdx } from './repository.ts'
 
 type Step = [name: string, run: () => string[] | Promise<string[]>]
@@ -37,9 +38,7 @@ process.exit(failed === 0 ? 0 : 1)
 async function sqlLints(): Promise<string[]> {
   await using db = await lintedDatabase()
   return await withClient(db.superUrl, async (client) => {
-    const found: string[] = []
-    for (const lint of readLints()) for (const what of await violations(client, lint)) found.push(`${lint.name}: ${what}`)
-    return found
+    return (await allFindings(client)).filter((f) => f.reason === null).map((f) => `${f.lint}: ${f.what}`)
   })
 }
 

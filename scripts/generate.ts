@@ -2,6 +2,7 @@
 // Makes what is written down in one place readable in another. --check only compares: exit 1 when something is not current.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readLints } from '../src/db/lints.ts'
 
 const root = join(import.meta.dirname, '..')
 const source = 'db/functions/tmidb/error_code.sql'
@@ -57,8 +58,21 @@ ${rows.map((r) => `| <a id="${r.code}"></a>${r.code} | ${r.status} | ${cell(r.se
 `
 }
 
+/** The table of rules inside a page that is written by hand. */
+function lintsPage(page: string): string {
+  const head = '| rule | level | what must hold |\n| --- | --- | --- |\n'
+  const table = readLints().map((l) => `| [${l.name}](../db/lint/${l.name}.sql) | ${l.level} | ${l.rule} |\n`)
+  const [before, after] = page.split(head)
+  if (before === undefined || after === undefined) throw new Error('docs/lints.md has no table of rules.')
+  return `${before}${head}${table.join('')}${after.replace(/^(\| \[.*\n)+/, '')}`
+}
+
 const rows = parse(readFileSync(join(root, source), 'utf8'))
-const made: Record<string, string> = { 'src/base/error-codes.ts': typescript(rows), 'docs/errors.md': markdown(rows) }
+const made: Record<string, string> = {
+  'src/base/error-codes.ts': typescript(rows),
+  'docs/errors.md': markdown(rows),
+  'docs/lints.md': lintsPage(readFileSync(join(root, 'docs', 'lints.md'), 'utf8')),
+}
 for (const [path, content] of Object.entries(made)) {
   const file = join(root, path)
   if (!process.argv.includes('--check')) {

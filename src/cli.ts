@@ -10,14 +10,18 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   start: () => import('./cli/start.ts'),
   stop: () => import('./cli/stop.ts'),
   status: () => import('./cli/status.ts'),
+  doctor: () => import('./cli/doctor.ts'),
   connector: () => import('./cli/connector.ts'),
   migrate: () => import('./cli/migrate.ts'),
   schema: () => import('./cli/schema.ts'),
   tail: () => import('./cli/tail.ts'),
+  token: () => import('./cli/token.ts'),
   import: () => import('./cli/import.ts'),
   'dead-letters': () => import('./cli/dead-letters.ts'),
+  audit: () => import('./cli/audit.ts'),
   documents: () => import('./cli/documents.ts'),
   user: () => import('./cli/user.ts'),
+  limits: () => import('./cli/limits.ts'),
   version: () => import('./cli/version.ts'),
 }
 

@@ -9,9 +9,12 @@ import { follow, graphqlPart, restPart } from './api/follow.ts'
 import { createGraphql } from './api/graphql/server.ts'
 import { openCatalog } from './api/rest/catalog.ts'
 import { restHandler } from './api/rest/handler.ts'
-import { unitConfig } from './base/config.ts'
+import { safeResponse } from './api/safe-response.ts'
+import { isLoopback, unitConfig } from './base/config.ts'
 import { TmiError } from './base/errors.ts'
 import { allowOrigins, refusesCookie } from './base/origin.ts'
+import { patience } from './base/patience.ts'
+import { trustProxies } from './base/proxies.ts'
 import { followTls, readTls } from './base/tls.ts'
 import { ended, endWith, ready } from './base/unit.ts'
 import { refuseUpgrade } from './base/upgrade.ts'
@@ -28,19 +31,9 @@ import { openPublisher } from './nats-bridge/publish.ts'
 import { openRoom } from './nats-bridge/room.ts'
 import { ensureStreams, openNats } from './nats-bridge/streams.ts'
 
-/**
- * How long a client may take to say what it wants: 10 s for the headers, of at most 16 kB with the address, and two minutes for a body of
- * 10 MB on a bad line. Who says nothing for longer only holds a socket open.
- */
-const patience = {
-  headersTimeout: 10_000,
-  requestTimeout: 120_000,
-  connectionsCheckingInterval: 5000,
-  maxHeaderSize: 16_384,
-}
-
 endWith(async () => {
   const config = unitConfig()
+  trustProxies(config.trustedProxies)
   await whenReachable(config.pg.api, ended)
   await using access = await openAccess(config.pg.api)
   const pool = openPool(config.pg.api, { max: 10, application: 'api' })
@@ -83,7 +76,8 @@ endWith(async () => {
     })
   }
   const { tls } = config
-  const server = tls ? createTlsServer({ ...readTls(tls), ...patience }, listener) : createServer(patience, listener)
+  const how = { ...patience, ServerResponse: safeResponse(tls !== undefined && !isLoopback(config.host)) }
+  const server = tls ? createTlsServer({ ...readTls(tls), ...how }, listener) : createServer(how, listener)
   using _certificate = tls ? followTls(tls, (pair) => (server as TlsServer).setSecureContext(pair)) : null
   app.finish()
   server.on('upgrade', (req, socket, head) => {

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Nobody but the owner has a right on a partition or on the schema they are in.
+-- level: error
 select format('%s: %s for %s', c.oid::regclass, lower(a.privilege_type), case a.grantee when 0 then 'public' else a.grantee::regrole::text end) as what
 from pg_class c, aclexplode(c.relacl) a
 where c.relnamespace = 'tmidb_parts'::regnamespace and a.grantee <> c.relowner

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- No role of tmiDB is a superuser or stands above row security.
+-- level: error
 select format('role %I', r.rolname) as what
 from pg_roles r
 where (r.rolsuper or r.rolbypassrls or r.rolreplication)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A security definer function belongs to tmidb_owner, has a fixed search_path that ends on pg_temp, and may not be executed by public.
+-- level: error
 select format('%s: owner %s, %s%s', p.oid::regprocedure, pg_get_userbyid(p.proowner),
   coalesce(array_to_string(p.proconfig, ', '), 'no search_path'),
   case when a.public then ', executable by public' else '' end) as what

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Logins and request roles have no right on any table, not even on a column: they work through functions and the views of api. Only
+-- level: error
 -- administrators' own tables may point at targets.
 select format('%s may %s %s', r.rolname, p.privilege, c.oid::regclass) as what
 from pg_class c

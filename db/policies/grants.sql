@@ -21,4 +21,5 @@ grant select (account_id, login, email, display_name, role_id, class_id, speaker
   must_change_password, last_login_at) on tmidb.account to tmidb_admin;
 grant select (session_id, account_id, created_at, seen_at, expires_at, ends_at, address, agent) on tmidb.session to tmidb_admin;
 grant select on tmidb.error_code to tmidb_admin, tmidb_editor, tmidb_viewer;
+grant select on tmidb.audit_kind to tmidb_admin;
 grant select on tmidb.ts_obs, tmidb.target to tmidb_views;

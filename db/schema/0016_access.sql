@@ -47,12 +47,15 @@ update tmidb.permission_class c set grants = coalesce(
    where s.listener_id = (select min(l.listener_id) from tmidb.listener l where l.class_id = c.class_id)),
   case when c.rules ? '*/*' then '[{}]'::jsonb else '[]' end);
 delete from tmidb.permission_class c where not exists (select from tmidb.listener l where l.class_id = c.class_id);
-alter table tmidb.permission_class drop column rules_md5, alter column grants set not null,
+alter table tmidb.permission_class drop column rules_md5, alter column grants set not null, alter column rules set storage external,
+  add column left_at timestamptz,
   add column grants_md5 text not null generated always as (md5(grants::text)) stored,
   add constraint permission_class_is_unique unique (grants_md5);
 comment on table tmidb.permission_class is 'Who has the same grants to read shares one class; a right is worked out once for all of them.';
 comment on column tmidb.permission_class.grants is
   'What it was granted: [{"c": category_id, "t": target_id, "g": group_id, "f": [fields], "w": seconds}]; what is absent is not bounded.';
+create index permission_class_left_at_idx on tmidb.permission_class (left_at) where left_at is not null;
+comment on column tmidb.permission_class.left_at is 'Since when nobody has it; sockets look at it for a moment longer, and it goes within hours.';
 comment on column tmidb.permission_class.grants_md5 is 'By which equal grants are found.';
 comment on column tmidb.permission_class.rules is
   'What the grants come to now. Key "<category_id|*>/<target_id|*>" -> fields {"<name|*>": 1}; "t/<target_id|*>": this target may be known; "c/<category_id|*>" -> fields: this category may be known; "w": [seconds, widest first] and keys "<n>:<category_id|*>/<target_id|*>": what else is shown of readings younger than the n-th.';
@@ -77,6 +80,8 @@ comment on column tmidb.account.role_name is 'The PostgreSQL login of this perso
 alter table tmidb.speaker add column is_restricted boolean not null default false;
 comment on column tmidb.speaker.is_restricted is 'Whether it writes only what it was granted; from its first grant on.';
 
+drop function if exists tmidb.all_known(text, text[]), tmidb.admit_reading(bigint, text, boolean, text, jsonb), tmidb.geo_rights(text),
+  tmidb.geo_visible(text, text[]);
 drop function if exists tmidb.subscribe(text, text, text[], text[]), api.subscribe(text, text, text[], text[]),
   tmidb.class_of(bigint), tmidb.class_of_rules(jsonb), tmidb.classify(bigint);
 alter table tmidb.listener_subscriptions rename to access_grant;
@@ -153,7 +158,8 @@ alter table tmidb.account drop column role_id, drop column class_id, drop column
   add constraint account_role_is_known check (role in ('tmidb_admin', 'tmidb_editor', 'tmidb_viewer'));
 comment on column tmidb.account.role is 'The request role it becomes.';
 -- Rules of one class each: what several had in common is told apart by its number.
-alter table tmidb.permission_class drop column grants_md5, drop column grants,
+alter table tmidb.permission_class drop column grants_md5, drop column grants, drop column left_at,
+  alter column rules set storage extended,
   add column rules_md5 text not null generated always as (md5(rules::text)) stored;
 update tmidb.listener l set class_id = (
   select min(b.class_id) from tmidb.permission_class a join tmidb.permission_class b using (rules_md5) where a.class_id = l.class_id);
@@ -162,4 +168,5 @@ alter table tmidb.permission_class add constraint permission_class_is_unique uni
 comment on column tmidb.permission_class.rules_md5 is 'By which equal rules are found.';
 drop table tmidb.target_group, tmidb.access_role;
 drop function if exists tmidb.subscribe(text, text, text[], text[], text, interval), api.subscribe(text, text, text[], text[], text, interval),
-  tmidb.class_of(jsonb), tmidb.class_of_grants(jsonb), tmidb.classify(bigint), tmidb.account_named(text), tmidb.create_account(text, text, text);
+  tmidb.class_of(jsonb), tmidb.class_of_grants(jsonb), tmidb.classify(bigint), tmidb.account_named(text), tmidb.create_account(text, text, text),
+  tmidb.admit_reading(bigint, text, jsonb, text, jsonb), tmidb.geo_rights(text), tmidb.geo_visible(text, text[]);

@@ -25,11 +25,6 @@ const addresses = {
 export function openApp(ready: () => Promise<unknown>): App {
   const app = express() as unknown as App
   app.disable('x-powered-by')
-  app.use((_req, res, next) => {
-    res.setHeader('X-Content-Type-Options', 'nosniff')
-    res.setHeader('Referrer-Policy', 'no-referrer')
-    next()
-  })
   app.get('/health/live', (_req, res) => void res.json({ status: 'ok' }))
   app.get('/health/ready', (_req, res) => {
     ready().then(

@@ -3,6 +3,7 @@
 // one given connection, so that it also says what the API becomes if the transaction that is open there commits.
 import type { GraphQLSchema } from 'postgraphile/graphql'
 import type { Pool, RequestRole } from '../db/pool.ts'
+import { rateLimits } from '../db/rate-limits.ts'
 import type { Client } from '../db/superuser.ts'
 import { openapi } from './docs/openapi.ts'
 import type { Schema } from './docs/openapi-parts.ts'
@@ -23,7 +24,12 @@ const roles: RequestRole[] = ['tmidb_listener', 'tmidb_member', 'tmidb_viewer', 
 export async function readContract(client: Client, before?: Contract): Promise<Contract> {
   const pool = poolOf(client)
   const nobody = () => Promise.reject(new Error('This schema serves nobody.'))
-  const options = { pool, access: { identify: nobody }, hub: { subscribe: () => ({}) as never }, plugins: [AsTheApiPlugin] }
+  const options = {
+    pool,
+    access: { identify: nobody, limits: rateLimits(pool) },
+    hub: { subscribe: () => ({}) as never },
+    plugins: [AsTheApiPlugin],
+  }
   const built = await buildSchema(options, before?.built)
   const catalog = await loadCatalog(pool)
   const visible = new Map([...catalog.categories.keys()].map((category) => [category, null]))

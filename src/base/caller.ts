@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Who calls, as a door sees it: what it shows (a token in a header, a session in a cookie) and where it comes from. Every door hands
 // this on, and what stays open keeps it, to ask again with the same when access changed.
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { TmiError } from './errors.ts'
+import { addressOf, plainAddress } from './proxies.ts'
 
 export interface Caller {
   /** An Authorization header, or what a door makes one of. */
@@ -17,14 +19,37 @@ export interface Caller {
 }
 
 export function callerOf(req: IncomingMessage): Caller {
-  const { authorization, cookie, 'user-agent': agent, 'x-request-id': id } = req.headers
+  const { authorization, cookie, 'user-agent': agent } = req.headers
   return {
     authorization,
     cookie,
-    address: plainAddress(req.socket.remoteAddress),
+    address: addressOf(req),
     agent: agent?.slice(0, 300),
-    requestId: typeof id === 'string' && /^[\w.:+/=-]{1,100}$/.test(id) ? id : undefined,
+    requestId: requestIdOf(req),
   }
+}
+
+const requestIds = new WeakMap<IncomingMessage, string>()
+
+/** One name of a request for its error, the log and the audit: its own X-Request-Id, else one that is made when it is first asked for. */
+export function requestIdOf(req: IncomingMessage): string {
+  const known = requestIds.get(req)
+  if (known !== undefined) return known
+  const said = req.headers['x-request-id']
+  const id = typeof said === 'string' && /^[\w.:+/=-]{1,100}$/.test(said) ? said : randomUUID()
+  requestIds.set(req, id)
+  return id
+}
+
+/** From where a change comes, as the audit keeps it. */
+export interface Via {
+  address?: string | undefined
+  agent?: string | undefined
+  request?: string | undefined
+}
+
+export function viaOf({ address, agent, requestId }: Caller): Via {
+  return { address, agent, request: requestId }
 }
 
 /** Of a socket that is no HTTP request. */
@@ -34,11 +59,6 @@ export function callerAt(remoteAddress: string | undefined, token: string | unde
 
 export function bearer(token: string | null | undefined): string | undefined {
   return token ? `Bearer ${token}` : undefined
-}
-
-/** IPv4 in an IPv6 socket is IPv4. */
-export function plainAddress(address: string | undefined): string | undefined {
-  return address?.toLowerCase().startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }
 
 const sessionCookie = /(?:^|;\s*)__Host-tmidb=(tmi_session_[0-9A-Za-z]+)(?:;|$)/

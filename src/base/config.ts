@@ -3,6 +3,7 @@
 import { resolve } from 'node:path'
 import { TmiError } from './errors.ts'
 import { readOrigins } from './origin.ts'
+import { type Proxies, readProxies } from './proxies.ts'
 
 export interface Config {
   dataDir: string
@@ -27,6 +28,8 @@ export interface Config {
   runUid: number
   /** Web pages of other addresses that may use the API and its sockets. */
   allowedOrigins: string[]
+  /** In front of the HTTP port: what they say of where a request comes from is believed. */
+  trustedProxies: Proxies
   /** All that the streams may hold together; beyond nine tenths of it the ways in refuse. */
   streamMaxBytes: number
   /** Bytes that have to be free on each volume of the data folder; null: 1 %, at least 200 MB. */
@@ -37,6 +40,15 @@ export interface Config {
 export interface Tls {
   cert: string
   key: string
+}
+
+/** By default 1 % of a volume, at least 200 MB, has to be free: some seconds of the fastest intake, and what PostgreSQL needs to go on. */
+export const leastFree = (volumeBytes: number): number => Math.max(volumeBytes / 100, 200 * 1024 * 1024)
+
+/** Only this machine can reach what listens there. */
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '')
+  return bare === 'localhost' || bare === '::1' || /^127(\.\d+){3}$/.test(bare)
 }
 
 export interface UnitConfig {
@@ -51,6 +63,7 @@ export interface UnitConfig {
   fetchAllow: string[]
   /** Web pages of other addresses that may use the API and its sockets. */
   allowedOrigins: string[]
+  trustedProxies: Proxies
   streamMaxBytes: number
   minFree: number | null
   pg: { api: string; edge: string; drain: string; worker: string }
@@ -77,6 +90,7 @@ export function loadConfig(env: Env = process.env): Config {
     tls: tlsFiles(env),
     runUid: integer(env, 'TMIDB_RUN_UID', 65534, 1, 2 ** 31),
     allowedOrigins: readOrigins(env.TMIDB_ALLOWED_ORIGINS),
+    trustedProxies: readProxies(env.TMIDB_TRUSTED_PROXIES),
     ...limits(env),
     allowUnsafe: env.TMIDB_ALLOW_UNSAFE === '1',
   }
@@ -94,6 +108,7 @@ export function unitConfig(env: Env = process.env): UnitConfig {
     natsServer: needed(env, 'TMIDB_NATS_SERVER'),
     fetchAllow: (text(env, 'TMIDB_FETCH_ALLOW') ?? '').split(/[\s,]+/).filter(Boolean),
     allowedOrigins: readOrigins(env.TMIDB_ALLOWED_ORIGINS),
+    trustedProxies: readProxies(env.TMIDB_TRUSTED_PROXIES),
     ...limits(env),
     pg: {
       api: needed(env, 'TMIDB_PG_API'),

@@ -12,6 +12,7 @@ export type ObservedEvent = { level?: Level } & (
   | { kind: 'unit.unhealthy'; forMs: number; message: string }
   | { kind: 'unit.stopped'; ms: number }
   | { kind: 'migrate.done'; steps: string[]; codeApplied: boolean; ms: number }
+  | { kind: 'audit.head'; head: string }
   | { kind: 'error'; code: string; message: string; requestId?: string; stack?: string }
 )
 

@@ -2,14 +2,13 @@
 // Which web pages may talk to us. A browser says in "Origin" whose page is asking; devices and command lines say nothing and are told
 // apart by their token alone. Pages of our own address always may; others when TMIDB_ALLOWED_ORIGINS names them. A session's cookie is
 // sent by the browser whoever asks, so a change that shows nothing else must come from a page of our own address, whatever is allowed.
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { callerOf, cookieAlone } from './caller.ts'
+import { cookieAlone, requestIdOf } from './caller.ts'
 import { problem, TmiError } from './errors.ts'
 
 /** Headers of ours and of PostgREST's clients that a page may read. */
 const exposed =
-  'Content-Range, Content-Location, Location, Preference-Applied, Link, Next-Cursor, Deprecation, Retry-After, WWW-Authenticate, ETag'
+  'Content-Range, Content-Location, Location, Preference-Applied, Link, Next-Cursor, Deprecation, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, ETag'
 const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 export interface Origins {
@@ -74,7 +73,7 @@ export function refusesCookie(req: IncomingMessage, res: ServerResponse): boolea
   } catch (e) {
     const refusal = e as TmiError
     res.writeHead(refusal.status, { 'content-type': 'application/problem+json', connection: 'close' })
-    res.end(JSON.stringify(problem(refusal, callerOf(req).requestId ?? randomUUID())))
+    res.end(JSON.stringify(problem(refusal, requestIdOf(req))))
     return true
   }
 }

@@ -14,10 +14,14 @@ const reasons: Record<number, string> = {
 
 export function refuseUpgrade(socket: Duplex, e: TmiError): void {
   const body = JSON.stringify(problem(e, 'upgrade'))
+  const headers = Object.entries(e.headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')
   socket.on('error', () => {})
   socket.end(
     `HTTP/1.1 ${e.status} ${reasons[e.status] ?? 'Error'}\r\nContent-Type: application/problem+json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      'X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n' +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n${headers}Connection: close\r\n\r\n${body}`,
   )
 }
 

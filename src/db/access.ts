@@ -5,9 +5,13 @@ import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { type Caller, credentialOf } from '../base/caller.ts'
 import { type ErrorCode, TmiError } from '../base/errors.ts'
+import { allowList, openStrays } from './allow-list.ts'
+import { type AuditEvent, openAudit } from './audit.ts'
 import { listenTo } from './listen.ts'
-import { type Claims, openPool } from './pool.ts'
+import { type Claims, isBound, openPool } from './pool.ts'
+import { type RateLimits, rateLimits } from './rate-limits.ts'
 import { openSignIn } from './sign-in.ts'
+import { openTokenUses } from './token-uses.ts'
 
 export interface Identity {
   kind: 'anonymous' | 'speaker' | 'listener' | 'account'
@@ -16,7 +20,7 @@ export interface Identity {
   tokenId?: string
   /** The one target this speaker may write. */
   target: string | null
-  /** Whether its readings may make new targets and categories. */
+  /** Whether it writes whatever it likes, new targets and categories too; else SQL is asked what it may (tmidb.refused_targets). */
   mayCreate: boolean
   /** Whether it is told what there is to ask for: introspection, similar names. */
   mayIntrospect?: boolean
@@ -27,9 +31,12 @@ export interface Identity {
 export interface Access extends AsyncDisposable {
   /** By an Authorization header ("Bearer tmi_…", "Basic …", "Token …", a bare token) or a session's cookie; TM101 if it opens nothing. */
   identify(caller: Caller | string | undefined): Promise<Identity>
+  /** What there may be of requests; a door asks by admit(). */
+  limits: RateLimits
   /** Called when tokens or subscriptions changed: what was known about somebody may be over. */
   onChange(fn: () => void): () => void
-  audit(kind: string, actor: string | null, detail: object): Promise<void>
+  /** Writes down what a door refused or ended; floods are counted (audit.ts). */
+  audit(kind: string, actor: string | null, detail: object, from?: AuditEvent['from']): Promise<void>
 }
 
 export const anonymous: Identity = {
@@ -42,20 +49,18 @@ export const anonymous: Identity = {
 
 interface TokenRow {
   token_id: string
-  kind: 'speaker' | 'listener'
+  kind: 'speaker' | 'listener' | 'user'
   name: string
-  speaker_id: string | null
-  listener_id: string | null
+  claims: Claims
   target: string | null
   may_create: boolean
   expires_at: Date | null
   may_introspect: boolean
   only_documents: boolean
-  timeout_ms: number
+  allow_from: string[] | null
 }
 
 interface SessionRow {
-  name: string
   claims: Claims
   expires_at: Date
 }
@@ -66,6 +71,8 @@ interface Answer {
   until: number
   /** When the token or session ends, if it does. */
   endsAt?: number
+  /** Where it may come from; absent: from anywhere. */
+  allows?: (address: string | undefined) => boolean
 }
 
 const mostKnown = 100_000
@@ -74,6 +81,8 @@ const mostRefused = 10_000
 const refusedForMs = 2000
 /** A session's use is written down when it is asked for; a password is looked at again. */
 const askedAgainMs = 60_000
+/** Everybody may end tokens of their own; whoever does it all the time does not make everything be asked anew all the time. */
+const forgetEveryMs = 100
 
 export async function openAccess(url: string): Promise<Access> {
   const pool = openPool(url, { max: 2, application: 'access' })
@@ -81,19 +90,36 @@ export async function openAccess(url: string): Promise<Access> {
   const known = new Map<string, Answer>()
   /** Refused a moment ago; apart, so that a flood of wrong tokens does not push the right ones out. */
   const refused = new Map<string, number>()
-  const stale = new Map<string, Identity>()
+  const stale = new Map<string, Answer>()
+  const uses = openTokenUses(pool)
+  /** Callers that were counted: what is open asks again with the same one. */
+  const counted = new WeakSet<Caller>()
+  const stray = openStrays((...what) => access.audit(...what))
   const changed = new Set<() => void>()
   /** Questions under way: many sockets of one token ask once when access changed. */
-  const asking = new Map<string, Promise<Identity>>()
+  const asking = new Map<string, Promise<Answer>>()
   let generation = 0
   const forget = () => {
     generation++
     asking.clear()
     if (stale.size > mostKnown) stale.clear()
-    for (const [key, { identity }] of known) stale.set(key, identity)
+    for (const [key, answer] of known) stale.set(key, answer)
     known.clear()
     refused.clear()
     for (const fn of changed) fn()
+  }
+  let forgotAt = Number.NEGATIVE_INFINITY
+  let forgetting: NodeJS.Timeout | null = null
+  const forgetSoon = (): void => {
+    if (forgetting !== null) return
+    const wait = forgotAt + forgetEveryMs - performance.now()
+    const now = () => {
+      forgetting = null
+      forgotAt = performance.now()
+      forget()
+    }
+    if (wait <= 0) now()
+    else forgetting = setTimeout(now, wait)
   }
   /** A token that expires ends what it has open, like one that is revoked. */
   let expiry: { at: number; timer: NodeJS.Timeout } | null = null
@@ -104,19 +130,36 @@ export async function openAccess(url: string): Promise<Access> {
     const timer = setTimeout(
       () => {
         expiry = null
-        forget()
+        forgetSoon()
       },
       Math.min(Math.max(at - Date.now(), 0) + 20, 2_000_000_000),
     )
     timer.unref()
     expiry = { at, timer }
   }
-  const listening = await listenTo(url, ['access'], forget, forget)
+  const limits = rateLimits(pool)
+  // Who is away keeps what it knew; it is asked again when PostgreSQL is back.
+  const reload = () => void limits.load().catch(() => {})
+  const anew = () => {
+    forgetSoon()
+    reload()
+  }
+  const listening = await listenTo(url, ['access'], (what) => (what === 'rates' ? reload() : forgetSoon()), anew)
+  await limits.load()
+  const log = openAudit(async ({ kind, actor, detail, from: { resource, ...via } = {} }) => {
+    await pool.query('select tmidb.record_audit($1, $2, $3, $4, p_via => $5)', [
+      kind,
+      actor ?? 'nobody',
+      JSON.stringify(detail),
+      resource ?? null,
+      JSON.stringify(via),
+    ])
+  })
 
-  const lookUp = async (key: string, wrong: ErrorCode, ask: () => Promise<Answer | null>): Promise<Identity> => {
+  const lookUp = async (key: string, wrong: ErrorCode, ask: () => Promise<Answer | null>): Promise<Answer> => {
     const now = Date.now()
     const before = known.get(key)
-    if (before !== undefined && now < before.until) return before.identity
+    if (before !== undefined && now < before.until) return before
     if (now < (refused.get(key) ?? 0)) throw new TmiError(wrong)
     const underWay = asking.get(key)
     if (underWay !== undefined) return await underWay
@@ -129,7 +172,7 @@ export async function openAccess(url: string): Promise<Access> {
     }
   }
 
-  const askFor = async (key: string, wrong: ErrorCode, ask: () => Promise<Answer | null>, now: number): Promise<Identity> => {
+  const askFor = async (key: string, wrong: ErrorCode, ask: () => Promise<Answer | null>, now: number): Promise<Answer> => {
     const asked = generation
     let answer: Answer | null
     try {
@@ -153,15 +196,21 @@ export async function openAccess(url: string): Promise<Access> {
       known.set(key, answer)
       if (answer.endsAt !== undefined) watchExpiry(answer.endsAt)
     }
-    return answer.identity
+    return answer
   }
 
-  const byToken = async (token: string): Promise<Identity> => {
+  const byToken = async (token: string, caller: Caller): Promise<Identity> => {
     const isSession = token.startsWith('tmi_session_')
     const wrong = isSession ? 'TM110' : 'TM101'
     if (!known.has(token) && !looksRight(token)) throw new TmiError(wrong)
-    const hash = () => createHash('sha256').update(token).digest()
-    return await lookUp(token, wrong, isSession ? () => bySession(hash()) : () => byHash(hash()))
+    const ask = async () => await (isSession ? bySession : byHash)(createHash('sha256').update(token).digest())
+    const { identity, allows } = await lookUp(token, wrong, ask)
+    if (allows !== undefined && !allows(caller.address)) throw await stray(identity, caller)
+    if (identity.tokenId !== undefined && !counted.has(caller)) {
+      counted.add(caller)
+      uses.count(identity.tokenId)
+    }
+    return identity
   }
 
   const byHash = async (hash: Buffer): Promise<Answer | null> => {
@@ -172,14 +221,16 @@ export async function openAccess(url: string): Promise<Access> {
     })
     const row = rows[0]
     if (!row) return null
-    const endsAt = row.expires_at?.getTime()
-    return { identity: identityOf(row), until: endsAt ?? Number.POSITIVE_INFINITY, ...(endsAt === undefined ? {} : { endsAt }) }
+    const answer: Answer = { identity: identityOf(row), until: Number.POSITIVE_INFINITY }
+    if (row.expires_at !== null) answer.until = answer.endsAt = row.expires_at.getTime()
+    if (row.allow_from !== null) answer.allows = allowList(row.allow_from)
+    return answer
   }
 
   const bySession = async (hash: Buffer): Promise<Answer | null> => {
     const { rows } = await pool.query<SessionRow>({
       name: 'authenticate_session',
-      text: 'select name, claims, expires_at from tmidb.authenticate_session($1)',
+      text: 'select claims, expires_at from tmidb.authenticate_session($1)',
       values: [hash],
     })
     const row = rows[0]
@@ -188,9 +239,9 @@ export async function openAccess(url: string): Promise<Access> {
     return { identity: personOf(row.claims), until: Math.min(endsAt, Date.now() + askedAgainMs), endsAt }
   }
 
-  const byPassword = async (login: string, password: string, address: string | undefined): Promise<Identity> => {
+  const byPassword = async (login: string, password: string, { address }: Caller): Promise<Identity> => {
     const key = `basic ${createHash('sha256').update(`${login}\0${password}`).digest('base64')}`
-    return await lookUp(key, 'TM109', async () => {
+    const { identity } = await lookUp(key, 'TM109', async () => {
       try {
         const { claims } = await signIn(login, password, address)
         return { identity: personOf(claims), until: Date.now() + askedAgainMs }
@@ -199,56 +250,60 @@ export async function openAccess(url: string): Promise<Access> {
         throw e
       }
     })
+    return identity
   }
 
-  return {
-    async identify(caller) {
-      const authorization = typeof caller === 'object' ? credentialOf(caller) : caller
-      const address = typeof caller === 'object' ? caller.address : undefined
+  const access: Access = {
+    async identify(asked) {
+      const caller = typeof asked === 'object' ? asked : { authorization: asked }
+      const authorization = credentialOf(caller)
       if (authorization === undefined || authorization === '') return anonymous
       const space = authorization.indexOf(' ')
       const scheme = space < 0 ? 'bearer' : authorization.slice(0, space).toLowerCase()
       const rest = space < 0 ? authorization : authorization.slice(space + 1).trim()
-      if (scheme === 'bearer' || scheme === 'token') return await byToken(rest)
+      if (scheme === 'bearer' || scheme === 'token') return await byToken(rest, caller)
       if (scheme === 'basic') {
         const text = Buffer.from(rest, 'base64').toString('utf8')
         const colon = text.indexOf(':')
         if (colon < 0) throw new TmiError('TM101')
         const [login, password] = [text.slice(0, colon), text.slice(colon + 1)]
-        return password.startsWith('tmi_') ? await byToken(password) : await byPassword(login, password, address)
+        return password.startsWith('tmi_') ? await byToken(password, caller) : await byPassword(login, password, caller)
       }
       throw new TmiError('TM101')
     },
+    limits,
     onChange(fn) {
       changed.add(fn)
       return () => changed.delete(fn)
     },
-    async audit(kind, actor, detail) {
-      await pool.query('select tmidb.record_audit($1, $2, $3)', [kind, actor, JSON.stringify(detail)])
-    },
+    audit: (kind, actor, detail, from) => log.tell({ kind, actor, detail, from }),
     async [Symbol.asyncDispose]() {
       if (expiry !== null) clearTimeout(expiry.timer)
+      if (forgetting !== null) clearTimeout(forgetting)
       await listening[Symbol.asyncDispose]()
+      await uses[Symbol.asyncDispose]()
+      await log[Symbol.asyncDispose]()
       await pool.end()
     },
   }
+  return access
 }
 
 function personOf(claims: Claims): Identity {
-  return { kind: 'account', claims, name: claims.name ?? null, target: null, mayCreate: true, mayIntrospect: true }
+  return {
+    kind: 'account',
+    claims,
+    name: claims.name ?? null,
+    target: null,
+    mayCreate: !isBound(claims.role),
+    mayIntrospect: true,
+  }
 }
 
 function identityOf(row: TokenRow): Identity {
-  const role = row.kind === 'speaker' ? 'tmidb_speaker' : 'tmidb_listener'
   return {
-    kind: row.kind,
-    claims: {
-      role,
-      name: row.name,
-      ...(row.speaker_id === null ? {} : { speaker_id: row.speaker_id }),
-      ...(row.listener_id === null ? {} : { listener_id: row.listener_id }),
-      timeout_ms: row.timeout_ms,
-    },
+    kind: row.kind === 'user' ? 'account' : row.kind,
+    claims: row.claims,
     name: row.name,
     tokenId: row.token_id,
     target: row.target,

@@ -11,9 +11,8 @@ const oldest = 15
 /** What is wrong with this server; url is a superuser's. */
 export async function doubtsAboutPostgres(url: string): Promise<Doubt[]> {
   const { rows } = await withClient(url, (c) =>
-    c.query<{ version: string; super: boolean; retry: string; fsync: string; pages: string }>(
-      `select current_setting('server_version_num') as version, current_setting('fsync') as fsync,
-         current_setting('full_page_writes') as pages, current_setting('data_sync_retry') as retry,
+    c.query<{ version: string; super: boolean }>(
+      `select current_setting('server_version_num') as version,
          (select rolsuper or rolcreaterole from pg_roles where rolname = current_user) as super`,
     ),
   )
@@ -22,6 +21,19 @@ export async function doubtsAboutPostgres(url: string): Promise<Doubt[]> {
   refuseOldPostgres(Number(found.version))
   if (!found.super)
     throw new TmiError('TM501', 'The login in TMIDB_PG_URL may not create roles.', { hint: 'Give the URL of a superuser.' })
+  return [...(await doubtsAboutSettings(url)), ...(await doubtsAboutLogin(url))]
+}
+
+/** What is wrong with the settings of the server itself; any login may ask. */
+export async function doubtsAboutSettings(url: string): Promise<Doubt[]> {
+  const { rows } = await withClient(url, (c) =>
+    c.query<{ retry: string; fsync: string; pages: string }>(
+      `select current_setting('fsync') as fsync, current_setting('full_page_writes') as pages,
+         current_setting('data_sync_retry') as retry`,
+    ),
+  )
+  const [found] = rows
+  if (!found) return []
   const doubts: Doubt[] = []
   const off = (setting: string, value = 'off', right = 'on'): void => {
     const cure = `Set ${setting} = ${right} in postgresql.conf and reload PostgreSQL.`
@@ -31,7 +43,6 @@ export async function doubtsAboutPostgres(url: string): Promise<Doubt[]> {
   if (found.pages !== 'on') off('full_page_writes')
   // After an fsync that failed, the next may succeed although the pages are gone: PostgreSQL has to stop and recover instead.
   if (found.retry !== 'off') off('data_sync_retry', 'on', 'off')
-  doubts.push(...(await doubtsAboutLogin(url)))
   return doubts
 }
 
@@ -40,12 +51,13 @@ export function refuseOldPostgres(versionNumber: number): void {
   if (major < oldest) throw new TmiError('TM501', `PostgreSQL ${major} is too old: ${oldest} or newer is needed.`)
 }
 
-/** What each of our logins sees in our database, and tables that a crash would empty; url is a superuser's. */
+/** What each of our logins sees in our database, and tables that a crash would empty, except the counts of a minute's requests; url is a superuser's. */
 export async function doubtsAboutDatabase(url: string, logins: string[]): Promise<Doubt[]> {
   const { rows } = await withClient(url, (c) =>
     c.query<{ name: string }>(
       `select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-       where c.relpersistence = 'u' and c.relkind = 'r' and n.nspname in ('tmidb', 'graphile_worker') order by 1`,
+       where c.relpersistence = 'u' and c.relkind = 'r' and n.nspname in ('tmidb', 'graphile_worker')
+         and c.oid <> 'tmidb.rate_count'::regclass order by 1`,
     ),
   )
   const unlogged = rows.map(({ name }) => ({

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Connections to PostgreSQL, and the one way to read as somebody.
 import pg from 'pg'
+import type { Via } from '../base/caller.ts'
 import { observe } from '../base/observe.ts'
 import { sleep } from '../base/retry.ts'
 import { oneTrip, type Part } from './one-trip.ts'
@@ -23,6 +24,19 @@ export function isBound(role: RequestRole): boolean {
   return role === 'tmidb_listener' || role === 'tmidb_member'
 }
 
+const readers: ReadonlySet<RequestRole> = new Set([
+  'tmidb_listener',
+  'tmidb_member',
+  'tmidb_viewer',
+  'tmidb_editor',
+  'tmidb_admin',
+])
+
+/** Whether this role reads readings at all. */
+export function isReader(role: RequestRole): boolean {
+  return readers.has(role)
+}
+
 /** What SQL is told about the one who asks; read there by tmidb.identity(). */
 export interface Claims {
   role: RequestRole
@@ -32,6 +46,7 @@ export interface Claims {
   account_id?: string
   /** A person's who signed in. */
   session_id?: string
+  token_id?: string
   name?: string
   /** How long a statement of this request may take (tmidb.request_limit). */
   timeout_ms?: number
@@ -103,11 +118,18 @@ export function asOf(claims: Claims): Omit<As, 'readOnly'> {
   return { role: claims.role, claims: JSON.stringify(claims), timeoutMs: claims.timeout_ms ?? defaultTimeoutMs }
 }
 
+/** The claims of a transaction that writes also say from where, for the audit; reads do without. */
+export function claimsVia(claims: string, via: Via | undefined): string {
+  return via === undefined ? claims : `${claims.slice(0, -1)},"via":${JSON.stringify(via)}}`
+}
+
 export interface WriteOptions<T extends pg.QueryResultRow> {
   /** Tries it: everything happens, deferred constraints too, and nothing stays. */
   rollback?: boolean
   /** Looks at the answer before it is committed and refuses by throwing. */
   check?: ((rows: T[]) => void) | undefined
+  /** From where, for the audit. */
+  via?: Via
 }
 
 /**
@@ -118,9 +140,9 @@ export async function writeAs<T extends pg.QueryResultRow>(
   pool: Pool,
   claims: Claims,
   statement: Statement,
-  { rollback = false, check }: WriteOptions<T> = {},
+  { rollback = false, check, via }: WriteOptions<T> = {},
 ): Promise<pg.QueryResult<T>> {
-  const as = { ...asOf(claims), readOnly: false }
+  const as = { ...asOf(claims), readOnly: false, ...(via === undefined ? {} : { via }) }
   if (!rollback && !check) return await runAs<T>(pool, as, statement)
   // A refusal is no fault of the connection, so it is thrown when that is back.
   const { answer, refusal } = await lend(pool, as, async (client) => {
@@ -147,6 +169,8 @@ export interface As {
   claims: string
   timeoutMs: number
   readOnly: boolean
+  /** Told to the transaction with the claims; who asks is the same from everywhere. */
+  via?: Via
 }
 
 /** Runs one statement as a transaction of its own under a role and claims. */
@@ -168,7 +192,7 @@ export async function runAs<T extends pg.QueryResultRow>(
 
 /** A connection within the share of who asks; one that broke midway does not go back into the pool, one that only refused may. */
 async function lend<T>(pool: Pool, { claims }: As, use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const giveBack = await takeShare(pool, claims)
+  const giveBack = await takeShare(pool, ownerOf(claims))
   let client: pg.PoolClient | undefined
   let broken: Error | undefined
   try {
@@ -183,6 +207,13 @@ async function lend<T>(pool: Pool, { claims }: As, use: (client: pg.PoolClient) 
   }
 }
 
+/** Whoever has several tokens has one share. */
+function ownerOf(claims: string): string {
+  const { account_id, listener_id, speaker_id, name, role } = JSON.parse(claims) as Partial<Claims>
+  const [kind, id] = account_id ? ['user', account_id] : listener_id ? ['listener', listener_id] : ['speaker', speaker_id]
+  return id ? `${kind} ${id}` : `${role} ${name}`
+}
+
 /**
  * A function of a user's may leave settings and a role behind that outlive its transaction; the next one on this connection is somebody
  * else. What only runs our own code needs no tidying (some 20 us).
@@ -191,8 +222,8 @@ function tidying({ onlyOurs = false }: Statement): readonly Part[] {
   return onlyOurs ? [] : [{ text: 'reset all' }, { text: 'set role none' }]
 }
 
-function asSomebody({ role, claims, timeoutMs, readOnly }: As) {
-  return { ...beforehand, values: [role, claims, String(timeoutMs), readOnly ? 'on' : 'off'] }
+function asSomebody({ role, claims, timeoutMs, readOnly, via }: As) {
+  return { ...beforehand, values: [role, claimsVia(claims, via), String(timeoutMs), readOnly ? 'on' : 'off'] }
 }
 
 /** What was prepared is gone (26000) or there already (42P05): a user's function ran "deallocate" or "prepare"; this connection is of no more use. */

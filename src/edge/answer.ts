@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What a verdict says to its sender, in the same words through every way in that can answer.
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { requestIdOf } from '../base/caller.ts'
 import { fromPg, TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
 import type { Rejection } from './gate.ts'
@@ -32,8 +34,8 @@ export function taken(verdict: Verdict): Taken {
 }
 
 /** What was thrown, as ours; what is our own fault goes to the log with the id that the sender gets. */
-export function refusal(thrown: unknown): { e: TmiError; requestId: string } {
-  const requestId = randomUUID()
+export function refusal(thrown: unknown, req?: IncomingMessage): { e: TmiError; requestId: string } {
+  const requestId = req ? requestIdOf(req) : randomUUID()
   const e = fromPg(thrown)
   if (e.status >= 500) {
     const stack = String((e.cause as Error)?.stack ?? e.stack)

@@ -4,6 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { callerOf } from '../base/caller.ts'
 import { problem, TmiError } from '../base/errors.ts'
+import { admit } from '../db/admit.ts'
 import { refusal, taken } from './answer.ts'
 import { readAway, readBody } from './body.ts'
 import type { Intake, Verdict } from './intake.ts'
@@ -26,15 +27,15 @@ async function take(intake: Intake, req: IncomingMessage, res: ServerResponse, u
   if (req.method !== 'POST') throw new TmiError('TM302')
   // Before anything is taken: who misspells it would believe that it was waited for.
   const waits = waitsForStored(url)
-  const verdict = await receive(intake, req, url)
+  const verdict = await receive(intake, req, res, url)
   if (waits) await answerStored(intake, res, verdict)
   else answer(res, verdict)
 }
 
-async function receive(intake: Intake, req: IncomingMessage, url: string): Promise<Verdict> {
+async function receive(intake: Intake, req: IncomingMessage, res: ServerResponse, url: string): Promise<Verdict> {
   const question = url.indexOf('?')
   const { category, target } = addressed(url.slice(prefix.length, question < 0 ? undefined : question))
-  const identity = await intake.access.identify(callerOf(req))
+  const identity = await admit(intake.access, callerOf(req), 'ingest', res)
   if (identity.kind === 'anonymous') throw new TmiError('TM100')
   const format = formatOf(req.headers['content-type'])
   const body = await readBody(req)
@@ -104,9 +105,9 @@ async function answerStored(intake: Intake, res: ServerResponse, verdict: Verdic
 
 /** An error in RFC 9457's form. */
 export function refuse(req: IncomingMessage, res: ServerResponse, thrown: unknown, status?: number): void {
-  const { e, requestId } = refusal(thrown)
+  const { e, requestId } = refusal(thrown, req)
   if (res.headersSent || res.destroyed) return
-  if (e.status === 429 || e.status === 503) res.setHeader('Retry-After', '1')
+  if ((e.status === 429 || e.status === 503) && !res.hasHeader('Retry-After')) res.setHeader('Retry-After', '1')
   if (e.status === 401) res.setHeader('WWW-Authenticate', 'Bearer realm="tmiDB"')
   if (e.code === 'TM302' && !res.hasHeader('Allow')) res.setHeader('Allow', 'POST')
   readAway(req)

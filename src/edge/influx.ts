@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { bearer, type Caller, callerOf } from '../base/caller.ts'
 import { type ErrorCode, errorTable, TmiError } from '../base/errors.ts'
 import type { Identity } from '../db/access.ts'
+import { admit } from '../db/admit.ts'
 import { refusal } from './answer.ts'
 import { readAway, readBody } from './body.ts'
 import type { Intake } from './intake.ts'
@@ -67,7 +68,7 @@ export function influxIntake(
 }
 
 function answer(intake: Intake, req: IncomingMessage, res: ServerResponse, api: Api, search: string): void {
-  write(intake, req, new URLSearchParams(search), api)
+  write(intake, req, res, new URLSearchParams(search), api)
     .then(({ accepted, faults }) => {
       if (faults.length === 0) return void res.writeHead(204, versionHeader).end()
       const worded = faults.slice(0, mostWorded).map((f) => `line ${f.line}: ${f.message}`)
@@ -79,7 +80,7 @@ function answer(intake: Intake, req: IncomingMessage, res: ServerResponse, api: 
     .catch((thrown: unknown) => {
       const { e, requestId } = refusal(thrown)
       if (res.headersSent || res.destroyed) return
-      if (e.status === 429 || e.status === 503) res.setHeader('Retry-After', '1')
+      if ((e.status === 429 || e.status === 503) && !res.hasHeader('Retry-After')) res.setHeader('Retry-After', '1')
       if (e.status === 401) res.setHeader('WWW-Authenticate', 'Token realm="tmiDB"')
       if (e.status === 405) res.setHeader('Allow', 'POST')
       readAway(req)
@@ -90,11 +91,12 @@ function answer(intake: Intake, req: IncomingMessage, res: ServerResponse, api: 
 async function write(
   intake: Intake,
   req: IncomingMessage,
+  res: ServerResponse,
   query: URLSearchParams,
   api: Api,
 ): Promise<{ accepted: number; faults: LineFault[] }> {
   if (req.method !== 'POST') throw new TmiError('TM302')
-  const identity = await intake.access.identify(credentials(req, query))
+  const identity = await admit(intake.access, credentials(req, query), 'ingest', res)
   if (identity.kind === 'anonymous') throw new TmiError('TM100', 'unauthorized access')
   if (identity.claims.speaker_id === undefined) throw new TmiError('TM102')
   const precision = precisions[query.get('precision') ?? 'ns']
@@ -141,8 +143,7 @@ function plain(code: ErrorCode, message: string): string {
 
 /** Telegraf's first words to an InfluxDB 1: categories are made by their first reading, so there is nothing to do. */
 function query(intake: Intake, req: IncomingMessage, res: ServerResponse, search: string): void {
-  intake.access
-    .identify(credentials(req, new URLSearchParams(search)))
+  admit(intake.access, credentials(req, new URLSearchParams(search)), 'read', res)
     .then(async (identity) => {
       if (identity.kind === 'anonymous') throw new TmiError('TM100', 'unauthorized access')
       const body = await readBody(req)

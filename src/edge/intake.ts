@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What every way in does with a message once it has its bytes: right, name, gate, target, streams. One verdict for all.
-import { errorTable, TmiError } from '../base/errors.ts'
+import { type ErrorCode, errorTable, TmiError } from '../base/errors.ts'
 import type { Access, Identity } from '../db/access.ts'
 import { openPool } from '../db/pool.ts'
 import type { Row } from '../nats-bridge/frame.ts'
@@ -46,10 +46,18 @@ export interface Verdict {
   at: Places
 }
 
+/** Of one message: what goes to the streams, where each of it stood in the message, and what is said of it. */
+interface Judged {
+  rows: Row[]
+  indexes: number[]
+  verdict: Verdict
+}
+
 const noWait = Promise.resolve()
 const categoryForm = /^[a-z][a-z0-9_]{0,47}$/
 const mostSingleBytes = 1024 * 1024
 const mostReadings = 100_000
+const mostAllowed = 200_000
 /** An answer names so many refusals; their number is in "rejectedCount". */
 export const mostNamed = 1000
 
@@ -57,25 +65,43 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
   const { access, publisher } = parts
   const shapes = new ShapeBook()
   const pool = openPool(parts.edgeUrl, { max: 2, application: 'edge' })
-  const knownNames = new Set<string>()
+  /** What was asked for and allowed, until access changes: speaker, category, target. */
+  const allowed = new Set<string>()
+  let generation = 0
   const strict = openStrictWatch(pool, shapes)
   access.onChange(() => {
-    knownNames.clear()
+    generation++
+    allowed.clear()
     strict.reload()
   })
 
   const whenStored = openStoredWatch(pool)
 
-  const mustBeKnown = async (category: string, rows: Row[]): Promise<void> => {
-    const missing = [...new Set(rows.map((r) => r.target))].filter((t) => !knownNames.has(`${category}\0${t}`))
-    if (missing.length === 0) return
-    const { rows: found } = await pool.query<{ known: boolean }>('select tmidb.all_known($1, $2) as known', [category, missing])
-    if (!found[0]?.known) throw new TmiError('TM103')
-    for (const t of missing) knownNames.add(`${category}\0${t}`)
+  /** Of somebody who may not write everything: what it may not is taken out and said. TM103 if something would have to be made. */
+  const withhold = async ({ identity, category }: Incoming, judged: Judged): Promise<void> => {
+    const speaker = identity.claims.speaker_id
+    const place = `${speaker} ${category} `
+    const asked = [...new Set(judged.rows.map((r) => r.target))].filter((t) => !allowed.has(place + t))
+    if (asked.length === 0) return
+    const before = generation
+    const { rows } = await pool.query<{ target: string; code: ErrorCode }>({
+      name: 'refused_targets',
+      text: 'select target, code from tmidb.refused_targets($1, $2, $3)',
+      values: [speaker, category, asked],
+    })
+    if (rows.some((r) => r.code === 'TM103')) throw new TmiError('TM103')
+    const refused = new Map(
+      rows.map((r) => [r.target, new TmiError(r.code, `This token does not write ${JSON.stringify(r.target)}.`)]),
+    )
+    if (before === generation) {
+      if (allowed.size > mostAllowed) allowed.clear()
+      for (const t of asked) if (!refused.has(t)) allowed.add(place + t)
+    }
+    if (refused.size > 0) takeOut(judged, refused)
   }
 
-  /** Right, name, gate and target of one message: what goes to the streams and what is said of it. */
-  const judge = ({ identity, category, target, body, format, mid, spans }: Incoming): { rows: Row[]; verdict: Verdict } => {
+  /** Right, name, gate and target of one message. */
+  const judge = ({ identity, category, target, body, format, mid, spans }: Incoming): Judged => {
     const speaker = identity.claims.speaker_id
     if (identity.kind === 'anonymous') throw new TmiError('TM100')
     if (speaker === undefined) throw new TmiError('TM102')
@@ -86,6 +112,7 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
     if (single && body.length > mostSingleBytes) throw new TmiError('TM212')
     if (readings.length > mostReadings) throw new TmiError('TM212', `There are more than ${mostReadings} readings in this batch.`)
     const rows: Row[] = []
+    const indexes: number[] = []
     const quarantined: Rejection[] = []
     for (const reading of readings) {
       const isTooLarge = reading.payload.length > mostSingleBytes
@@ -97,6 +124,7 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
       if (reading.quarantine !== null) {
         quarantined.push({ index: reading.index, code: reading.quarantine, message: errorTable[reading.quarantine].sentence })
       }
+      indexes.push(reading.index)
       rows.push({
         category,
         target: of,
@@ -109,7 +137,7 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
         payload: reading.payload,
       })
     }
-    return { rows, verdict: { accepted: rows.length, rejected, quarantined, single, at: [] } }
+    return { rows, indexes, verdict: { accepted: rows.length, rejected, quarantined, single, at: [] } }
   }
 
   return {
@@ -119,16 +147,17 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
     stored: ({ at }, ms) => whenStored(at, ms),
     async take(message) {
       if (!strict.isKnown) await strict.known()
-      const { rows, verdict } = judge(message)
-      if (!message.identity.mayCreate) await mustBeKnown(message.category, rows)
+      const judged = judge(message)
+      if (!message.identity.mayCreate) await withhold(message, judged)
+      const { rows, verdict } = judged
       if (rows.length > 0) await publisher.publish(rows, verdict.at)
       return verdict
     },
     async takeAll(messages) {
       if (!strict.isKnown) await strict.known()
       const judged = messages.map(judge)
-      for (const [i, { identity, category }] of messages.entries()) {
-        if (!identity.mayCreate) await mustBeKnown(category, judged[i]!.rows)
+      for (const [i, message] of messages.entries()) {
+        if (!message.identity.mayCreate) await withhold(message, judged[i]!)
       }
       const rows = judged.flatMap((j) => j.rows)
       const at: Places = []
@@ -137,6 +166,21 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
       return judged.map((j) => j.verdict)
     },
   }
+}
+
+function takeOut(judged: Judged, refused: Map<string, TmiError>): void {
+  const { rows, indexes, verdict } = judged
+  const out = new Set<number>()
+  rows.forEach(({ target }, i) => {
+    const e = refused.get(target)
+    if (e === undefined) return
+    out.add(indexes[i] as number)
+    verdict.rejected.push({ index: indexes[i] as number, code: e.code, message: e.message })
+  })
+  judged.rows = rows.filter((_, i) => !out.has(indexes[i] as number))
+  verdict.rejected.sort((a, b) => a.index - b.index)
+  verdict.quarantined = verdict.quarantined.filter((q) => !out.has(q.index))
+  verdict.accepted = judged.rows.length
 }
 
 let lastStamp = 0

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // For ways in that cannot answer: what the gate refuses is acknowledged and kept with its bytes, so that it can be repaired.
+import { type Caller, viaOf } from '../base/caller.ts'
 import { errorTable, fromPg, TmiError } from '../base/errors.ts'
-import { observe } from '../base/observe.ts'
+import type { Identity } from '../db/access.ts'
 import { shardOf } from '../nats-bridge/shard.ts'
 import type { Incoming, Intake, Verdict } from './intake.ts'
 
@@ -43,9 +44,13 @@ export async function keep(intake: Intake, of: Incoming, code: string, message: 
   })
 }
 
-/** What somebody may not do is written down; that it cannot be written down is no reason to let it pass. */
-export async function audit(intake: Intake, kind: string, actor: string | null, detail: object): Promise<void> {
-  await intake.access
-    .audit(kind, actor, detail)
-    .catch((cause: unknown) => observe({ kind: 'log', level: 'warn', message: `audit failed: ${(cause as Error).message}` }))
+/** What somebody may not do is written down. */
+export async function audit(
+  intake: Intake,
+  kind: string,
+  identity: Identity | undefined,
+  detail: object,
+  caller: Caller = {},
+): Promise<void> {
+  await intake.access.audit(kind, identity?.name ?? null, detail, { ...viaOf(caller), role: identity?.claims.role })
 }

@@ -44,5 +44,5 @@ export async function denied(intake: Intake, client: MqttClient, topic: string, 
 
 export async function auditDenied(intake: Intake, client: MqttClient, topic: string, e: TmiError): Promise<void> {
   const detail = { topic: topic.slice(0, 300), code: e.code, client: (client.ownId ?? client.id).slice(0, 300) }
-  await audit(intake, 'mqtt.denied', client.identity?.name ?? null, detail)
+  await audit(intake, 'mqtt.denied', client.identity, detail, { ...client.caller, agent: client.ownId })
 }

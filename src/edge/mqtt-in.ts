@@ -2,6 +2,7 @@
 // What a speaker publishes: tmi/in/{category}/{target}, or ThingsBoard's topics. It resolves when the message may be acknowledged.
 import { fromPg, TmiError } from '../base/errors.ts'
 import type { Identity } from '../db/access.ts'
+import { pace } from '../db/admit.ts'
 import type { Incoming, Intake } from './intake.ts'
 import { keep, takeOrKeep } from './keep.ts'
 import { denied, type MqttClient, tell } from './mqtt-client.ts'
@@ -27,6 +28,10 @@ export async function takePublish(intake: Intake, client: MqttClient, topic: str
   if (payload.length > mostBytes) throw await denied(intake, client, topic, new TmiError('TM212'))
   // While the streams are full nothing is acknowledged, and aedes reads no further from a socket whose message is not done.
   await intake.room()
+  // Nor while its limit is used up: it goes on in the next minute, unless it was shut out meanwhile.
+  const turn = pace(intake.access, identity, client.caller ?? {})
+  if (turn !== null) await turn
+  if (turn !== null && client.closed) throw new TmiError('TM101')
   const { category, target, translate } = address
   const body = Buffer.isBuffer(payload) ? payload : Buffer.from(payload)
   const message: Incoming = { identity, category, target, body, format: 'json' }

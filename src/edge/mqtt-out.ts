@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a listener subscribes to: tmi/out/{its name}/{category}/{target}, with + and #. First the last value of each target and
+// What a listener or a person subscribes to: tmi/out/{its name}/{category}/{target}, with + and #. First the last value of each target and
 // category that it may see, retained, then each new reading, from exactly there on. The feed is given from outside: it is made of
 // the live hub, which this folder does not know.
 import type { Subscription } from 'aedes'
@@ -7,6 +7,7 @@ import type { Caller } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
 import type { Identity } from '../db/access.ts'
+import { isReader } from '../db/pool.ts'
 import type { Intake } from './intake.ts'
 import { auditDenied, type MqttClient } from './mqtt-client.ts'
 
@@ -52,7 +53,7 @@ interface Filter {
 /** What SUBSCRIBE is answered: null refuses (0x80). */
 export async function mayFollow(intake: Intake, client: MqttClient, subscription: Subscription): Promise<Subscription | null> {
   const { identity, following } = client
-  if (identity?.kind !== 'listener') return null
+  if (identity === undefined || !isReader(identity.claims.role)) return null
   const { topic } = subscription
   if (filterOf(topic, identity) !== null && ((following?.size ?? 0) < mostFilters || following?.has(topic))) return subscription
   client.refusals = (client.refusals ?? 0) + 1
@@ -79,7 +80,7 @@ export function follow(feed: Feed, client: MqttClient, topic: string, qos: numbe
   const send = (value: FeedValue, retain: boolean) => {
     const levels = levelsOf(value)
     if (stopped || !matches(filter.levels, levels)) return null
-    return write(client, `tmi/out/${identity.name}/${levels.join('/')}`, value.text, qos > 0 ? 1 : 0, retain)
+    return write(client, `${prefixOf(identity)}${levels.join('/')}`, value.text, qos > 0 ? 1 : 0, retain)
   }
   const begin = async (): Promise<void> => {
     if (stopped) return
@@ -130,8 +131,18 @@ function write(client: MqttClient, topic: string, payload: string, qos: 0 | 1, r
   })
 }
 
+/** A person's login may be an address with a +. */
+function prefixOf({ name }: Identity): string {
+  return `tmi/out/${written(name ?? '').replaceAll('/', '%2F')}/`
+}
+
+/** + and # may stand in a name and not in a topic that is published to. */
+function written(name: string): string {
+  return name.replaceAll('+', '%2B').replaceAll('#', '%23')
+}
+
 function filterOf(topic: string, identity: Identity): Filter | null {
-  const prefix = `tmi/out/${identity.name}/`
+  const prefix = prefixOf(identity)
   if (!topic.startsWith(prefix)) return null
   const levels = topic.slice(prefix.length).split('/')
   const [category = '', ...rest] = levels
@@ -141,14 +152,14 @@ function filterOf(topic: string, identity: Identity): Filter | null {
   return { levels, category: category === '+' ? null : category, targets: isOpen ? null : keysOf(rest.join('/')) }
 }
 
-/** + and # may stand in a target and not in a topic that is published to: there they are %2B and %23. The payload says the real key. */
+/** The payload says the real key. */
 function levelsOf({ category, target }: FeedValue): string[] {
-  return [category, ...target.replaceAll('+', '%2B').replaceAll('#', '%23').split('/')]
+  return [category, ...written(target).split('/')]
 }
 
-function keysOf(written: string): string[] {
-  const meant = written.replaceAll('%2B', '+').replaceAll('%23', '#')
-  return meant === written ? [written] : [written, meant]
+function keysOf(said: string): string[] {
+  const meant = said.replaceAll('%2B', '+').replaceAll('%23', '#')
+  return meant === said ? [said] : [said, meant]
 }
 
 function matches(filter: string[], levels: string[]): boolean {

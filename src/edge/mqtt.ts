@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MQTT 3.1.1, plain and over TLS; the token as password (or as user name). Speakers publish (mqtt-in.ts), listeners subscribe
+// MQTT 3.1.1, plain and over TLS; the token as password (or as user name). Who writes publishes (mqtt-in.ts), who reads subscribes
 // (mqtt-out.ts). PUBACK and PUBREC are written only after JetStream's fsynced acknowledgement, because aedes waits for
 // authorizePublish. MQTT has no words for a refusal: a message that the gate refuses is acknowledged and kept in raw_bucket, and its
 // sender is told on tmi/verdict if it subscribed to that; what a token may not do closes the connection and is audited.
@@ -11,6 +11,8 @@ import type { Tls } from '../base/config.ts'
 import { fromPg, TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
 import { followTls, readTls } from '../base/tls.ts'
+import { admit } from '../db/admit.ts'
+import { isReader } from '../db/pool.ts'
 import type { Intake } from './intake.ts'
 import { type MqttClient, verdictTopic } from './mqtt-client.ts'
 import { takeOnce, takePublish } from './mqtt-in.ts'
@@ -41,7 +43,7 @@ export async function openMqtt(intake: Intake, place: MqttPlace, feed?: Feed): P
     },
     authenticate: (client, username, password, done) => {
       const token = password !== undefined && password.length > 0 ? password.toString() : username
-      admit(intake, client as MqttClient, token, feed !== undefined).then(
+      letIn(intake, client as MqttClient, token, feed !== undefined).then(
         () => {
           clients.add(client as MqttClient)
           done(null, true)
@@ -127,11 +129,11 @@ function listen(server: ReturnType<typeof createServer>, host: string, port: num
   })
 }
 
-async function admit(intake: Intake, client: MqttClient, token: string | undefined, withListeners: boolean): Promise<void> {
+async function letIn(intake: Intake, client: MqttClient, token: string | undefined, withListeners: boolean): Promise<void> {
   const caller = callerAt((client.conn as Socket).remoteAddress, token)
-  const identity = await intake.access.identify(caller)
+  const identity = await admit(intake.access, caller, 'live')
   if (identity.kind === 'anonymous') throw new TmiError('TM100')
-  const isListener = identity.kind === 'listener' && withListeners
+  const isListener = withListeners && isReader(identity.claims.role)
   if (identity.claims.speaker_id === undefined && !isListener) throw new TmiError('TM102')
   // Ids are each speaker's own: nobody takes over another's session, or throws it out by its id.
   Object.assign(client, { identity, caller, ownId: client.id, id: `${identity.kind}/${identity.name}/${client.id}` })
@@ -145,6 +147,7 @@ async function admit(intake: Intake, client: MqttClient, token: string | undefin
 async function recheck(intake: Intake, client: MqttClient): Promise<void> {
   try {
     client.identity = await intake.access.identify(client.caller)
+    if (client.identity.claims.speaker_id === undefined && !isReader(client.identity.claims.role)) client.close()
   } catch (e) {
     if (isShutOut(e)) client.close()
   }
@@ -153,6 +156,6 @@ async function recheck(intake: Intake, client: MqttClient): Promise<void> {
 /** CONNACK 3: server unavailable, 4: bad user name or password, 5: not authorized. */
 function refusal(e: unknown): AuthenticateError {
   const status = e instanceof TmiError ? e.status : 500
-  const returnCode = status >= 500 ? 3 : status === 403 ? 5 : 4
+  const returnCode = status >= 500 || status === 429 ? 3 : status === 403 ? 5 : 4
   return Object.assign(new Error('refused'), { returnCode }) as AuthenticateError
 }

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { bearer } from '../base/caller.ts'
 import { fromPg, problem, TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
+import { admit } from '../db/admit.ts'
 import { type NatsReply, type NatsRequest, serveRequests } from '../nats-bridge/requests.ts'
 import type { NatsConnection } from '../nats-bridge/streams.ts'
 import { type Incoming, type Intake, mostNamed, type Verdict } from './intake.ts'
@@ -46,7 +47,8 @@ async function receive(intake: Intake, request: NatsRequest): Promise<NatsReply>
   const [, , category = '', ...rest] = request.subject.split('.')
   // NATS does not tell where a message comes from: a token that is bound to addresses opens nothing here.
   const authorization = request.header('Authorization') ?? bearer(request.header('Tmi-Token'))
-  const identity = await intake.access.identify({ authorization })
+  // Nobody can be held back here: over its limit a request is refused, and who only publishes is not heard.
+  const identity = await admit(intake.access, { authorization }, 'ingest')
   if (request.data.length > mostBytes) throw new TmiError('TM212')
   const message: Incoming = {
     identity,
@@ -62,8 +64,7 @@ async function receive(intake: Intake, request: NatsRequest): Promise<NatsReply>
     return { status: 202, body: '' }
   } catch (thrown) {
     const e = fromPg(thrown)
-    if (e.status === 403)
-      await audit(intake, 'nats.denied', identity.name, { subject: request.subject.slice(0, 300), code: e.code })
+    if (e.status === 403) await audit(intake, 'nats.denied', identity, { subject: request.subject.slice(0, 300), code: e.code })
     throw e
   }
 }

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { bearer, callerOf } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import type { Identity } from '../db/access.ts'
+import { admit } from '../db/admit.ts'
 import { taken } from './answer.ts'
 import { readBody } from './body.ts'
 import { decode, refuse } from './http.ts'
@@ -21,7 +22,7 @@ export function thingsboardIntake(intake: Intake): (req: IncomingMessage, res: S
     const found = address.exec(req.url as string)
     if (found === null) return false
     const what = found[2] as 'telemetry' | 'attributes'
-    answer(intake, req, found[1] as string, what)
+    answer(intake, req, res, found[1] as string, what)
       .then((body) => {
         res.writeHead(
           200,
@@ -38,10 +39,16 @@ export function thingsboardIntake(intake: Intake): (req: IncomingMessage, res: S
   }
 }
 
-async function answer(intake: Intake, req: IncomingMessage, token: string, what: 'telemetry' | 'attributes'): Promise<string> {
+async function answer(
+  intake: Intake,
+  req: IncomingMessage,
+  res: ServerResponse,
+  token: string,
+  what: 'telemetry' | 'attributes',
+): Promise<string> {
   const isRead = what === 'attributes' && (req.method === 'GET' || req.method === 'HEAD')
   if (req.method !== 'POST' && !isRead) throw new TmiError('TM302')
-  const identity = await device(intake, req, decode(token))
+  const identity = await device(intake, req, res, decode(token))
   // A server's wishes for a device are not kept here: none are shared.
   if (isRead) return '{}'
   const body = thingsboardBody(await readBody(req))
@@ -52,9 +59,10 @@ async function answer(intake: Intake, req: IncomingMessage, token: string, what:
   return ''
 }
 
-async function device(intake: Intake, req: IncomingMessage, token: string): Promise<Identity> {
+async function device(intake: Intake, req: IncomingMessage, res: ServerResponse, token: string): Promise<Identity> {
   // Not a scheme of the Authorization header: "Basic …" in an address is no device.
-  const identity = await intake.access.identify({ ...callerOf(req), cookie: undefined, authorization: bearer(token) })
+  const caller = { ...callerOf(req), cookie: undefined, authorization: bearer(token) }
+  const identity = await admit(intake.access, caller, 'ingest', res)
   if (identity.claims.speaker_id === undefined) throw new TmiError('TM102')
   return identity
 }

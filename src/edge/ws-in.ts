@@ -10,6 +10,7 @@ import { fromPg, TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
 import { refuseUpgrade } from '../base/upgrade.ts'
 import type { Identity } from '../db/access.ts'
+import { admit, pace } from '../db/admit.ts'
 import { refusal, taken } from './answer.ts'
 import { mostBytes } from './body.ts'
 import { membersOf, readEnvelope, writtenMid } from './envelope.ts'
@@ -66,7 +67,7 @@ export function openWsIntake(intake: Intake, options: { authMs?: number } = {}):
     const token = new URLSearchParams(search).get('token')
     const caller = callerOf(req)
     caller.authorization ??= bearer(token)
-    const identity = credentialOf(caller) === undefined ? null : await speaker(intake, caller)
+    const identity = credentialOf(caller) === undefined ? null : mayWrite(await admit(intake.access, caller, 'live'))
     if (identity === null && strangers >= mostStrangers) throw new TmiError('TM400')
     server.handleUpgrade(req, socket, head, (ws) => {
       alive.add(ws)
@@ -106,8 +107,7 @@ export function openWsIntake(intake: Intake, options: { authMs?: number } = {}):
 }
 
 /** TM100, TM101 or TM102 unless readings may come from there. */
-async function speaker(intake: Intake, caller: Caller): Promise<Identity> {
-  const identity = await intake.access.identify(caller)
+function mayWrite(identity: Identity): Identity {
   if (identity.kind === 'anonymous') throw new TmiError('TM100')
   if (identity.claims.speaker_id === undefined) throw new TmiError('TM102')
   return identity
@@ -178,6 +178,10 @@ function serve(
       const mid = writtenMid(message, members)
       if (mid !== null) number.mid = mid
       const who = identity as Identity
+      // Over its limit a socket waits, and is read no further; it may be over by then.
+      const turn = pace(intake.access, who, caller)
+      if (turn !== null) await turn
+      if (turn !== null && ending) throw new TmiError('TM101')
       const incoming =
         place.category === null
           ? readEnvelope(message, members)
@@ -214,7 +218,7 @@ function serve(
     const asked = caller
     if (identity === null) return
     try {
-      const now = await speaker(intake, asked)
+      const now = mayWrite(await intake.access.identify(asked))
       if (asked === caller) identity = now
     } catch (thrown) {
       const e = fromPg(thrown)
@@ -232,14 +236,14 @@ function serve(
     flow()
     try {
       caller = { ...caller, authorization: bearer(token) }
-      identity = await speaker(intake, caller)
+      identity = mayWrite(await admit(intake.access, caller, 'live'))
     } catch (thrown) {
       const e = fromPg(thrown)
       ending = true
       // What was taken before is answered, if that is soon.
       await Promise.race([tail, sleep(revokedMs)])
       say(errorText({}, e))
-      leave(e.status < 500 ? 4401 : 1013, e.status < 500 ? 'not authorized' : 'come again')
+      leave(isShutOut(e) ? 4401 : 1013, isShutOut(e) ? 'not authorized' : 'come again')
       return
     }
     ws.emit('authenticated')

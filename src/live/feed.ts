@@ -56,11 +56,22 @@ export function openFeed(url: string, hub: Hub): Feed {
   const handOver = async (wish: FeedWish, to: FeedReader): Promise<Vector | null> => {
     await enter()
     try {
-      const { heads, values } = await read.lastValues(await read.classOf(wish.identity), wish.category, wish.targets)
-      for (const { category, target, tail } of values) {
-        if (!(await to.last({ category, target, text: `{${tail}` }))) return null
+      for (;;) {
+        let seen = hub.changes()
+        const classId = await read.classOf(wish.identity)
+        const { heads, values } = await read.lastValues(classId, wish.category, wish.targets)
+        let isOver = false
+        for (const { category, target, tail } of values) {
+          // A slow reader takes long, and may see something else meanwhile: from the beginning.
+          if (seen !== hub.changes()) {
+            seen = hub.changes()
+            isOver = classId !== (await read.classOf(wish.identity))
+            if (isOver) break
+          }
+          if (!(await to.last({ category, target, text: `{${tail}` }))) return null
+        }
+        if (!isOver) return heads
       }
-      return heads
     } finally {
       leave()
     }

@@ -69,6 +69,8 @@ export interface Hub extends AsyncDisposable {
   attach(wish: Wish, listener: Listener): Promise<Attachment>
   /** The same as an async iterator, for GraphQL. */
   subscribe(wish: Wish): AsyncIterableIterator<TypedEvent>
+  /** How often access changed. */
+  changes(): number
   status(): { listeners: number; classes: number; cursor: string }
 }
 
@@ -76,8 +78,9 @@ interface Member extends Listener {
   wish: Wish
   classId: string
   targets: Set<string> | null
-  /** Events that come while the past is still being read. */
+  /** Events that come while the past is still being read, and up to where that is. */
   held: LiveEvent[] | null
+  until: Vector
 }
 
 /** Positions of a shard that one read covers at most; bounds memory while catching up. */
@@ -96,6 +99,8 @@ export async function openHub(url: string, access: Access): Promise<Hub> {
   let turn: Promise<unknown> = Promise.resolve()
   let queued = false
   let closed = false
+  /** How often access changed: what was looked up before the last time may not count any more. */
+  let changes = 0
 
   /** One after another; a failed step does not stop the next. */
   const inTurn = <T>(fn: () => Promise<T>): Promise<T> => {
@@ -178,36 +183,54 @@ export async function openHub(url: string, access: Access): Promise<Hub> {
   }
 
   /** What a client missed, read for it alone, then what was held meanwhile. */
-  const catchUp = async (member: Member, since: Vector, until: Vector): Promise<void> => {
+  const catchUp = async (member: Member, since: Vector): Promise<void> => {
     let at = since
     const { category, major } = member.wish
     const majors = category && major !== undefined ? { [category]: [major] } : {}
-    const own = new Map([[member.classId, [{ ...member, held: null }]]])
-    while (members.has(member) && at.some((p, i) => p < (until[i] as number))) {
-      const upto = at.map((p, i) => Math.max(p, Math.min(until[i] as number, p + step)))
-      deliver(await read.fanout(at, upto, [member.classId], '-infinity', 'infinity', majors), at, own)
+    while (members.has(member) && at.some((p, i) => p < (member.until[i] as number))) {
+      const upto = at.map((p, i) => Math.max(p, Math.min(member.until[i] as number, p + step)))
+      const { classId } = member
+      const rows = await read.fanout(at, upto, [classId], '-infinity', 'infinity', majors)
+      // Access changed while it was read: read it again.
+      if (classId !== member.classId) continue
+      if (members.has(member)) deliver(rows, at, new Map([[classId, [{ ...member, held: null }]]]))
       at = upto
     }
+    if (!members.has(member)) return
     const held = member.held ?? []
     member.held = null
     for (const event of held) member.push(event)
   }
 
+  /** Who it is now and what that one may see. */
+  const lookUp = async ({ wish }: Pick<Member, 'wish'>): Promise<string> => {
+    if (wish.caller !== undefined) wish.identity = await access.identify(wish.caller)
+    return await read.classOf(wish.identity)
+  }
+
   const recheck = async (): Promise<void> => {
+    let isSure = true
     for (const member of [...members]) {
       try {
-        const { caller } = member.wish
-        if (caller !== undefined) member.wish.identity = await access.identify(caller)
-        member.classId = await read.classOf(member.wish.identity)
+        member.classId = await lookUp(member)
+        // What is held was cut to what could be seen before.
+        if (member.held !== null) Object.assign(member, { held: [], until: vector })
       } catch (e) {
-        if (!isShutOut(e)) continue
+        if (!isShutOut(e)) {
+          isSure = false
+          continue
+        }
         members.delete(member)
         member.end(e as TmiError)
       }
     }
+    if (!isSure && !closed) setTimeout(() => void inTurn(recheck).catch(() => {}), 300).unref()
   }
 
-  const offChange = access.onChange(() => void inTurn(recheck).catch(() => {}))
+  const offChange = access.onChange(() => {
+    changes++
+    void inTurn(recheck).catch(() => {})
+  })
   const listening = await listenTo(
     url,
     ['obs'],
@@ -239,19 +262,26 @@ export async function openHub(url: string, access: Access): Promise<Hub> {
   const hub: Hub = {
     async attach(wish, listener) {
       const since = wish.since == null ? null : decodeCursor(wish.since)
+      const known = changes
+      const own = { ...wish }
       const member: Member = {
         ...listener,
-        wish,
-        classId: await read.classOf(wish.identity),
+        wish: own,
+        // The door may have asked long ago.
+        classId: await lookUp({ wish: own }),
         targets: wish.targets == null ? null : new Set(wish.targets),
         held: since === null ? null : [],
+        until: [],
       }
       const start = await inTurn(async () => {
+        // Who is not among the members yet was not told; what changes from here on is told in a later turn.
+        if (known !== changes) member.classId = await lookUp(member)
+        member.until = vector
         members.add(member)
         return vector
       })
       if (since !== null) {
-        catchUp(member, since, start).catch((e: unknown) => {
+        catchUp(member, since).catch((e: unknown) => {
           members.delete(member)
           member.end(new TmiError('TM401', undefined, { cause: e }))
         })
@@ -259,6 +289,7 @@ export async function openHub(url: string, access: Access): Promise<Hub> {
       return { cursor: encodeCursor(since ?? start), detach: () => members.delete(member) }
     },
     subscribe: (wish) => iterate(hub, wish),
+    changes: () => changes,
     status: () => ({
       listeners: members.size,
       classes: new Set([...members].map((m) => m.classId)).size,
@@ -324,6 +355,8 @@ function iterate(hub: Hub, wish: Wish): AsyncIterableIterator<TypedEvent> {
     },
     end(why) {
       failed = why
+      // What it may not have any more it does not get, though it was waiting.
+      if (isShutOut(why)) queue.length = 0
       wake?.()
     },
   })

@@ -3,7 +3,7 @@
 
 import { TmiError } from '../base/errors.ts'
 import type { Identity } from '../db/access.ts'
-import type { Pool } from '../db/pool.ts'
+import { isReader, type Pool } from '../db/pool.ts'
 import type { Vector } from './cursor.ts'
 
 export interface FanoutRow {
@@ -37,8 +37,6 @@ export interface LastValue {
   tail: string
 }
 
-const readers = new Set(['tmidb_listener', 'tmidb_member', 'tmidb_admin', 'tmidb_editor', 'tmidb_viewer'])
-
 export function reader(pool: Pool): Reader {
   return {
     async heads() {
@@ -54,7 +52,7 @@ export function reader(pool: Pool): Reader {
       return rows
     },
     async classOf(identity) {
-      if (!readers.has(identity.claims.role)) throw new TmiError(identity.kind === 'anonymous' ? 'TM100' : 'TM102')
+      if (!isReader(identity.claims.role)) throw new TmiError(identity.kind === 'anonymous' ? 'TM100' : 'TM102')
       const { rows } = await pool.query<{ id: string | null }>('select tmidb.class_of($1) as id', [
         JSON.stringify(identity.claims),
       ])

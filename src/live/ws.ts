@@ -5,10 +5,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { bearer, type Caller, callerOf, isShutOut } from '../base/caller.ts'
+import { bearer, type Caller, callerOf, isShutOut, viaOf } from '../base/caller.ts'
 import { fromPg, TmiError } from '../base/errors.ts'
 import { limitMessages, refuseUpgrade } from '../base/upgrade.ts'
 import type { Access, Identity } from '../db/access.ts'
+import { admit } from '../db/admit.ts'
+import { isReader } from '../db/pool.ts'
 import type { Attachment, Hub, LiveEvent, Wish } from './hub.ts'
 
 /** A socket that lets so much pile up is closed; it comes back with its cursor and misses nothing. */
@@ -18,7 +20,7 @@ const keepaliveMs = 20_000
 const mostMessageBytes = 256 * 1024
 const messagesPerSecond = 50
 const messagesAtOnce = 500
-/** Subscriptions of one socket, and sockets of one token. */
+/** Subscriptions of one socket, and, as a rule, sockets of one token. */
 const mostSubscriptions = 200
 const mostSockets = 1000
 
@@ -27,10 +29,12 @@ export interface LiveSockets extends AsyncDisposable {
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean
 }
 
-export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSockets {
+export function openLiveSockets(parts: { hub: Hub; access: Access; mostSockets?: number }): LiveSockets {
+  const most = parts.mostSockets ?? mostSockets
   const server = new WebSocketServer({ noServer: true, maxPayload: mostMessageBytes, perMessageDeflate: false })
   const alive = new WeakSet<WebSocket>()
   const socketsOf = new Map<string, number>()
+  const clients = new Set<Client>()
   const keepalive = setInterval(() => {
     for (const ws of server.clients) {
       if (!alive.delete(ws)) ws.terminate()
@@ -48,16 +52,18 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
     const token = search.get('token')
     const caller = callerOf(req)
     caller.authorization ??= bearer(token)
-    const identity = await parts.access.identify(caller)
+    const identity = await admit(parts.access, caller, 'live')
     if (identity.kind === 'anonymous') throw new TmiError('TM100')
-    if (identity.kind === 'speaker') throw new TmiError('TM102')
+    if (!isReader(identity.claims.role)) throw new TmiError('TM102')
     const named = path.startsWith('/ws/') ? decoded(path.slice(4)) : null
     if (named !== null && !(identity.kind === 'listener' && identity.name === named)) {
+      const from = { ...viaOf(caller), role: identity.claims.role, resource: `listener:${named}` }
+      void parts.access.audit('access.denied', identity.name, { code: 'TM102', door: 'ws' }, from)
       throw new TmiError('TM102', 'A listener opens only its own address.')
     }
     const who = identity.tokenId ?? identity.name ?? ''
     const held = socketsOf.get(who) ?? 0
-    if (held >= mostSockets) throw new TmiError('TM400', `This token has ${held} sockets open.`, { hint: 'Close some of them.' })
+    if (held >= most) throw new TmiError('TM400', `This token has ${held} sockets open.`, { hint: 'Close some of them.' })
     server.handleUpgrade(req, socket, head, (ws) => {
       socketsOf.set(who, (socketsOf.get(who) ?? 0) + 1)
       ws.on('close', () => {
@@ -68,7 +74,11 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
       alive.add(ws)
       ws.on('pong', () => alive.add(ws))
       ws.on('error', () => ws.terminate())
-      const client = serve(ws, parts.hub, identity, caller)
+      const client = serve(ws, parts, identity, caller)
+      clients.add(client)
+      ws.on('close', () => clients.delete(client))
+      // Rights that changed while they were looked up told nobody yet.
+      void client.recheck()
       if (named !== null) {
         client.subscribe({
           category: search.get('category'),
@@ -78,6 +88,10 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
       }
     })
   }
+
+  const offChange = parts.access.onChange(() => {
+    for (const client of clients) void client.recheck()
+  })
 
   return {
     upgrade(req, socket, head) {
@@ -89,6 +103,7 @@ export function openLiveSockets(parts: { hub: Hub; access: Access }): LiveSocket
     },
     async [Symbol.asyncDispose]() {
       clearInterval(keepalive)
+      offChange()
       for (const ws of server.clients) ws.close(1001, 'the server is stopping')
       server.close()
       // A client that does not answer the goodbye is not waited for.
@@ -115,11 +130,23 @@ interface Subscribe {
   since?: string | null
 }
 
-function serve(ws: WebSocket, hub: Hub, identity: Identity, caller: Caller) {
+interface Client {
+  subscribe(message: Subscribe): void
+  /** Closes it if it is shut out; what it subscribed to the hub looks after. */
+  recheck(): Promise<void>
+}
+
+function serve(ws: WebSocket, { hub, access }: { hub: Hub; access: Access }, identity: Identity, caller: Caller): Client {
   const attached = new Map<string, Attachment>()
   const send = (message: object) => ws.send(JSON.stringify(message))
   const fail = (e: TmiError, id: string | undefined) =>
     send({ type: 'error', ...(id === undefined ? {} : { id }), code: e.code, message: e.message, hint: e.hint })
+
+  const revoke = (why: TmiError, id?: string): void => {
+    if (ws.readyState !== ws.OPEN) return
+    send({ type: 'revoked', ...(id === undefined ? {} : { id }), code: why.code, message: why.message })
+    ws.close(4401, 'revoked')
+  }
 
   const subscribe = async (message: Subscribe): Promise<void> => {
     const { id } = message
@@ -140,10 +167,8 @@ function serve(ws: WebSocket, hub: Hub, identity: Identity, caller: Caller) {
       const attachment = await hub.attach(wish, {
         push: (event) => (early === null ? pass(event) : early.push(event)),
         end(why) {
-          if (isShutOut(why)) {
-            send({ type: 'revoked', ...(id === undefined ? {} : { id }), code: why.code, message: why.message })
-            ws.close(4401, 'revoked')
-          } else ws.close(1013, why.message.slice(0, 100))
+          if (isShutOut(why)) revoke(why, id)
+          else ws.close(1013, why.message.slice(0, 100))
         },
       })
       if (ws.readyState !== ws.OPEN) return attachment.detach()
@@ -180,7 +205,17 @@ function serve(ws: WebSocket, hub: Hub, identity: Identity, caller: Caller) {
     for (const attachment of attached.values()) attachment.detach()
     attached.clear()
   })
-  return { subscribe: (message: Subscribe) => inTurn(() => subscribe(message)) }
+  return {
+    subscribe: (message) => inTurn(() => subscribe(message)),
+    async recheck() {
+      try {
+        const now = await access.identify(caller)
+        if (!isReader(now.claims.role)) revoke(new TmiError('TM102'))
+      } catch (e) {
+        if (isShutOut(e)) revoke(e as TmiError)
+      }
+    },
+  }
 }
 
 function parse(text: string): (Subscribe & { type: 'subscribe' | 'unsubscribe' }) | null {

@@ -4,6 +4,7 @@
 // Looked at each second while something comes in, at once after a fiftieth of a stream has been sent, four times a second while closed.
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { leastFree } from '../base/config.ts'
 import { TmiError } from '../base/errors.ts'
 import { type JetStreamManager, streamCount, streamName } from './streams.ts'
 
@@ -22,9 +23,6 @@ const volumes = ['', 'nats', 'postgres']
 const openAgain = 1.25
 /** What JetStream keeps beside the bytes of a message: subject, headers, sequence. */
 const besides = 120
-
-/** By default 1 % of a volume, at least 200 MB, has to be free: some seconds of the fastest intake, and what PostgreSQL needs to go on. */
-export const leastFree = (volumeBytes: number): number => Math.max(volumeBytes / 100, 200 * 1024 * 1024)
 
 export function openRoom(manager: JetStreamManager, disk?: { dataDir: string; minFree: number | null }): Room {
   const streams = Array.from({ length: streamCount }, () => ({ bytes: 0, max: Number.POSITIVE_INFINITY }))

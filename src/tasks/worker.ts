@@ -12,18 +12,22 @@ import type { Connectors } from './connectors.ts'
 import { drainKey, drainSpec, drainTask } from './drain.ts'
 import { dropExpiredTask } from './drop_expired.ts'
 import { ensureChunksTask } from './ensure_chunks.ts'
+import { forgetCountsTask } from './forget_counts.ts'
 import { freezeChunksTask } from './freeze_chunks.ts'
 import { publishViewsTask } from './publish_views.ts'
 import { rollUpTask } from './roll_up.ts'
 import { runConnectorTask } from './run_connector.ts'
 import { storeParkedTask } from './store_parked.ts'
 import type { StreamDrain } from './stream-drain.ts'
+import { tellAuditHeadTask } from './tell_audit_head.ts'
 import { tickConnectorsTask } from './tick_connectors.ts'
 import { tidyRollupsTask } from './tidy_rollups.ts'
 
 const crontab = `0 * * * * ensure_chunks
+5 * * * * tell_audit_head
 10 * * * * drop_expired
 15 * * * * tidy_rollups
+*/10 * * * * forget_counts
 20 * * * * freeze_chunks
 * * * * * store_parked
 * * * * * publish_views
@@ -50,6 +54,8 @@ export function runWorker(parts: {
     store_parked: storeParkedTask(parts.pool),
     ensure_chunks: ensureChunksTask(parts.pool),
     drop_expired: dropExpiredTask(parts.pool),
+    forget_counts: forgetCountsTask(parts.pool),
+    tell_audit_head: tellAuditHeadTask(parts.pool),
     freeze_chunks: freezeChunksTask(parts.pool),
     run_connector: runConnectorTask(parts.connectors),
     tick_connectors: tickConnectorsTask(parts.connectors),

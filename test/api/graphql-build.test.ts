@@ -6,15 +6,17 @@ import { makeSchema } from 'postgraphile'
 import { buildSchema } from '../../src/api/graphql/build.ts'
 import { onlyOurs } from '../../src/api/graphql/only-ours.ts'
 import { makePreset } from '../../src/api/graphql/preset.ts'
-import { openPool } from '../../src/db/pool.ts'
+import { openPool, type Pool } from '../../src/db/pool.ts'
+import { rateLimits } from '../../src/db/rate-limits.ts'
 import { testDatabase } from '../lib/postgres.ts'
 import { admin, serve, TestHub } from './graphql-served.ts'
 
-const nobody = {
+const nobody = (pool: Pool) => ({
   identify: async () => {
     throw new Error('nobody asks')
   },
-}
+  limits: rateLimits(pool),
+})
 
 const sorted = (sdl: string) => printSchema(lexicographicSortSchema(parseSdl(sdl)))
 
@@ -47,7 +49,7 @@ test('neither the behaviour memo nor the build in slices changes anything in the
   )
   const pool = openPool(db.url('tmidb_api'), { max: 2, application: 'test' })
   try {
-    const options = { pool, access: nobody, hub: new TestHub() }
+    const options = { pool, access: nobody(pool), hub: new TestHub() }
     const without = printSchema((await buildSchema({ ...options, memo: false })).schema)
     const withMemo = printSchema((await buildSchema(options)).schema)
     assert.equal(withMemo, without)

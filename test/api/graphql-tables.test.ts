@@ -176,6 +176,26 @@ test('an editor names a target and makes one; its key stays, and another of the 
   assert.equal(await code('updateTargetByKey(input: {key: "new-1", patch: {name: "x"}})', as.viewer), 'TM102')
 })
 
+test('a mutation is in the audit with the address, the program and the id of its request', async () => {
+  const query = 'mutation { createTarget(input: {target: {key: "told-1"}}) { clientMutationId } }'
+  const headers = { 'content-type': 'application/json', authorization: as.editor, 'x-request-id': 'm-1', 'user-agent': 'app/1' }
+  assert.equal((await fetch(`${api.url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) })).status, 200)
+  assert.deepEqual(
+    await api.db.query(
+      `select kind, actor, role, host(address) as address, agent, request_id from tmidb.audit where resource = 'target:told-1'`,
+    ),
+    [{ kind: 'target.created', actor: 'editor', role: 'tmidb_editor', address: '127.0.0.1', agent: 'app/1', request_id: 'm-1' }],
+  )
+  const asked = '{ auditEvents(ofResource: "target:told-1") { nodes { kind actor requestId after } } }'
+  const { auditEvents } = await told(asked, { token: as.admin })
+  assert.deepEqual(
+    auditEvents.nodes.map((n: { requestId: string; after: { key: string } }) => [n.requestId, n.after.key]),
+    [['m-1', 'told-1']],
+  )
+  for (const token of [as.editor, listener])
+    assert.equal((await api.ask(asked, { token })).errors?.[0]?.extensions?.code, 'TM102')
+})
+
 test('an administrator makes listeners and speakers and says who reads what; nobody else does', async () => {
   const { createListener } = await told('mutation { createListener(input: {name: "map"}) { token } }', { token: as.admin })
   const token = createListener.token as string

@@ -242,6 +242,22 @@ test("what is no GraphQL request is answered in GraphQL's form", async () => {
   assert.equal((await fetch(`${api.url}/elsewhere`)).status, 404)
 })
 
+test('everybody makes and lists their own tokens', async () => {
+  const { data, errors } = await api.ask(
+    'mutation { createToken(input: {label: "second", scopes: ["read"], allowFrom: ["127.0.0.1"]}) { token } }',
+    { token: one },
+  )
+  assert.equal(errors, undefined)
+  const listed = await api.ask('{ tokens(orderBy: TOKEN_ID_ASC) { nodes { kind owner label scopes allowFrom revokedAt } } }', {
+    token: data.createToken.token,
+  })
+  const like = { kind: 'listener', owner: 'one', revokedAt: null }
+  assert.deepEqual(listed.data?.tokens.nodes, [
+    { ...like, label: null, scopes: null, allowFrom: null },
+    { ...like, label: 'second', scopes: ['read'], allowFrom: ['127.0.0.1/32'] },
+  ])
+})
+
 /** The one select behind a query, as PostgreSQL got it. */
 async function statementOf(query: string): Promise<Statement> {
   const [statement, ...more] = await statementsOf(api, query)

@@ -50,12 +50,12 @@ test('it is OpenAPI 3.1, titled "tmiDB API", also for nobody, who sees only the 
 
 test('an administrator sees every category and version', async () => {
   const d = await doc('/api/openapi.json', 'admin')
-  assert.deepEqual(readPaths(d), ['/api/target', '/api/v1/secret', '/api/v1/sensor', '/api/v2/sensor'])
+  assert.deepEqual(readPaths(d), ['/api/target', '/api/token', '/api/v1/secret', '/api/v1/sensor', '/api/v2/sensor'])
 })
 
 test('a listener sees the categories and fields that its rules name, and no way in', async () => {
   const d = await doc('/api/openapi.json', 'few')
-  assert.deepEqual(readPaths(d), ['/api/few', '/api/few/sensor', '/api/target', '/api/v1/sensor', '/api/v2/sensor'])
+  assert.deepEqual(readPaths(d), ['/api/few', '/api/few/sensor', '/api/target', '/api/token', '/api/v1/sensor', '/api/v2/sensor'])
   assert.deepEqual(Object.keys(d.components.schemas.sensor_v1?.properties ?? {}), [
     'target',
     'target_id',

@@ -230,3 +230,32 @@ test('an answer of more than 10,000 rows is refused before anything stays; their
   const { status, header } = await answer(send('PATCH', 'many?n=gt.0', '{"n": 0}', { prefer: 'count=exact' }))
   assert.deepEqual([status, header('content-range')], [204, '0-10000/10001'])
 })
+
+test('a write is in the audit with the address, the program and the id of its request; a request without one gets one', async () => {
+  const headers = { 'x-request-id': 'order-17', 'user-agent': 'crane/2.0' }
+  const named = await world.send('POST', '/api/target', 'admin', '{"key": "crane-1"}', headers)
+  assert.deepEqual([named.status, named.headers.get('x-request-id')], [201, 'order-17'])
+  const called = await world.send('POST', '/api/rpc/create_speaker', 'admin', '{"name": "crane-2"}', headers)
+  assert.equal(called.status, 200)
+  const without = await world.send('PATCH', '/api/target?key=eq.crane-1', 'admin', '{"name": "Crane"}')
+  const made = without.headers.get('x-request-id')
+  assert.match(made ?? '', /^[0-9a-f-]{36}$/)
+  const rows = await world.rest.db.query(`select kind, actor, role, host(address) as address, agent, request_id from tmidb.audit
+    where resource in ('target:crane-1', 'speaker:crane-2') order by seq`)
+  const who = { actor: 'root', role: 'tmidb_admin', address: '127.0.0.1' }
+  assert.deepEqual(rows, [
+    ...['target.created', 'speaker.created', 'token.created'].map((kind) => ({
+      kind,
+      ...who,
+      agent: 'crane/2.0',
+      request_id: 'order-17',
+    })),
+    { kind: 'target.changed', ...who, agent: 'node', request_id: made },
+  ])
+  const read = '/api/rpc/audit_events?of_resource=target:crane-1&select=kind,was:before->name,is:after->name'
+  assert.deepEqual(await (await world.send('GET', read, 'admin')).json(), [
+    { kind: 'target.changed', was: null, is: 'Crane' },
+    { kind: 'target.created', was: null, is: null },
+  ])
+  assert.equal((await world.send('GET', read, 'editor')).status, 403)
+})

@@ -2,6 +2,8 @@
 // Who may read what over REST: rows and fields that are not a listener's own cannot be seen, and cannot be asked about.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { sleep } from '../../src/base/retry.ts'
+import { until } from '../walk/doors.ts'
 import { type RestWorld, restWorld } from './rest-world.ts'
 
 let world: RestWorld
@@ -139,6 +141,16 @@ test('a listener opens its own address and no other', async () => {
     const res = await world.get(path, 'few')
     assert.deepEqual([res.status, ((await res.json()) as { code: string }).code], [403, 'TM102'], path)
   }
+  const denied = () =>
+    world.db.query(
+      `select distinct actor, role, resource, host(address) as address from tmidb.audit where kind = 'access.denied' order by 3`,
+    )
+  await until('both in the audit', async () => (await denied()).length === 2)
+  const who = { actor: 'few', role: 'tmidb_listener', address: '127.0.0.1' }
+  assert.deepEqual(await denied(), [
+    { ...who, resource: 'listener:all' },
+    { ...who, resource: 'listener:nobody' },
+  ])
   assert.equal((await world.get('/api/few', 'speaker')).status, 403)
   assert.equal((await world.get('/api/few')).status, 401)
 })
@@ -184,4 +196,39 @@ test('/api/{listener} lists categories, versions and the newest reading of each 
   assert.deepEqual(all.latest.map((l) => l.target).sort(), ['house', 'truck-1', 'truck-2', 'vault'])
   const none = (await (await world.get('/api/none', 'none')).json()) as object
   assert.deepEqual(none, { listener: 'none', categories: [], latest: [] })
+})
+
+test('everybody keeps their own tokens: made, listed, rotated and ended over REST; other networks get 403 TM111', async () => {
+  const rpc = async (name: string, args: object, token = world.tokens.few) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const res = await fetch(`${world.base}/api/rpc/${name}`, { method: 'POST', headers, body: JSON.stringify(args) })
+    return { status: res.status, body: (await res.json()) as never }
+  }
+  const reads = async (token: string) => {
+    const res = await world.get('/api/v1/sensor?limit=1', undefined, { authorization: `Bearer ${token}` })
+    return [res.status, ((await res.json()) as { code?: string }).code]
+  }
+  const made = await rpc('create_token', { label: 'mine', scopes: ['read'], allow_from: ['127.0.0.0/8'] })
+  assert.equal(made.status, 200)
+  assert.deepEqual(await reads(made.body), [200, undefined])
+  const elsewhere = await rpc('create_token', { label: 'far', allow_from: ['192.0.2.0/24'] })
+  assert.deepEqual(await reads(elsewhere.body), [403, 'TM111'])
+  assert.deepEqual((await rpc('create_token', { scopes: ['write'] })).status, 400)
+  assert.deepEqual((await rpc('create_token', { kind: 'listener', name: 'all' })).status, 403)
+
+  const list = (await (
+    await world.get('/api/token?select=label,owner,kind,scopes,allow_from&order=token_id', 'few')
+  ).json()) as object[]
+  const like = { owner: 'few', kind: 'listener' }
+  assert.deepEqual(list, [
+    { ...like, label: null, scopes: null, allow_from: null },
+    { ...like, label: 'mine', scopes: ['read'], allow_from: ['127.0.0.0/8'] },
+    { ...like, label: 'far', scopes: null, allow_from: ['192.0.2.0/24'] },
+  ])
+  const fresh = await rpc('rotate_token', { token: made.body, overlap: '0' }, made.body)
+  assert.deepEqual(await reads(fresh.body), [200, undefined])
+  assert.equal((await rpc('revoke_token', { token: fresh.body })).body, 1)
+  for (let n = 0; n < 250 && ((await reads(made.body))[0] === 200 || (await reads(fresh.body))[0] === 200); n++) await sleep(20)
+  assert.deepEqual(await reads(made.body), [401, 'TM101'])
+  assert.deepEqual(await reads(fresh.body), [401, 'TM101'])
 })

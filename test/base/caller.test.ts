@@ -2,8 +2,9 @@
 // What of a call says who it is.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { credentialOf, isShutOut, plainAddress } from '../../src/base/caller.ts'
+import { credentialOf, isShutOut } from '../../src/base/caller.ts'
 import { TmiError } from '../../src/base/errors.ts'
+import { plainAddress } from '../../src/base/proxies.ts'
 
 const session = `tmi_session_${'a'.repeat(38)}`
 

@@ -4,13 +4,15 @@ import { test } from 'node:test'
 import { openPool, readAs } from '../../src/db/pool.ts'
 import { testDatabase } from '../lib/postgres.ts'
 
-test('slow statements of one identity leave connections to the others, and all of them are answered', async () => {
+test('slow statements of one identity, whatever its token, leave connections to the others, and all of them are answered', async () => {
   await using db = await testDatabase()
   const pool = openPool(db.url('tmidb_api'), { max: 4, application: 'test' })
   try {
     const order: string[] = []
+    const ids: Record<string, string> = { slow: '1', quick: '2', wrong: '3' }
+    let token = 0
     const ask = (name: string, text: string) =>
-      readAs(pool, { role: 'tmidb_viewer', name }, { text }).then(
+      readAs(pool, { role: 'tmidb_viewer', account_id: ids[name] as string, token_id: String(++token), name }, { text }).then(
         () => order.push(name),
         () => order.push(`${name} failed`),
       )

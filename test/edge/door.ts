@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { type Access, openAccess } from '../../src/db/access.ts'
 import { httpIntake } from '../../src/edge/http.ts'
 import { influxIntake } from '../../src/edge/influx.ts'
-import { openIntake } from '../../src/edge/intake.ts'
+import { type Intake, openIntake } from '../../src/edge/intake.ts'
 import { thingsboardIntake } from '../../src/edge/thingsboard-http.ts'
 import { openWsIntake } from '../../src/edge/ws-in.ts'
 import type { Row } from '../../src/nats-bridge/frame.ts'
@@ -15,6 +15,7 @@ import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 export interface Door extends AsyncDisposable {
   db: TestDatabase
   base: string
+  intake: Intake
   server: Server
   tokens: { any: string; bound: string; strict: string; listener: string }
   /** What was published since the last call: category, target, payload. */
@@ -56,6 +57,7 @@ export async function openDoor(): Promise<Door> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const door: Door = {
     db,
+    intake,
     base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     server,
     tokens,

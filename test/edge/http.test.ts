@@ -185,6 +185,20 @@ test('TM101 an expired token opens nothing', async () => {
   assert.equal((await post('/api/in/s/t', '{}', {}, row?.token)).body.code, 'TM101')
 })
 
+test('a person sends with a token as a speaker of their own; one that only reads is refused, and so is one from elsewhere', async () => {
+  await db.query(`select tmidb.create_account('kim', '$argon2id$', 'editor')`)
+  const made = async (more = '') =>
+    (await db.query<{ token: string }>(`select tmidb.create_token('user', 'kim'${more}) as token`))[0]?.token
+  for (const token of [await made(), await made(`, p_scopes => '{write}', p_from => '{127.0.0.1}'`)])
+    assert.equal((await post('/api/in/s/t', '{"a":1}', {}, token)).status, 202)
+  const [kim] = await db.query<{ id: string }>(`select speaker_id as id from tmidb.speaker where name = 'user-kim'`)
+  assert.deepEqual([...new Set(published.map((r) => String(r.speaker)))], [kim?.id])
+  const reads = await post('/api/in/s/t', '{"a":1}', {}, await made(`, p_scopes => '{read}'`))
+  assert.deepEqual([reads.status, reads.body.code], [403, 'TM102'])
+  const far = await post('/api/in/s/t', '{"a":1}', {}, await made(`, p_from => '{192.0.2.0/24}'`))
+  assert.deepEqual([far.status, far.body.code], [403, 'TM111'])
+})
+
 test('TM400 and TM401 say when to come again', async () => {
   fail = new TmiError('TM400')
   const busy = await post('/api/in/s/t', '{}')

@@ -75,3 +75,26 @@ test('a retained message is not kept: a subscriber gets what the database has', 
   await sleep(100)
   assert.deepEqual(heard, [])
 })
+
+test('a sender’s open connection ends when its token does: revoked, or rotated without overlap', async () => {
+  await world.db.query(`select tmidb.create_account('kim', '$argon2id$', 'editor')`)
+  const made = (kind: string, name: string) => world.token(`tmidb.create_token('${kind}', '${name}')`)
+  const ends: Record<string, [string, string]> = {
+    revoked: [await made('speaker', 'any'), 'select tmidb.revoke_token($1)'],
+    rotated: [await made('user', 'kim'), `select tmidb.rotate_token($1, '0')`],
+  }
+  for (const [how, [token, end]] of Object.entries(ends)) {
+    const client = await world.connect(token)
+    await client.publishAsync('tmi/in/sensor/t', '{"a":1}', { qos: 1 })
+    const closed = closing(client)
+    await world.db.query(end, [token])
+    assert.equal(await closed, true, how)
+  }
+})
+
+test('from another network a token is refused by CONNACK 5', async () => {
+  const token = await world.token(`tmidb.create_token('speaker', 'any', p_from => '{192.0.2.0/24}')`)
+  await assert.rejects(world.connect(token), { code: 5 })
+  const near = await world.token(`tmidb.create_token('speaker', 'any', p_from => '{127.0.0.0/8}')`)
+  await (await world.connect(near)).publishAsync('tmi/in/sensor/t', '{"a":1}', { qos: 1 })
+})

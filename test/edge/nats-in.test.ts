@@ -95,6 +95,12 @@ test('what is refused is answered with the problem and its status', async () => 
   }
 })
 
+test('what a token may not do is in the audit', async () => {
+  const rows = await query(`select actor, role, detail from tmidb.audit where kind = 'nats.denied'`)
+  const { name } = tmi.connection.listener
+  assert.deepEqual(rows, [{ actor: name, role: 'tmidb_listener', detail: { subject: 'tmi.pub.nats_b.x', code: 'TM102' } }])
+})
+
 test('Nats-Msg-Id makes the same message one reading', async () => {
   const h = withToken({ 'Nats-Msg-Id': 'm-1' })
   const ts = new Date().toISOString()
@@ -188,7 +194,7 @@ test('TM400 beyond what may be in flight requests are refused at once, and taken
   const { promise, resolve } = Promise.withResolvers<void>()
   let taken = 0
   const intake = {
-    access: { identify: async () => ({ kind: 'speaker', name: 'x', claims: {} }) },
+    access: { identify: async () => ({ kind: 'speaker', name: 'x', claims: {} }), limits: { has: () => false } },
     async take() {
       await promise
       taken++

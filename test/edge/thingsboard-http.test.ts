@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { TmiError } from '../../src/base/errors.ts'
+import { observeOn } from '../../src/base/observe.ts'
 import { type Door, openDoor, told } from './door.ts'
 
 let door: Door
@@ -140,4 +141,34 @@ test('addresses of REST are left to REST', async () => {
   ]) {
     assert.equal((await fetch(`${door.base}${path}`)).status, 404, path)
   }
+})
+
+test('no token is written to the log, wherever it stands and whatever goes wrong', async () => {
+  const lines: string[] = []
+  const { any } = door.tokens
+  const wrong = any.slice(0, -1) + (any.endsWith('a') ? 'b' : 'a')
+  observeOn({ write: (line) => lines.push(line) })
+  try {
+    door.before = async () => {
+      throw new Error('broken inside')
+    }
+    for (const token of [any, wrong]) {
+      await post('telemetry', { a: 1 }, { token })
+      await post('telemetry', '{', { token })
+      await fetch(`${door.base}/write?db=plant&u=x&p=${token}`, { method: 'POST', body: 'm v=1' })
+      await fetch(`${door.base}/api/in/s/t?token=${token}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}` },
+        body: '{"a":1}',
+      })
+    }
+  } finally {
+    observeOn(process.stdout)
+  }
+  assert.ok(lines.filter((line) => line.includes('broken inside')).length >= 3)
+  const secret = any.slice(-24, -1)
+  assert.deepEqual(
+    lines.filter((line) => line.includes(secret)),
+    [],
+  )
 })

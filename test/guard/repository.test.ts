@@ -62,7 +62,7 @@ for (const guide of guides) {
   test(`${guide}: its commands and files exist`, async () => {
     const text = read(guide)
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
-    const builtIn = ['ci', 'start', 'test']
+    const builtIn = ['audit', 'ci', 'start', 'test']
     const missing: string[] = []
     for (const [, name = ''] of text.matchAll(/\bnpm (?:run )?([a-z][\w-]*)/g)) {
       if (!builtIn.includes(name) && !scripts[name]) missing.push(`npm ${name}`)

@@ -12,13 +12,14 @@ export interface TestCertificate extends Disposable {
   renew(): Promise<string>
 }
 
-export async function testCertificate(names = ['localhost'], ips = ['127.0.0.1']): Promise<TestCertificate> {
+export async function testCertificate(names = ['localhost'], ips = ['127.0.0.1'], days = 365): Promise<TestCertificate> {
   const folder = mkdtempSync(join(tmpdir(), 'tmidb-tls-'))
   const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
   const renew = async (): Promise<string> => {
     const altNames = [...names.map((value) => ({ type: 2 as const, value })), ...ips.map((ip) => ({ type: 7 as const, ip }))]
     const pem = await generate([{ name: 'commonName', value: names[0] ?? 'test' }], {
       algorithm: 'sha256',
+      notAfterDate: new Date(Date.now() + days * 86_400_000),
       extensions: [{ name: 'subjectAltName', altNames }],
     })
     writeFileSync(cert, pem.cert)

@@ -1,26 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The rules that the database keeps (db/lint): each file is one select that must return no row.
-import { globSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
-import { dbDir } from '../../src/db/migrate.ts'
-import type { Client } from '../../src/db/superuser.ts'
+// A database to hold the rules of db/lint against.
 import { type TestDatabase, testDatabase } from './postgres.ts'
-
-export interface Lint {
-  name: string
-  /** What must hold, in a sentence. */
-  rule: string
-  sql: string
-}
-
-export function readLints(): Lint[] {
-  return globSync(join(dbDir, 'lint', '*.sql'))
-    .sort()
-    .map((file) => {
-      const sql = readFileSync(file, 'utf8')
-      return { name: basename(file, '.sql'), rule: /^-- SPDX.*\n-- (.+)/.exec(sql)?.[1] ?? '', sql }
-    })
-}
 
 /** Roles belong to the whole server, so the login is named after its process. */
 export const lintLogin = `lint_${process.pid}`
@@ -43,9 +23,4 @@ export async function lintedDatabase(): Promise<TestDatabase> {
       await db[Symbol.asyncDispose]()
     },
   }
-}
-
-export async function violations(client: Client, lint: Lint): Promise<string[]> {
-  const { rows } = await client.query<{ what: string }>(lint.sql)
-  return rows.map((row) => row.what)
 }

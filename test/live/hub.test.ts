@@ -167,9 +167,55 @@ test('history that is stored late is live when it is stored', async () => {
 test('TM304, TM100 and TM102 are thrown where one attaches', async () => {
   const code = (c: string) => (e: unknown) => e instanceof TmiError && e.code === c
   await assert.rejects(attach({ since: 'nonsense' }), code('TM304'))
-  await assert.rejects(attach({ identity: await access.identify(undefined) }), code('TM100'))
+  await assert.rejects(attach({ identity: await access.identify(undefined), caller: undefined }), code('TM100'))
   const speaker = (await db.query<{ t: string }>(`select tmidb.create_speaker('writer') as t`))[0]?.t ?? ''
-  await assert.rejects(attach({ identity: await access.identify(speaker) }), code('TM102'))
+  await assert.rejects(attach({ identity: await access.identify(speaker), caller: undefined }), code('TM102'))
+})
+
+test('a member is bound by its windows and groups: what comes late is no news to it', async () => {
+  await db.query(`select tmidb.create_role('fleet'), tmidb.create_account('kim', 'x', 'fleet'), tmidb.create_group('odd', '$.odd == true'),
+    tmidb.create_target('t1', null, '{"odd": true}'), tmidb.create_target('t3', null, '{"odd": true}'),
+    tmidb.grant_access('role:fleet', p_category => 'sensor', p_group => 'odd', p_fields => '{n}', p_window => '1 hour')`)
+  const [kim] = await db.query<{ account_id: string }>(`select account_id from tmidb.account where login = 'kim'`)
+  const identity: Identity = {
+    ...reader,
+    kind: 'account',
+    claims: { role: 'tmidb_member', account_id: kim?.account_id as string },
+  }
+  const seen = await attach({ identity, caller: undefined })
+  const start = seen.cursor
+  await db.query(`select tmidb.ingest('sensor', 't1', '{"n": -2}', now() - interval '3 hours')`)
+  await write()
+  await until(() => seen.events.length === 2)
+  assert.deepEqual(keys(seen.events).sort(), [`t1 ${written}`, `t3 ${written}`])
+  await db.query(`update tmidb.target set meta = '{}' where key = 't1'`)
+  await write()
+  await until(() => seen.events.length === 3)
+  await sleep(50)
+  assert.deepEqual(keys(seen.events.slice(2)), [`t3 ${written}`])
+  const again = await attach({ identity, caller: undefined, since: start })
+  await until(() => again.events.length === 2)
+  assert.deepEqual(keys(again.events), [`t3 ${written - 1}`, `t3 ${written}`])
+  for (const s of [seen, again]) s.detach()
+})
+
+test('a token that is revoked while it attaches gets nothing', async () => {
+  const tokens: string[] = []
+  for (let i = 0; i < 12; i++)
+    tokens.push((await db.query<{ t: string }>(`select tmidb.create_token('listener', 'reader') as t`))[0]?.t ?? '')
+  const outcomes = await Promise.all(
+    tokens.map(async (token) => {
+      const caller = { authorization: `Bearer ${token}` }
+      const identity = await access.identify(caller)
+      const attaching = attach({ identity, caller }).catch((e: unknown) => e as TmiError)
+      await db.query('select tmidb.revoke_token($1)', [token])
+      return await attaching
+    }),
+  )
+  await until(() => outcomes.every((o) => o instanceof TmiError || o.ended !== null))
+  for (const o of outcomes) assert.equal((o instanceof TmiError ? o : o.ended)?.code, 'TM101')
+  // And one that the door let in long ago.
+  await assert.rejects(attach({ caller: { authorization: `Bearer ${tokens[0]}` } }), { code: 'TM101' })
 })
 
 test('rights that change are followed without a new attachment; a revoked token ends it', async () => {

@@ -73,9 +73,7 @@ test('a login or email belongs to one person, in whatever letters; a password is
 test('who is removed takes sessions, grants and tries with them; the audit keeps the name', async () => {
   await db.query(`select tmidb.create_account('gone', $1, 'fleet')`, [hash])
   await db.query(`select tmidb.grant_access('user:gone', '{read}', 'sensor', '{truck-2}')`)
-  await db.query(
-    `select tmidb.begin_session(account_id, password_hash, true, null, null) from tmidb.account where login = 'gone'`,
-  )
+  await db.query(`select tmidb.begin_session(account_id, password_hash, true, '{}') from tmidb.account where login = 'gone'`)
   await db.query(`select tmidb.remove_account('gone')`)
   const [left] = await db.query(`select (select count(*)::int from tmidb.session) as sessions,
     (select count(*)::int from tmidb.access_grant where account_id is not null) as grants,

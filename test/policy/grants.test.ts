@@ -139,6 +139,26 @@ test('equal grants share a class, whatever the order in which they were said', a
   assert.equal(classes.length, 1)
 })
 
+test('targets that are made while groups and grants change are in the rules afterwards, each where it belongs', async () => {
+  await db.query(`select tmidb.create_group('crowd', '$key starts with "c"')`)
+  const makers = [1, 2, 3].map(async (n) => {
+    for (let i = 0; i < 12; i++) await db.query(`select tmidb.ingest('sensor', $1, '{"temp": 1}')`, [`c${n}-${i}`])
+  })
+  const changers = [4, 5].map(async (n) => {
+    for (let i = 0; i < 7; i++) {
+      await db.query(`select tmidb.create_listener('crowd-${n}-${i}')`)
+      await db.query(`select tmidb.subscribe('crowd-${n}-${i}', 'sensor', p_group => 'crowd', p_fields => array['f${n}-${i}'])`)
+      if (n === 4) await db.query(`select tmidb.set_group('crowd', '$key starts with "c${1 + (i % 3)}"')`)
+    }
+  })
+  await Promise.all([...makers, ...changers])
+  const wrong = await db.query(`select class_id from tmidb.permission_class where rules <> tmidb.compile_rules(grants)`)
+  assert.deepEqual(wrong, [])
+  const [sizes] = await db.query(`select count(*)::int as n from tmidb.permission_class, jsonb_object_keys(rules) k
+    where grants @> '[{"f": ["f5-6"]}]' and k like 't/%'`)
+  assert.deepEqual(sizes, { n: 12 })
+})
+
 for (const [what, sql] of [
   ['a listener that writes', `tmidb.grant_access('listener:l1', '{write}', 'sensor')`],
   ['an action that there is not', `tmidb.grant_access('user:admin', '{fly}')`],

@@ -169,7 +169,7 @@ test('a connector is made, changed and removed once, and each is written down', 
   ])
   await db.query(`select tmidb.remove_connector('one')`)
   assert.deepEqual(
-    await db.query(`select kind, detail->>'name' as name from tmidb.audit where kind like 'connector.%' order by audit_id`),
+    await db.query(`select kind, detail->>'connector' as name from tmidb.audit where kind like 'connector.%' order by audit_id`),
     [
       { kind: 'connector.created', name: 'one' },
       { kind: 'connector.changed', name: 'one' },

@@ -14,7 +14,7 @@ before(async () => {
 })
 after(() => db[Symbol.asyncDispose]())
 beforeEach(async () => {
-  await db.query('truncate tmidb.ts_obs, tmidb.raw_bucket, tmidb.ledger, tmidb.audit, tmidb.removal')
+  await db.query('truncate tmidb.ts_obs, tmidb.raw_bucket, tmidb.ledger, tmidb.removal')
 })
 
 interface Entry {

@@ -148,6 +148,13 @@ test('readings that their category keeps no longer go with their table, others s
   assert.deepEqual(await left(), [{ a: '3' }, { a: '4' }])
   if (!hypertable)
     assert.deepEqual(await db.query(`select to_regclass($1) as gone`, [`tmidb_parts.${own?.name}`]), [{ gone: null }])
+  // The audit tells of all that went, however it went.
+  const gone = await db.query(`select distinct kind from tmidb.audit where kind in ('retention.dropped', 'retention.deleted')`)
+  assert.equal(gone.length, hypertable ? 1 : 2)
+  assert.deepEqual(
+    await db.query(`select sum((detail->>'readings')::int) as n from tmidb.audit where kind like 'retention.%'`),
+    await db.query(`select sum(readings) as n from tmidb.removal where reason = 'retention'`),
+  )
   // What comes later than it would be kept goes to quarantine.
   assert.deepEqual(
     (await ingest('brief', [{ target: 't', ts: daysAgo(3), a: 5 }])).map((r) => r.r),

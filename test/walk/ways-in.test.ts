@@ -3,6 +3,7 @@
 // what a listener reads, wherever it came in; and nothing that comes in wrong ends a process.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import { request } from 'node:https'
@@ -193,6 +194,51 @@ test('tail follows over TLS', async () => {
   await until('the reading', () => said.includes('"category":"tailed"'))
   tail.kill('SIGINT')
   await new Promise((resolve) => tail.on('close', resolve))
+})
+
+test('every answer of every door says: do not guess, do not keep, do not frame', async () => {
+  const { token } = instance.connection.speaker
+  const json = { 'content-type': 'application/json' }
+  const asked: [method: string, path: string, status: number, more?: { body?: string; headers?: Record<string, string> }][] = [
+    ['GET', '/', 200],
+    ['GET', '/health/ready', 200],
+    ['GET', '/api/v1/same', 200, { headers: listens() }],
+    ['GET', '/api/same', 403, { headers: listens() }],
+    ['GET', '/api/v1/same', 401],
+    ['GET', '/api/v1/same?order=none', 400, { headers: listens() }],
+    ['OPTIONS', '/api/v1/same', 200, { headers: listens() }],
+    ['POST', '/api/in/same/t', 202, { body: '{"n":1}', headers: speaks() }],
+    ['POST', '/api/in/same/t', 401, { body: '{"n":1}' }],
+    ['POST', '/write?db=d', 204, { body: 'same n=1', headers: { authorization: `Token ${token}` } }],
+    ['POST', `/api/v1/${token}/telemetry`, 200, { body: '{"n":1}' }],
+    ['POST', '/graphql', 200, { body: '{"query":"{ __typename }"}', headers: { ...listens(), ...json } }],
+    ['POST', '/graphql', 400, { body: '{"query":"{"}', headers: { ...listens(), ...json } }],
+    ['GET', '/ruru', 200, { headers: { accept: 'text/html' } }],
+    ['GET', '/docs', 200],
+    ['GET', '/docs/errors', 200],
+    ['GET', '/nothing', 404],
+    ['TRACE', '/', 404],
+  ]
+  for (const [method, path, status, more] of asked) {
+    const { headers, text, ...answer } = await ask(method, path, more)
+    const what = `${method} ${path}`
+    assert.equal(answer.status, status, `${what}: ${text}`)
+    assert.equal(headers['x-content-type-options'], 'nosniff', what)
+    assert.equal(headers['referrer-policy'], 'no-referrer', what)
+    assert.match(String(headers['content-security-policy']), /^default-src '(none|self)';.*frame-ancestors 'none'/, what)
+    if (path !== '/docs') assert.equal(headers['cache-control'], 'no-store', what)
+    if (text !== '') assert.match(headers['content-type'] ?? '', /^[a-z]+\/[a-z+-]+(; ?charset=utf-8)?$/i, what)
+    for (const name of ['x-powered-by', 'server']) assert.equal(headers[name], undefined, what)
+  }
+})
+
+test('Ruru runs no script but its own: each in its text is named by its hash', async () => {
+  const { headers, text } = await ask('GET', '/ruru', { headers: { accept: 'text/html' } })
+  const policy = /script-src ([^;]+)/.exec(String(headers['content-security-policy']))?.[1]?.split(' ') ?? []
+  const scripts = [...text.matchAll(/<script(?:| type="module")>([\s\S]*?)<\/script>/g)].map(([, s = '']) => s)
+  assert.ok(scripts.length >= 3)
+  const hashes = scripts.map((s) => `'sha256-${createHash('sha256').update(s).digest('base64')}'`)
+  assert.deepEqual(policy, ["'self'", ...hashes])
 })
 
 test('tokens do not come into the log', async () => {

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: geo_rights, geo_cube, geo_rectangle, expect
+-- after: geo_rights, cutoffs, geo_cube, geo_rectangle, expect
 -- From west to east, so west 170 and east -170 is the strip of 20 degrees across the antimeridian. Longitudes are compared as the way
 -- east from the western edge, which makes 180 and -180 the same place.
 create or replace function api.geo_box(south double precision, west double precision, north double precision, east double precision,
@@ -10,6 +10,7 @@ as $$
 #variable_conflict use_column
 declare
   v_box ext.cube;
+  v_cutoffs timestamptz[] := tmidb.cutoffs();
   v_width double precision := east - west + case when east < west then 360 else 0 end;
 begin
   perform tmidb.expect(south between -90 and 90 and north between south and 90, 'south and north are degrees from -90 to 90, in this order.'),
@@ -23,8 +24,15 @@ begin
     select p.* from tmidb.geo_trace p
     where tmidb.geo_cube(p.lat, p.lon, p.ts) operator(ext.<@) v_box
       and p.lat between south and north and p.lon - west - 360 * floor((p.lon - west) / 360) <= v_width
-      and (p.source_id in (select m.source_id from mine m where m.target_id is null)
-        or (p.source_id, p.target_id) in (select m.source_id, m.target_id from mine m where m.target_id is not null))
+      and (p.source_id in (select m.source_id from mine m where m.target_id is null and m.since = '-infinity')
+        or (p.source_id, p.target_id) in (select m.source_id, m.target_id from mine m where m.target_id is not null and m.since = '-infinity')
+        -- By age class, so that it is looked up as the others are.
+        or v_cutoffs is not null and (
+          (p.source_id, width_bucket(p.ts, v_cutoffs)) in (
+            select m.source_id, a.class from mine m join unnest(v_cutoffs) with ordinality a(at, class) on a.at >= m.since where m.target_id is null)
+          or (p.source_id, p.target_id, width_bucket(p.ts, v_cutoffs)) in (
+            select m.source_id, m.target_id, a.class from mine m join unnest(v_cutoffs) with ordinality a(at, class) on a.at >= m.since
+            where m.target_id is not null)))
     order by p.ts desc, p.target_id, p.category_id limit geo_box.n) g
   join tmidb.target t on t.target_id = g.target_id
   join tmidb.category c on c.category_id = g.category_id

@@ -13,7 +13,8 @@ begin
   from tmidb.geo_visible(geo_last.category, targets) v
   cross join lateral (
     select g.ts, g.lat, g.lon from tmidb.geo_trace g
-    where g.target_id = v.target_id and g.category_id = v.category_id and g.source_id = any(v.sources)
+    where g.target_id = v.target_id and g.category_id = v.category_id and g.source_id = any(v.sources) and g.ts >= v.low
+      and (v.since is null or g.ts >= v.since[array_position(v.sources, g.source_id)])
     order by g.ts desc limit 1) p
   order by v.target, p.ts desc, v.category_id;
 end $$;

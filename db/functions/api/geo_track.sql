@@ -31,7 +31,8 @@ begin
   with fix as materialized (
     select g.ts, g.lat, g.lon, row_number() over (order by g.ts, g.category_id) as o, count(*) over () as n
     from tmidb.geo_visible(geo_track.category, array[geo_track.target]) v
-    join tmidb.geo_trace g on g.target_id = v.target_id and g.category_id = v.category_id and g.source_id = any(v.sources)
+    join tmidb.geo_trace g on g.target_id = v.target_id and g.category_id = v.category_id and g.source_id = any(v.sources) and g.ts >= v.low
+      and (v.since is null or g.ts >= v.since[array_position(v.sources, g.source_id)])
     where g.ts >= coalesce(geo_track."from", '-infinity') and g.ts <= coalesce(geo_track."to", 'infinity')
   )
   select array_agg(f.ts order by f.o), array_agg(f.lat order by f.o), array_agg(f.lon order by f.o),

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: geo_rights, geo_cube, geo_circle, geo_distance, expect
+-- after: geo_rights, cutoffs, geo_cube, geo_circle, geo_distance, expect
 -- The box around the circle and the time is looked up in the index, the distance decides.
 create or replace function api.geo_within(lat double precision, lon double precision, radius_m double precision,
   "from" timestamptz default now() - interval '1 day', "to" timestamptz default now(), category text default null, n integer default 1000)
@@ -11,6 +11,7 @@ declare
   v_lat double precision := lat;
   v_lon double precision := lon;
   v_box ext.cube;
+  v_cutoffs timestamptz[] := tmidb.cutoffs();
 begin
   perform tmidb.expect(lat between -90 and 90, 'lat is degrees from -90 to 90.'),
     tmidb.expect(lon between -180 and 180, 'lon is degrees from -180 to 180.'),
@@ -25,8 +26,15 @@ begin
     from tmidb.geo_trace p
     where tmidb.geo_cube(p.lat, p.lon, p.ts) operator(ext.<@) v_box
       and tmidb.geo_distance(v_lat, v_lon, p.lat, p.lon) <= radius_m
-      and (p.source_id in (select m.source_id from mine m where m.target_id is null)
-        or (p.source_id, p.target_id) in (select m.source_id, m.target_id from mine m where m.target_id is not null))
+      and (p.source_id in (select m.source_id from mine m where m.target_id is null and m.since = '-infinity')
+        or (p.source_id, p.target_id) in (select m.source_id, m.target_id from mine m where m.target_id is not null and m.since = '-infinity')
+        -- By age class, so that it is looked up as the others are.
+        or v_cutoffs is not null and (
+          (p.source_id, width_bucket(p.ts, v_cutoffs)) in (
+            select m.source_id, a.class from mine m join unnest(v_cutoffs) with ordinality a(at, class) on a.at >= m.since where m.target_id is null)
+          or (p.source_id, p.target_id, width_bucket(p.ts, v_cutoffs)) in (
+            select m.source_id, m.target_id, a.class from mine m join unnest(v_cutoffs) with ordinality a(at, class) on a.at >= m.since
+            where m.target_id is not null)))
     order by p.ts desc, p.target_id, p.category_id limit geo_within.n) g
   join tmidb.target t on t.target_id = g.target_id
   join tmidb.category c on c.category_id = g.category_id

@@ -12,3 +12,5 @@ comment on column api.target.meta is 'Free attributes.';
 comment on column api.target.created_at is 'When it was first seen.';
 grant select on api.target to tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin;
 grant insert (key, name, meta), update (name, meta) on api.target to tmidb_editor, tmidb_admin;
+-- Of the targets that its trigger lets it change.
+grant update (name, meta) on api.target to tmidb_member;

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- after: check_reading, reading_ts
 -- One reading {"target", "ts", "mid", "data"} as a speaker may write it, in the form that tmidb.store_json takes; raises what is wrong.
--- p_bound is the one target of a speaker that has one.
-create or replace function tmidb.admit_reading(p_speaker_id bigint, p_bound text, p_may_create boolean, p_category text, p_reading jsonb)
+-- p_bound is the one target of a speaker that has one; p_refused has the targets that it may not write, {"<key>": code}.
+create or replace function tmidb.admit_reading(p_speaker_id bigint, p_bound text, p_refused jsonb, p_category text, p_reading jsonb)
 returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -21,14 +21,16 @@ begin
   if p_bound is not null and v_target <> p_bound then
     raise exception 'This speaker writes only its own target.' using errcode = 'TM102', hint = 'Leave the target out.';
   end if;
-  if not p_may_create and (not exists (select from tmidb.target where key = v_target)
-                           or not exists (select from tmidb.category where name = p_category)) then
+  if p_refused->>v_target = 'TM103' then
     raise exception 'This speaker may not make new targets or categories.' using errcode = 'TM103',
       hint = 'Create them first, or allow it for the speaker.';
+  elsif p_refused ? v_target then
+    raise exception 'The target % may not be written.', quote_literal(v_target) using errcode = 'TM102',
+      hint = 'Ask an administrator to grant it: select tmidb.grant_access(...).';
   end if;
   return jsonb_build_object('category', p_category, 'target', v_target, 'ts', coalesce(tmidb.reading_ts(p_reading->'ts'), now()),
     'mid', p_reading->>'mid', 'data', v_data, 'speaker', p_speaker_id);
 end $$;
 
-comment on function tmidb.admit_reading(bigint, text, boolean, text, jsonb) is 'The gate and the rights of a speaker for one reading.';
-revoke all on function tmidb.admit_reading(bigint, text, boolean, text, jsonb) from public;
+comment on function tmidb.admit_reading(bigint, text, jsonb, text, jsonb) is 'The gate and the rights of a speaker for one reading.';
+revoke all on function tmidb.admit_reading(bigint, text, jsonb, text, jsonb) from public;

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- after: token_text, record_audit, channel
+-- after: token_text, record_audit, channel, account_claims
 -- A new session for whoever knew the password of this hash: a browser's secret is as good as the session, a program's for a quarter of
 -- an hour, and then it fetches the next one with its refresh secret. Both are told once.
-create or replace function tmidb.begin_session(p_account_id bigint, p_password_hash text, p_is_program boolean, p_address text, p_agent text,
+create or replace function tmidb.begin_session(p_account_id bigint, p_password_hash text, p_is_program boolean, p_via jsonb,
   p_replaced bytea default null)
 returns table (session_id bigint, secret text, refresh_secret text, expires_at timestamptz, ends_at timestamptz)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -23,13 +23,14 @@ begin
   refresh_secret := case when p_is_program then tmidb.token_text('refresh') end;
   insert into tmidb.session as s (account_id, hash, refresh_hash, expires_at, ends_at, address, agent)
   values (p_account_id, sha256(convert_to(secret, 'UTF8')), sha256(convert_to(refresh_secret, 'UTF8')),
-    case when p_is_program then least(v_ends, now() + interval '15 minutes') else v_ends end, v_ends, left(p_address, 100), left(p_agent, 300))
+    case when p_is_program then least(v_ends, now() + interval '15 minutes') else v_ends end, v_ends, left(p_via->>'address', 100), left(p_via->>'agent', 300))
   returning s.session_id, s.expires_at, s.ends_at into session_id, expires_at, ends_at;
-  perform tmidb.record_audit('session.begun', v_login, jsonb_build_object('session_id', session_id, 'is_program', p_is_program,
-    'address', p_address, 'agent', left(p_agent, 300)));
+  perform set_config('tmidb.claims', (tmidb.account_claims(p_account_id) || jsonb_build_object('via', p_via))::text, true);
+  perform tmidb.record_audit('session.begun', p_resource => 'user:' || v_login,
+    p_detail => jsonb_build_object('session_id', session_id, 'is_program', p_is_program));
   return next;
 end $$;
-comment on function tmidb.begin_session(bigint, text, boolean, text, text, bytea) is
-  'A new session of an account whose password hash is still this one: its secrets, shown once, and when they end; the session that was shown (its sha-256) ends. No row if the account changed.';
-revoke all on function tmidb.begin_session(bigint, text, boolean, text, text, bytea) from public;
-grant execute on function tmidb.begin_session(bigint, text, boolean, text, text, bytea) to tmidb_api;
+comment on function tmidb.begin_session(bigint, text, boolean, jsonb, bytea) is
+  'A new session of an account whose password hash is still this one, from {"address", "agent", "request"}: its secrets, shown once, and when they end; the session that was shown (its sha-256) ends. No row if the account changed.';
+revoke all on function tmidb.begin_session(bigint, text, boolean, jsonb, bytea) from public;
+grant execute on function tmidb.begin_session(bigint, text, boolean, jsonb, bytea) to tmidb_api;

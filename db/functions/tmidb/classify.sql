@@ -1,10 +1,17 @@
 -- SPDX-License-Identifier: MIT
 -- after: class_of_grants, read_grants
--- Puts listeners and people into the classes of what they were granted; doors and open sockets are told. Null for both: everybody.
+-- Puts listeners and people into the classes of what they were granted; doors and open sockets are told. Null for both: everybody. A
+-- class that nobody has any more stays for an hour: sockets read by it until they have heard of the new one.
 create or replace function tmidb.classify(p_listener_id bigint, p_account_id bigint default null) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_before bigint[] := array(
+    select class_id from tmidb.listener where listener_id = p_listener_id or p_listener_id is null and p_account_id is null
+    union select class_id from tmidb.account where account_id = p_account_id or p_listener_id is null and p_account_id is null);
 begin
+  -- Against who makes targets at this moment: rules are worked out with all that there are.
+  perform pg_advisory_xact_lock(hashtextextended('tmidb.target_group', 0));
   update tmidb.listener l set class_id = n.class_id
   from (
     select listener_id, tmidb.class_of_grants(tmidb.read_grants(listener_id, null)) as class_id from tmidb.listener
@@ -16,6 +23,10 @@ begin
     from tmidb.account join tmidb.access_role r using (role_id)
     where account_id = p_account_id or p_listener_id is null and p_account_id is null) n
   where n.account_id = a.account_id and n.class_id is distinct from a.class_id;
+  update tmidb.permission_class c set left_at = now() where c.class_id = any(v_before) and c.left_at is null and c.grants <> '[{}]'
+    and not exists (select from tmidb.listener l where l.class_id = c.class_id)
+    and not exists (select from tmidb.account a where a.class_id = c.class_id);
+  delete from tmidb.permission_class where left_at < now() - interval '1 hour';
   perform pg_notify(tmidb.channel('access'), coalesce('listener ' || p_listener_id, 'account ' || p_account_id, 'all'));
 end $$;
 comment on function tmidb.classify(bigint, bigint) is 'Works the permission class of a listener or a person out anew; null, null: of everybody.';

@@ -26,7 +26,6 @@ begin
   values (p_name, p_kind, tmidb.connector_speaker(p_speaker), p_category, trim(p_schedule), v_split->'config', v_split->'secret', p_is_enabled)
   returning connector_id into v_id;
   perform tmidb.queue_connector(v_id);
-  insert into tmidb.audit (kind, actor, detail) values ('connector.created', session_user, jsonb_build_object('name', p_name, 'kind', p_kind));
   return v_id;
 exception
   when unique_violation then

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: listener_named, account_id_named, set_login
+-- after: listener_named, account_id_named, set_login, record_audit
 -- A PostgreSQL login for a listener, a speaker or a user, named like it: with psql it sees and does what its token sees and does.
 create or replace function tmidb.create_login(p_kind text, p_name text, p_password text) returns name
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -47,6 +47,7 @@ begin
   else
     execute format('grant %I to %I', 'tmidb_' || p_kind, p_name);
   end if;
+  perform tmidb.record_audit('login.given', p_resource => p_kind || ':' || p_name, p_detail => jsonb_build_object(p_kind, p_name));
   return p_name;
 end $$;
 

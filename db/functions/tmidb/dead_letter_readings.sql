@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: check_reading, reading_time, dead_letter_document, target_key
+-- after: check_reading, reading_time, dead_letter_document, target_key, refused_targets
 -- The readings that a row of raw_bucket stands for, through the same gate as those that come in by SQL; raises what is wrong. A
 -- reading keeps its own time and message id. One that brought no time gets that of its arrival, which is when the row was made; the
 -- ones behind it in the same message a microsecond more each, as they got at the way in. What a person edited counts more.
@@ -9,7 +9,7 @@ as $$
 declare
   v_ts timestamptz := coalesce(p_row.reading_ts, p_row.ts);
   v_document jsonb;
-  v_speaker tmidb.speaker;
+  v_denied text;
   v_own text;
   v_readings jsonb := '[]';
   v_reading jsonb;
@@ -25,8 +25,7 @@ begin
   if not p_row.is_message or p_row.payload is not null then
     v_readings := jsonb_build_array(jsonb_build_object('target', p_row.target, 'ts', v_ts, 'mid', p_row.mid, 'data', v_document));
   else
-    select * into v_speaker from tmidb.speaker where speaker_id = p_row.speaker_id;
-    v_own := tmidb.target_key(v_speaker.target_id);
+    v_own := tmidb.target_key((select target_id from tmidb.speaker where speaker_id = p_row.speaker_id));
     for x in select e from jsonb_array_elements(case jsonb_typeof(v_document) when 'array' then v_document
                                                 else jsonb_build_array(v_document) end) e loop
       if jsonb_typeof(x) <> 'object' then
@@ -46,10 +45,11 @@ begin
               else coalesce(tmidb.reading_time(x->'ts'), v_ts + i * interval '1 us') end,
         'mid', coalesce(x->>'mid', case when jsonb_typeof(v_document) = 'array' then p_row.mid || '#' || i else p_row.mid end),
         'data', case when x ? 'data' then x->'data' else x - array['target', 'ts', 'mid'] end);
-      if v_own is not null and v_reading->>'target' <> v_own and not 'target' = any(p_row.edited) then
-        raise exception 'This speaker writes only its own target.' using errcode = 'TM102', hint = 'Edit the target if it is right all the same.';
-      elsif not v_speaker.may_create and (not exists (select from tmidb.target where key = v_reading->>'target')
-            or not exists (select from tmidb.category where name = p_row.category)) then
+      v_denied := (select r.code from tmidb.refused_targets(p_row.speaker_id, p_row.category, array[v_reading->>'target']) r
+                   where p_row.speaker_id is not null and r.target is not null);
+      if v_denied = 'TM102' and not 'target' = any(p_row.edited) then
+        raise exception 'This speaker does not write this target.' using errcode = 'TM102', hint = 'Edit the target if it is right all the same.';
+      elsif v_denied = 'TM103' then
         raise exception 'This speaker may not make new targets or categories.' using errcode = 'TM103',
           hint = 'Create them first, or allow it for the speaker.';
       end if;

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: category_locked, republish, record_setting
+-- after: category_locked, republish
 -- A category in an administrator's words; null takes them back.
 create or replace function tmidb.describe_category(p_category text, p_description text) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -12,7 +12,6 @@ begin
   end if;
   update tmidb.category c set description = nullif(trim(p_description), '') where c.category_id = v_category.category_id;
   perform tmidb.republish(v_category.category_id);
-  perform tmidb.record_setting('category.described', jsonb_build_object('category', p_category, 'description', p_description));
 end $$;
 
 comment on function tmidb.describe_category(text, text) is

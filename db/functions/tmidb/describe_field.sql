@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: category_locked, newest_version, republish, record_setting
+-- after: category_locked, newest_version, republish
 -- A field in an administrator's words; null takes them back. Programs read lines that begin with @ in a comment: a description
 -- has none at its start.
 create or replace function tmidb.describe_field(p_category text, p_field text, p_description text, p_unit text default null) returns void
@@ -18,7 +18,6 @@ begin
   values (v_category.category_id, p_field, nullif(trim(p_description), ''), nullif(trim(p_unit), ''))
   on conflict on constraint field_setting_pkey do update set description = excluded.description, unit = excluded.unit, changed_at = now();
   perform tmidb.republish(v_category.category_id);
-  perform tmidb.record_setting('field.described', jsonb_build_object('category', p_category, 'field', p_field, 'description', p_description, 'unit', p_unit));
 end $$;
 
 comment on function tmidb.describe_field(text, text, text, text) is

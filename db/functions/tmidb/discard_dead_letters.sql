@@ -26,7 +26,7 @@ begin
   )
   select jsonb_agg(jsonb_build_array(raw_id, reason, speaker_id, category, target, bytes) order by raw_id) into v_gone from gone;
   if v_gone is null then return 0; end if;
-  perform tmidb.record_audit('dead_letter.discarded', coalesce(tmidb.identity()->>'name', session_user),
+  perform tmidb.record_audit('dead_letter.discarded', null,
     jsonb_build_object('count', jsonb_array_length(v_gone), 'columns', '["raw_id", "reason", "speaker_id", "category", "target", "bytes"]'::jsonb,
       'letters', v_gone));
   return jsonb_array_length(v_gone);

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: leaves_of, has_unrolled, record_removal, forget_trace
+-- after: leaves_of, has_unrolled, record_removal, forget_trace, record_audit
 -- What its category keeps no longer. A table whose every category has expired is dropped: at once, and without work for vacuum. What
 -- shares its table with others (a category that got its retention after the chunk its table) is deleted, at most p_most rows a
 -- table and call. A table that somebody reads is left for the next time, so that ingest never queues behind a long reader. The audit
@@ -20,13 +20,20 @@ begin
       -- What drop_chunks drops it does not count, and the ledger has to know.
       execute 'select count(*) from tmidb.ts_obs where tableoid = any(array(select c::oid from public.show_chunks(''tmidb.ts_obs'', older_than => now() - (select max(retention) from tmidb.category)) c))'
         into v_all;
-      if v_all > 0 then perform tmidb.record_removal('retention', v_all); end if;
+      if v_all > 0 then
+        perform tmidb.record_removal('retention', v_all);
+        perform tmidb.record_audit('retention.dropped', 'drop_expired',
+          jsonb_build_object('table', 'ts_obs', 'before', now() - (select max(retention) from tmidb.category), 'readings', v_all));
+      end if;
       execute 'select from public.drop_chunks(''tmidb.ts_obs'', older_than => now() - (select max(retention) from tmidb.category))';
     end if;
     delete from tmidb.ts_obs o using tmidb.category g
     where g.category_id = o.category_id and o.ts < now() - g.retention and o.ts < now() - (select min(retention) from tmidb.category);
     get diagnostics v_count = row_count;
-    if v_count > 0 then perform tmidb.record_removal('retention', v_count); end if;
+    if v_count > 0 then
+      perform tmidb.record_removal('retention', v_count);
+      perform tmidb.record_audit('retention.deleted', 'drop_expired', jsonb_build_object('table', 'ts_obs', 'readings', v_count));
+    end if;
     v_all := v_all + v_count;
   end if;
   for v_leaf in
@@ -48,14 +55,14 @@ begin
         execute format('select count(*) from tmidb_parts.%I', v_leaf.name) into v_count;
         execute format('drop table tmidb_parts.%I', v_leaf.name);
         if v_leaf.name = v_leaf.chunk then delete from tmidb.chunk where name = v_leaf.chunk; end if;
-        insert into tmidb.audit (kind, actor, detail) values ('retention.dropped', 'drop_expired',
+        perform tmidb.record_audit('retention.dropped', 'drop_expired',
           jsonb_build_object('table', v_leaf.name, 'from', v_leaf.from_ts, 'readings', v_count));
       else
         execute format($sql$delete from tmidb_parts.%I where ctid = any(array(select o.ctid from tmidb_parts.%I o
           join tmidb.category g using (category_id) where o.ts < now() - g.retention limit %s))$sql$, v_leaf.name, v_leaf.name, p_most);
         get diagnostics v_count = row_count;
         if v_count > 0 then
-          insert into tmidb.audit (kind, actor, detail) values ('retention.deleted', 'drop_expired',
+          perform tmidb.record_audit('retention.deleted', 'drop_expired',
             jsonb_build_object('table', v_leaf.name, 'readings', v_count));
         end if;
       end if;

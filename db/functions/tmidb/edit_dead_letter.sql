@@ -37,7 +37,7 @@ begin
   if not found then
     raise exception 'There is no dead letter %.', p_raw_id using errcode = 'TM107', hint = 'It was replayed or discarded, or never was.';
   end if;
-  perform tmidb.record_audit('dead_letter.edited', coalesce(tmidb.identity()->>'name', session_user),
+  perform tmidb.record_audit('dead_letter.edited', null,
     jsonb_build_object('raw_id', p_raw_id, 'changed', v_edited));
   return tmidb.dead_letter(p_raw_id);
 end $$;

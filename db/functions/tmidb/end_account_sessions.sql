@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: channel, record_audit, identity
+-- after: channel, record_audit
 -- All sessions of a person, or all but one, end at once; open sockets are told.
 create or replace function tmidb.end_account_sessions(p_account_id bigint, p_keep bigint default null) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -10,8 +10,8 @@ begin
   delete from tmidb.session where account_id = p_account_id and session_id is distinct from p_keep;
   get diagnostics v_count = row_count;
   if v_count > 0 then
-    perform tmidb.record_audit('session.ended', coalesce(tmidb.identity()->>'name', session_user),
-      jsonb_build_object('user', (select login from tmidb.account where account_id = p_account_id), 'count', v_count));
+    perform tmidb.record_audit('session.ended', p_detail => jsonb_build_object('count', v_count),
+      p_resource => 'user:' || (select login from tmidb.account where account_id = p_account_id));
   end if;
   perform pg_notify(tmidb.channel('access'), 'account ' || p_account_id);
   return v_count;

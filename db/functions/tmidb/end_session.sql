@@ -15,8 +15,8 @@ begin
   if not found then
     raise exception 'There is no such session.' using errcode = 'TM107', hint = 'It is over already, or not yours.';
   end if;
-  perform tmidb.record_audit('session.ended', coalesce(v_who->>'name', session_user), jsonb_build_object('session_id', p_session_id,
-    'user', (select login from tmidb.account where account_id = v_account)));
+  perform tmidb.record_audit('session.ended', p_detail => jsonb_build_object('session_id', p_session_id),
+    p_resource => 'user:' || (select login from tmidb.account where account_id = v_account));
   perform pg_notify(tmidb.channel('access'), 'session ' || p_session_id);
 end $$;
 comment on function tmidb.end_session(bigint) is 'Ends a session; TM107 if there is none of this number, or it is somebody else''s.';

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- after: typed_row, cut
+-- after: typed_row, cut, mask_at, shown_at, cutoffs
 -- What is new since a vector of positions, for the permission classes that are connected: one row per event and distinct set of
 -- visible fields, with the classes that get exactly that. The payload is cut here once per set, not once per listener. p_from and
 -- p_upto bound the positions (the caller reads p_upto from live_heads first); p_low and p_high, from the wake-up, let the planner
 -- skip all other chunks, hence the forced custom plan. A position holds its shard from bit 50 on (2^50 = 1125899906842624). What was
--- packed is weeks old and no news.
+-- packed is weeks old and no news; neither is, for who sees the last hours only, what comes late or is put right later.
 create or replace function tmidb.fanout(p_from bigint[], p_upto bigint[], p_classes bigint[], p_low timestamptz, p_high timestamptz,
   p_majors jsonb default '{}')
 returns table (shard smallint, "position" bigint, classes bigint[], category text, target text, tail text, typed jsonb)
@@ -13,7 +13,8 @@ as $$
 begin
   return query
   with class as materialized (
-    select c.class_id, c.rules || '{}' as rules from tmidb.permission_class c where c.class_id = any(p_classes)
+    select c.class_id, c.rules #> '{}' as rules, tmidb.cutoffs(c.rules) as cutoffs
+    from tmidb.permission_class c where c.class_id = any(p_classes)
   ), fresh as materialized (
     select (o.position >> 50)::smallint as shard, o.position & ((1::bigint << 50) - 1) as position, o.category_id, o.target_id, o.ts,
       o.version_id, o.payload
@@ -31,11 +32,8 @@ begin
     select f.shard, f.position, f.category_id, f.target_id, f.ts, f.version_id, f.payload, m.mask, array_agg(c.class_id) as classes
     from fresh f
     cross join class c
-    cross join lateral (
-      select coalesce(c.rules -> '*/*', '{}') || coalesce(c.rules -> (f.category_id || '/*'), '{}')
-          || coalesce(c.rules -> (f.category_id || '/' || f.target_id), '{}')
-          || coalesce(c.rules -> ('*/' || f.target_id), '{}') as mask offset 0) m
-    where c.rules ?| array['*/*', f.category_id || '/*', f.category_id || '/' || f.target_id, '*/' || f.target_id]
+    cross join lateral (select tmidb.mask_at(c.rules, c.cutoffs, f.category_id, f.target_id, f.ts) as mask offset 0) m
+    where tmidb.shown_at(c.rules, c.cutoffs, f.category_id, f.target_id, f.ts)
     group by f.shard, f.position, f.category_id, f.target_id, f.ts, f.version_id, f.payload, m.mask
   ), shown as (
     select m.*, case when m.mask ? '*' then m.payload else tmidb.cut(m.payload, m.mask) end as data

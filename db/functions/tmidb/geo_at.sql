@@ -11,11 +11,13 @@ as $$
   from tmidb.geo_visible(p_category, p_targets) v
   left join lateral (
     select g.ts, g.lat, g.lon from tmidb.geo_trace g
-    where g.target_id = v.target_id and g.category_id = v.category_id and g.source_id = any(v.sources)
+    where g.target_id = v.target_id and g.category_id = v.category_id and g.source_id = any(v.sources) and g.ts >= v.low
+      and (v.since is null or g.ts >= v.since[array_position(v.sources, g.source_id)])
       and g.ts <= p_at and g.ts >= p_at - p_max_age order by g.ts desc limit 1) b on true
   left join lateral (
     select g.ts, g.lat, g.lon from tmidb.geo_trace g
-    where g.target_id = v.target_id and g.category_id = v.category_id and g.source_id = any(v.sources)
+    where g.target_id = v.target_id and g.category_id = v.category_id and g.source_id = any(v.sources) and g.ts >= v.low
+      and (v.since is null or g.ts >= v.since[array_position(v.sources, g.source_id)])
       and g.ts > p_at and g.ts <= p_at + p_max_age order by g.ts limit 1) a on true
   cross join lateral tmidb.geo_between(coalesce(b.lat, a.lat), coalesce(b.lon, a.lon), coalesce(a.lat, b.lat), coalesce(a.lon, b.lon),
     coalesce(extract(epoch from p_at - b.ts) / nullif(extract(epoch from a.ts - b.ts), 0), 0)::double precision) w

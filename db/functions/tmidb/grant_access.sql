@@ -29,7 +29,7 @@ begin
       select from tmidb.access_role where role_id = v_to.role_id and request_role <> 'tmidb_member') then
     raise exception 'This role sees everything as it is.' using errcode = 'TM108', hint = 'Make a role of your own: select tmidb.create_role(name).';
   end if;
-  -- Against who makes targets at this moment: the rules are worked out with all that there are.
+  -- As tmidb.classify does, but before a target is made here.
   perform pg_advisory_xact_lock(hashtextextended('tmidb.target_group', 0));
   with made as (
     insert into tmidb.access_grant as g (listener_id, account_id, role_id, speaker_id, actions, category_id, target_id, group_id, fields, time_window)

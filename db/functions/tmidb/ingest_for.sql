@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: store_json, admit_reading, keep_refused, refusal, target_key
+-- after: store_json, admit_reading, refusals, keep_refused, refusal, target_key
 -- Readings in the name of a speaker, by its rights and the gate of every door. Whoever is there to be told gets the first thing that
 -- is wrong as an error and nothing is stored. A source that is asked cannot be told: with p_most_bad what is wrong with one reading
 -- keeps only that one out, and raw_bucket has the first so many with the reason. Returns {"stored", "duplicate", "quarantined"}, with
@@ -11,27 +11,28 @@ as $$
 declare
   c_nothing constant jsonb := '{"stored": 0, "duplicate": 0, "quarantined": 0}';
   v_bound text;
-  v_may_create boolean;
   v_list jsonb := case jsonb_typeof(p_readings) when 'array' then p_readings else jsonb_build_array(p_readings) end;
+  v_refused jsonb;
   v_rows jsonb;
   v_good jsonb[] := '{}';
   v_bad jsonb[] := '{}';
   v_one jsonb;
   v_result jsonb;
 begin
-  select tmidb.target_key(target_id), may_create into v_bound, v_may_create from tmidb.speaker where speaker_id = p_speaker_id;
+  select tmidb.target_key(target_id) into v_bound from tmidb.speaker where speaker_id = p_speaker_id;
   if not found then
     raise exception 'There is no speaker %.', p_speaker_id using errcode = 'TM107';
   end if;
+  v_refused := tmidb.refusals(p_speaker_id, v_bound, p_category, v_list);
   if p_most_bad is null then
-    select jsonb_agg(tmidb.admit_reading(p_speaker_id, v_bound, v_may_create, p_category, x) order by o) into v_rows
+    select jsonb_agg(tmidb.admit_reading(p_speaker_id, v_bound, v_refused, p_category, x) order by o) into v_rows
     from jsonb_array_elements(v_list) with ordinality a(x, o);
     return coalesce(tmidb.store_json(v_rows), c_nothing);
   end if;
 
   for v_one in select x from jsonb_array_elements(v_list) x loop
     begin
-      v_good := v_good || tmidb.admit_reading(p_speaker_id, v_bound, v_may_create, p_category, v_one);
+      v_good := v_good || tmidb.admit_reading(p_speaker_id, v_bound, v_refused, p_category, v_one);
     exception when others then
       v_bad := v_bad || (v_one || tmidb.refusal(SQLSTATE, SQLERRM));
     end;

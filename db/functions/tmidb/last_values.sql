@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- after: class_of_grants, unpack, cut
+-- after: class_of_grants, unpack, cut, mask_at, shown_at, cutoffs
 -- What stands now, for a permission class: the newest reading of each target in each category that it may see, cut to the fields it
 -- may see, as tmidb.fanout writes them. Which pairs those are comes from the rules; each pair costs one step into the index
 -- (target_id, category_id, ts) of the newest chunk that has it, and history is never walked. A pair without a reading looks into
 -- every chunk: the hot ones are few and have B-trees (1 us each), the cold ones are many and have not, so only few pairs are looked
--- up there. A target that has been silent for longer than instance.cold_after is found by its name, not among thousands.
+-- up there. A target that has been silent for longer than instance.cold_after is found by its name, not among thousands. Where the
+-- newest reading is older than what may be seen, those before it are too.
 create or replace function tmidb.last_values(p_class_id bigint, p_category text default null, p_targets text[] default null)
 returns table (category text, target text, tail text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
@@ -14,10 +15,11 @@ declare
 begin
   return query
   with class as materialized (
-    select c.rules || '{}' as rules from tmidb.permission_class c where c.class_id = p_class_id
+    select c.rules #> '{}' as rules, tmidb.cutoffs(c.rules) as cutoffs from tmidb.permission_class c where c.class_id = p_class_id
   ), rule as materialized (
-    select split_part(k, '/', 1) as category_id, split_part(k, '/', 2) as target_id
-    from class, jsonb_object_keys(class.rules) k where k ~ '^(\*|\d+)/'
+    -- A key of an age class begins with its number.
+    select distinct split_part(r.key, '/', 1) as category_id, split_part(r.key, '/', 2) as target_id
+    from class, jsonb_object_keys(class.rules) k, regexp_replace(k, '^\d+:', '') r(key) where r.key ~ '^(\*|\d+)/'
   ), pair as materialized (
     -- Of "every target" all are meant that there are; named ones are looked up, so that few rules do not walk many targets.
     select c.category_id, c.name, t.target_id, t.key
@@ -52,10 +54,8 @@ begin
     select l.*, case when m.mask ? '*' then l.whole else tmidb.cut(l.whole, m.mask) end as data
     from (select *, coalesce(payload, tmidb.unpack(version_id, compact)) as whole from last) l
     cross join class c
-    cross join lateral (
-      select coalesce(c.rules -> '*/*', '{}') || coalesce(c.rules -> (l.category_id || '/*'), '{}')
-          || coalesce(c.rules -> (l.category_id || '/' || l.target_id), '{}')
-          || coalesce(c.rules -> ('*/' || l.target_id), '{}') as mask offset 0) m
+    cross join lateral (select tmidb.mask_at(c.rules, c.cutoffs, l.category_id, l.target_id, l.ts) as mask offset 0) m
+    where tmidb.shown_at(c.rules, c.cutoffs, l.category_id, l.target_id, l.ts)
   )
   select s.name, s.key,
     '"category":' || to_json(s.name) || ',"version":"' || v.major || '.' || v.minor || '","target":' || to_json(s.key)

@@ -8,11 +8,6 @@ as $$
 begin
   perform tmidb.create_account(p_login, p_password_hash, p_role, p_email, p_display_name, p_must_change);
   return tmidb.create_token('user', coalesce(p_login, p_email), 'first token');
-exception
-  -- Tokens of users come with the next step.
-  when sqlstate 'TM303' then
-    perform tmidb.create_account(p_login, p_password_hash, p_role, p_email, p_display_name, p_must_change);
-    return null;
 end $$;
 comment on function tmidb.open_account(text, text, text, text, text, boolean) is
   'tmidb.create_account, and gives the first token of the account, shown once.';

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- after: record_audit
 -- Where to go on in a stream. A stream that was made anew counts from 1, so the cursor starts over with it; positions do not. If the
 -- stream has already dropped messages behind the cursor, the cursor jumps to what is left. If the stream ends before the cursor, it
 -- has lost its end and counts again over numbers that were stored: all that it holds is read again, and what was stored is noticed
@@ -15,13 +16,13 @@ begin
     v.last_seq := 0;
     update tmidb.stream_cursor set stream_created = p_created, last_seq = 0 where stream = p_stream;
   elsif v.last_seq > p_last_seq then
-    insert into tmidb.audit (kind, actor, detail) values ('ingest.cut', 'drain',
+    perform tmidb.record_audit('ingest.cut', 'drain',
       jsonb_build_object('stream', p_stream, 'stored', v.last_seq, 'last', p_last_seq));
     v.last_seq := greatest(p_first_seq - 1, 0);
     update tmidb.stream_cursor set last_seq = v.last_seq where stream = p_stream;
   end if;
   if p_first_seq > v.last_seq + 1 then
-    insert into tmidb.audit (kind, actor, detail) values ('ingest.gap', 'drain',
+    perform tmidb.record_audit('ingest.gap', 'drain',
       jsonb_build_object('stream', p_stream, 'from', v.last_seq + 1, 'to', p_first_seq - 1));
     v.last_seq := p_first_seq - 1;
     update tmidb.stream_cursor set last_seq = v.last_seq where stream = p_stream;

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: category_locked, newest_version, record_setting, channel
+-- after: category_locked, newest_version, channel
 -- The type of a field whatever devices send: what does not fit is null in the view and whole in the payload. A view's column never
 -- changes its type, so another type than the newest major has makes the next major; an integer may become a number within its own.
 -- The shapes are forgotten: each is decided anew when it comes again.
@@ -33,7 +33,6 @@ begin
   end if;
   delete from tmidb.shape s where s.category_id = v_category.category_id;
   perform tmidb.republish(v_category.category_id);
-  perform tmidb.record_setting('field.pinned', jsonb_build_object('category', p_category, 'field', p_field, 'type', p_type));
   perform pg_notify(tmidb.channel('access'), 'pin');
   return v_newest.major || '.' || v_newest.minor;
 end $$;

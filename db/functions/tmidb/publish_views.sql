@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: publish_view, view_comment
+-- after: publish_view, view_comment, record_audit
 -- Makes the API's views follow the newest minor of each major; run by the job publish_views, safe to run at any time, and does
 -- nothing where nothing is behind. Waits at most 2 s for a reader that holds a view. A view that cannot be made now holds no
 -- other up: it is audited and tried again.
@@ -29,8 +29,7 @@ begin
         v_count := v_count + 1;
       end if;
     exception when others then
-      insert into tmidb.audit (kind, actor, detail)
-      values ('view.failed', 'publish_views', jsonb_build_object('view', v_view, 'code', SQLSTATE, 'message', SQLERRM));
+      perform tmidb.record_audit('view.failed', 'publish_views', jsonb_build_object('view', v_view, 'code', SQLSTATE, 'message', SQLERRM));
       perform graphile_worker.add_job('publish_views', job_key => 'publish_views_again', run_at => now() + interval '2 s', max_attempts => 1000);
     end;
   end loop;

@@ -2,7 +2,7 @@
 -- after: token_text, record_audit, channel
 -- The next secrets of a program. Each refresh secret serves once: who shows a spent one has copied it, or was copied, and nobody can
 -- tell which, so the session ends.
-create or replace function tmidb.refresh_session(p_hash bytea)
+create or replace function tmidb.refresh_session(p_hash bytea, p_via jsonb)
 returns table (session_id bigint, secret text, refresh_secret text, expires_at timestamptz, ends_at timestamptz)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -27,11 +27,11 @@ begin
   select a.login into v_login from tmidb.session s join tmidb.account a using (account_id) where s.session_id = v_spent;
   delete from tmidb.session s where s.session_id = v_spent;
   if found then
-    perform tmidb.record_audit('refresh.reused', v_login, jsonb_build_object('session_id', v_spent));
+    perform tmidb.record_audit('refresh.reused', v_login, jsonb_build_object('session_id', v_spent), 'user:' || v_login, p_via => p_via);
     perform pg_notify(tmidb.channel('access'), 'session ' || v_spent);
   end if;
 end $$;
-comment on function tmidb.refresh_session(bytea) is
+comment on function tmidb.refresh_session(bytea, jsonb) is
   'The next secrets of the session with this refresh secret (its sha-256), shown once; no row if it is over. A spent one ends its session.';
-revoke all on function tmidb.refresh_session(bytea) from public;
-grant execute on function tmidb.refresh_session(bytea) to tmidb_api;
+revoke all on function tmidb.refresh_session(bytea, jsonb) from public;
+grant execute on function tmidb.refresh_session(bytea, jsonb) to tmidb_api;

@@ -9,7 +9,6 @@ declare
 begin
   delete from tmidb.ingest_connector where connector_id = v_id;
   perform graphile_worker.remove_job('connector:' || v_id);
-  insert into tmidb.audit (kind, actor, detail) values ('connector.removed', session_user, jsonb_build_object('name', p_name));
 end $$;
 
 comment on function tmidb.remove_connector(text) is 'Removes a connector; what it brought stays.';

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: category_locked, newest_version, record_setting, shown_fields, field_column, graphql_name
+-- after: category_locked, newest_version, record_audit, shown_fields, field_column, graphql_name
 -- Another name for a field in the API. A frozen major loses nothing: the newest one gets the new column beside the old, which goes on
 -- as deprecated; from the next major on there is only the new one. Devices send the field as before.
 create or replace function tmidb.rename_field(p_category text, p_field text, p_column text default null) returns text
@@ -41,8 +41,9 @@ begin
   select v_category.category_id, v_newest.major, v_newest.minor + 1, jsonb_agg(case when f->>'name' = p_field
     then f || jsonb_build_object('column', v_column, 'graphql', v_graphql, 'was', v_was) else f end order by o)
   from jsonb_array_elements(v_newest.fields) with ordinality a(f, o);
-  perform tmidb.record_setting('field.renamed',
-    jsonb_build_object('category', p_category, 'field', p_field, 'from', v_field->'column', 'to', v_column));
+  perform tmidb.record_audit('field.renamed', p_resource => 'category:' || p_category,
+    p_detail => jsonb_build_object('category', p_category, 'field', p_field),
+    p_before => jsonb_build_object('column', v_field->'column'), p_after => jsonb_build_object('column', v_column));
   return v_newest.major || '.' || v_newest.minor + 1;
 end $$;
 

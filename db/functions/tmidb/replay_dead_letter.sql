@@ -11,7 +11,7 @@ begin
     raise exception 'There is no dead letter %.', p_raw_id using errcode = 'TM107',
       hint = 'It was replayed or discarded, or somebody is replaying it right now.';
   end if;
-  perform tmidb.record_audit('dead_letter.replayed', coalesce(tmidb.identity()->>'name', session_user),
+  perform tmidb.record_audit('dead_letter.replayed', null,
     v_result || jsonb_build_object('raw_id', p_raw_id));
   return jsonb_build_object('raw_id', p_raw_id, 'replayed', v_result->'replayed' = '1', 'stored', v_result->'stored',
     'duplicate', v_result->'duplicate', 'code', v_result#>'{failed,0,code}', 'message', v_result#>'{failed,0,message}');

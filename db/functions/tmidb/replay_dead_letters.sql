@@ -13,7 +13,7 @@ declare
 begin
   v_result := tmidb.store_raw(v_ids) || jsonb_build_object('last', v_ids[cardinality(v_ids)]);
   if cardinality(v_ids) > 0 then
-    perform tmidb.record_audit('dead_letter.replayed', coalesce(tmidb.identity()->>'name', session_user), jsonb_build_object(
+    perform tmidb.record_audit('dead_letter.replayed', null, jsonb_build_object(
       'first', v_ids[1], 'last', v_result->'last', 'tried', v_result->'tried', 'replayed', v_result->'replayed',
       'reason', p_reason, 'category', p_category, 'speaker', p_speaker, 'since', p_since));
   end if;

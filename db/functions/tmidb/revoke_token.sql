@@ -1,26 +1,22 @@
 -- SPDX-License-Identifier: MIT
--- after: identity
--- Ends a token, by its text or its prefix (tmi_<kind>_ and 8 more); sockets that it opened are closed. A prefix that several
--- tokens share ends none of them.
+-- after: token_named, check_token
+-- Ends a token at once; what it has open is closed. A narrow token cannot end a wider one of the same owner.
 create or replace function tmidb.revoke_token(p_token text) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_count int;
+  v tmidb.token;
+  v_mine tmidb.token;
 begin
-  if (select count(*) > 1 from tmidb.token where revoked_at is null and prefix = p_token) then
-    raise exception 'Several tokens begin like this.' using errcode = 'TM106', hint = 'Say the whole token.';
-  end if;
-  update tmidb.token set revoked_at = now()
-  where revoked_at is null and (hash = sha256(convert_to(p_token, 'UTF8')) or prefix = p_token);
-  get diagnostics v_count = row_count;
-  if v_count > 0 then
-    insert into tmidb.audit (kind, actor, detail) values ('token.revoked', coalesce(tmidb.identity()->>'name', session_user), jsonb_build_object('prefix', left(p_token, 17)));
-    perform pg_notify(tmidb.channel('access'), 'token');
-  end if;
-  return v_count;
+  select * into v from tmidb.token_named(p_token);
+  if not found then return 0; end if;
+  select * into v_mine from tmidb.token where token_id = (tmidb.identity()->>'token_id')::bigint;
+  perform tmidb.check_token(v.scopes, v_mine.allow_from, v_mine.expires_at);
+  update tmidb.token set revoked_at = now() where token_id = v.token_id;
+  perform pg_notify(tmidb.channel('access'), 'token');
+  return 1;
 end $$;
 
-comment on function tmidb.revoke_token(text) is 'Revokes the token of this text or prefix; returns how many.';
+comment on function tmidb.revoke_token(text) is 'Revokes the token of this text, prefix or number; returns how many.';
 revoke all on function tmidb.revoke_token(text) from public;
-grant execute on function tmidb.revoke_token(text) to tmidb_admin;
+grant execute on function tmidb.revoke_token(text) to tmidb_speaker, tmidb_listener, tmidb_viewer, tmidb_editor, tmidb_admin;

@@ -31,4 +31,4 @@ end $$;
 
 comment on function tmidb.row_payload(text, smallint, jsonb) is 'Payload of a view''s row.';
 revoke all on function tmidb.row_payload(text, smallint, jsonb) from public;
-grant execute on function tmidb.row_payload(text, smallint, jsonb) to tmidb_speaker, tmidb_editor, tmidb_admin;
+grant execute on function tmidb.row_payload(text, smallint, jsonb) to tmidb_speaker, tmidb_member, tmidb_editor, tmidb_admin;

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- after: identity
 -- What the one who asks may see, in one object; policies and views look keys up in it, so it is worked out once a query and
--- costs two index reads. "|| '{}'" takes it out of the table's toast: rules of 500 targets were unpacked for every row (190 us) else. A
+-- costs two index reads. "#> '{}'" takes it out of the table's toast: rules of 500 targets were unpacked for every row (190 us) else. A
 -- function called per row costs 250 times more (1,366 ms against 5.3 ms over 300,000 rows).
 create or replace function tmidb.rules() returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -14,7 +14,7 @@ begin
   end if;
   if v_who->>'role' not in ('tmidb_listener', 'tmidb_member') then return '{}'; end if;
   return coalesce((
-    select c.rules || '{}' from tmidb.permission_class c
+    select c.rules #> '{}' from tmidb.permission_class c
     where c.class_id = case when v_who ? 'listener_id' then (select class_id from tmidb.listener where listener_id = (v_who->>'listener_id')::bigint)
       else (select class_id from tmidb.account where account_id = (v_who->>'account_id')::bigint) end), '{}');
 end $$;

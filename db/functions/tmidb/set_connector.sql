@@ -34,7 +34,6 @@ begin
     run_id = null, run_process = null, run_until = null
   where connector_id = v_old.connector_id;
   perform tmidb.queue_connector(v_old.connector_id);
-  insert into tmidb.audit (kind, actor, detail) values ('connector.changed', session_user, jsonb_build_object('name', p_name));
 end $$;
 
 comment on function tmidb.set_connector(text, jsonb, text, boolean, text, text) is

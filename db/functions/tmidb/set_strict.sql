@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: record_setting, channel
+-- after: channel
 -- In a strict category a payload that would need a new major is refused (TM223); new fields and wider numbers go on as minors. A
 -- category that is not there yet is made, and takes its first reading as its version.
 create or replace function tmidb.set_strict(p_category text, p_strict boolean default true) returns void
@@ -15,7 +15,6 @@ begin
   insert into tmidb.category (name) values (p_category) on conflict (name) do nothing;
   update tmidb.category c set is_strict = p_strict where c.name = p_category and c.is_strict <> p_strict;
   if found then
-    perform tmidb.record_setting('category.strict', jsonb_build_object('category', p_category, 'strict', p_strict));
     perform pg_notify(tmidb.channel('access'), 'strict');
   end if;
 end $$;

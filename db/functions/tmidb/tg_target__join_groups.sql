@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: compile_rules, compile_classes
+-- after: compile_rules, compile_classes, channel
 -- A target joins and leaves groups with the statement that makes or changes it, so that its first reading is already shown to whoever
 -- is to see it. New targets are added to the rules of the classes concerned; a target that changed has them worked out anew.
 create or replace function tmidb.tg_target__join_groups() returns trigger
@@ -22,6 +22,11 @@ begin
         where jsonb_path_match(n.meta, g.path, jsonb_build_object('key', n.key, 'name', n.name), true)
           is distinct from jsonb_path_match(o.meta, g.path, jsonb_build_object('key', o.key, 'name', o.name), true)));
     if cardinality(v_groups) > 0 then perform tmidb.compile_classes(v_groups); end if;
+  end if;
+  -- The doors remember who may write what; of a target that is made by a reading they were right.
+  if exists (select from tmidb.access_grant where group_id is not null and 'write' = any(actions))
+     and (TG_OP = 'UPDATE' and cardinality(v_groups) > 0 or TG_OP = 'INSERT' and exists (select from made where meta <> '{}' or name is not null)) then
+    perform pg_notify(tmidb.channel('access'), 'target');
   end if;
   return null;
 end $$;

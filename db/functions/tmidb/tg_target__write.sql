@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- after: api.target
+-- after: api.target, audit_target, may
 -- A target made or named through the API's view, whose grants say which columns may be written. The key stays for ever: devices send it.
+-- Who sees a target may change it only if it was granted that.
 create or replace function tmidb.tg_target__write() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -8,7 +9,12 @@ begin
   if TG_OP = 'INSERT' then
     insert into tmidb.target (key, name, meta) values (NEW.key, NEW.name, coalesce(NEW.meta, '{}'))
     returning target_id, meta, created_at into NEW.target_id, NEW.meta, NEW.created_at;
+    perform tmidb.audit_target(NEW.target_id);
   else
+    if not tmidb.may('admin', null, OLD.key) then
+      raise exception 'The target % may not be changed.', quote_literal(OLD.key) using errcode = 'TM102',
+        hint = 'Ask an administrator to grant the action admin on it.';
+    end if;
     update tmidb.target set name = NEW.name, meta = coalesce(NEW.meta, '{}') where target_id = OLD.target_id
     returning meta into NEW.meta;
   end if;
@@ -20,7 +26,7 @@ exception
     raise exception 'This target cannot be kept.' using errcode = 'TM105', hint = 'A key has 1 to 256 bytes; meta is a JSON object.';
 end $$;
 
-comment on function tmidb.tg_target__write() is 'Writes a row of the view api.target. TM105: its key or meta cannot be used; TM106: the key is taken.';
+comment on function tmidb.tg_target__write() is 'Writes a row of the view api.target. TM102: no right to change it; TM105: its key or meta cannot be used; TM106: the key is taken.';
 revoke all on function tmidb.tg_target__write() from public;
 
 create or replace trigger write instead of insert or update on api.target for each row execute function tmidb.tg_target__write();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One request of /api/auth: JSON in, JSON or nothing out, problem+json for what is refused. Nothing of it is kept by a cache.
-import { randomUUID } from 'node:crypto'
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express'
+import { requestIdOf } from '../../base/caller.ts'
 import { fromPg, problem, TmiError } from '../../base/errors.ts'
 import { observe } from '../../base/observe.ts'
 
@@ -45,7 +45,7 @@ export const readJson: RequestHandler[] = [
 ]
 
 export const refusing: ErrorRequestHandler = (thrown: unknown, req, res, _next) => {
-  const requestId = typeof req.headers['x-request-id'] === 'string' ? req.headers['x-request-id'].slice(0, 100) : randomUUID()
+  const requestId = requestIdOf(req)
   const e = refusalOf(thrown)
   if (e.status >= 500) {
     const { stack } = (e.cause ?? e) as Error

@@ -2,11 +2,12 @@
 // /api/auth: signing in and out, for a browser (cookie) and for programs (two secrets), and what people do with their own sessions and
 // password. Who may do what is said by SQL, as the one who asks.
 import { type Request, type Response, Router } from 'express'
-import { callerOf, credentialOf } from '../../base/caller.ts'
+import { callerOf, credentialOf, viaOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import { hashPassword } from '../../base/password.ts'
 import { checkPassword } from '../../base/password-rules.ts'
 import type { Access, Identity } from '../../db/access.ts'
+import { admit } from '../../db/admit.ts'
 import { type Pool, readAs, type Statement, writeAs } from '../../db/pool.ts'
 import { beginSession, changePassword, refreshSession, type Secrets } from '../../db/sessions.ts'
 import { openSignIn, type SignedIn } from '../../db/sign-in.ts'
@@ -17,7 +18,7 @@ import { userRoutes } from './users.ts'
 export interface AuthOptions {
   /** Connections of the login tmidb_api. */
   pool: Pool
-  access: Pick<Access, 'identify' | 'audit'>
+  access: Pick<Access, 'identify' | 'audit' | 'limits'>
 }
 
 export function authRoutes({ pool, access }: AuthOptions): Router {
@@ -27,25 +28,25 @@ export function authRoutes({ pool, access }: AuthOptions): Router {
 
   /** Whoever asks; TM100 if nobody. */
   const who = async (req: Request): Promise<Identity> => {
-    const identity = await access.identify(callerOf(req))
+    const isRead = req.method === 'GET' || req.method === 'HEAD'
+    const identity = await admit(access, callerOf(req), isRead ? 'read' : 'write', req.res)
     if (identity.kind === 'anonymous') throw new TmiError('TM100')
     return identity
   }
   const ask = async <T extends object>(req: Request, statement: Statement): Promise<T[]> =>
     (await readAs<T>(pool, (await who(req)).claims, { ...statement, onlyOurs: true })).rows
   const change = async <T extends object>(req: Request, statement: Statement): Promise<T[]> =>
-    (await writeAs<T>(pool, (await who(req)).claims, { ...statement, onlyOurs: true })).rows
+    (await writeAs<T>(pool, (await who(req)).claims, { ...statement, onlyOurs: true }, { via: viaOf(callerOf(req)) })).rows
 
   const signedIn = async (req: Request, login: string, password: string, toChange = false): Promise<SignedIn> => {
     const caller = callerOf(req)
+    await access.limits.count('anonymous', { address: caller.address })
     try {
       return await signIn(login, password, caller.address, toChange)
     } catch (e) {
-      if (e instanceof TmiError && (e.code === 'TM109' || (e.code === 'TM403' && e.headers['Retry-After'] !== '1')))
-        await access.audit(e.code === 'TM109' ? 'login.failed' : 'login.throttled', null, {
-          address: caller.address,
-          agent: caller.agent,
-        })
+      // A name may be a password that was typed in the wrong place: it is not written down.
+      if (e instanceof TmiError && (e.code === 'TM109' || e.code === 'TM403'))
+        await access.audit(e.code === 'TM109' ? 'login.failed' : 'login.throttled', null, {}, viaOf(caller))
       throw e
     }
   }
@@ -78,7 +79,9 @@ export function authRoutes({ pool, access }: AuthOptions): Router {
     '/refresh',
     answering(async (req) => {
       const { refresh_token } = textsOf(req, ['refresh_token'])
-      return secretsOf(await refreshSession(pool, refresh_token))
+      const caller = callerOf(req)
+      await access.limits.count('anonymous', { address: caller.address })
+      return secretsOf(await refreshSession(pool, refresh_token, caller))
     }),
   )
 
@@ -97,7 +100,12 @@ export function authRoutes({ pool, access }: AuthOptions): Router {
       if (identity && id === undefined)
         throw new TmiError(identity.kind === 'anonymous' ? 'TM100' : 'TM102', 'This is no session.')
       if (identity && id !== undefined)
-        await writeAs(pool, identity.claims, { text: 'select tmidb.end_session($1)', values: [id], onlyOurs: true })
+        await writeAs(
+          pool,
+          identity.claims,
+          { text: 'select tmidb.end_session($1)', values: [id], onlyOurs: true },
+          { via: viaOf(caller) },
+        )
       return undefined
     }),
   )
@@ -141,7 +149,7 @@ export function authRoutes({ pool, access }: AuthOptions): Router {
       if (chosen === password) throw new TmiError('TM112', 'This is the password that you have.', { hint: 'Choose another one.' })
       checkPassword(chosen, [login, person.claims.name])
       const passwordHash = await hashPassword(chosen)
-      await changePassword(pool, person, passwordHash)
+      await changePassword(pool, person, passwordHash, callerOf(req))
       const isProgram = session !== null && callerOf(req).authorization !== undefined
       return await open(req, res, { ...person, passwordHash }, isProgram)
     }),

@@ -7,12 +7,13 @@ import type { GraphQLSchema } from 'postgraphile/graphql'
 import { callerOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
-import type { Claims, Pool } from '../../db/pool.ts'
+import { admit } from '../../db/admit.ts'
+import { type Claims, isBound, type Pool } from '../../db/pool.ts'
 import { sendError } from '../rest/answer.ts'
 import type { LiveCatalog } from '../rest/catalog.ts'
 import { unsupported } from '../rest/methods.ts'
 import { decoded } from '../rest/route.ts'
-import { listenerClaims, rulesDigest, visibleCategories } from '../rest/visible.ts'
+import { listenerClaims, rulesDigest, tellStranger, visibleCategories } from '../rest/visible.ts'
 import { asyncapi } from './asyncapi.ts'
 import { asMarkdown, changelog } from './changelog.ts'
 import { exampleRows } from './examples.ts'
@@ -63,7 +64,7 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
       if (req.method !== 'GET' && req.method !== 'HEAD') {
         throw unsupported(req.method, 'GET, HEAD')
       }
-      const identity = await access.identify(callerOf(req))
+      const identity = await admit(access, callerOf(req), 'read', res)
       const text = await document(asked, identity, req)
       const etag = `"${createHash('sha1').update(text).digest('base64url')}"`
       const headers = {
@@ -88,6 +89,7 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
   async function document({ name, listener, major }: Asked, identity: Identity, req: IncomingMessage): Promise<string> {
     const isNobody = identity.kind === 'anonymous'
     if (isNobody && (listener !== null || (name !== 'openapi.json' && name !== 'asyncapi.json'))) throw new TmiError('TM100')
+    if (listener !== null) tellStranger(access, identity, listener, callerOf(req))
     const claims = listener === null ? identity.claims : await listenerClaims(pool, identity, listener)
     if (name === 'changelog.json') return JSON.stringify(await changelog(pool, claims))
     if (name === 'changelog.md') return asMarkdown(await changelog(pool, claims))
@@ -102,7 +104,8 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
       name,
       listener,
       major,
-      claims,
+      // Whichever token or session it is that asks.
+      [claims.role, claims.name, claims.listener_id, claims.account_id, claims.speaker_id],
       rules,
       namesCategories,
       host,
@@ -115,7 +118,8 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
     return await keep(name === 'schema.graphql' ? schema : current, key, async () => {
       const seen = isNobody ? nobody : seenBy(current, claims.role, visible, { major, namesCategories })
       const own = listener ?? (identity.kind === 'listener' ? identity.name : null)
-      const waysIn = claims.role !== 'tmidb_listener' && major === null
+      const onlyReads = isBound(claims.role) && claims.speaker_id === undefined
+      const waysIn = !onlyReads && major === null
       if (name === 'schema.graphql') return visibleSdl(schema, current, seen)
       if (name === 'asyncapi.json') {
         return JSON.stringify(asyncapi({ seen, host, isSecure, mqttPort, listener: own, waysIn }))

@@ -83,7 +83,7 @@ const tmidbKey = 'tmidb.authorization'
   } else {
     const input = document.createElement('input')
     input.type = 'password'
-    input.autocomplete = 'off'
+    input.autocomplete = 'current-password'
     input.placeholder = 'token, or login:password'
     input.setAttribute('aria-label', 'Token, or login:password')
     button.textContent = 'Sign in'
@@ -223,9 +223,6 @@ export function docsHandler(): (req: IncomingMessage, res: ServerResponse) => bo
       'content-length': String(body.length),
       'cache-control': 'max-age=300',
       vary: 'accept-encoding',
-      'x-content-type-options': 'nosniff',
-      'content-security-policy':
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
       ...(zipped ? { 'content-encoding': 'gzip' } : {}),
     })
     res.end(req.method === 'HEAD' ? undefined : body)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Around grafserv: who asks is known before anything is parsed, what is refused is a 4xx whatever the Accept header says, and every
 // answer is a GraphQL answer.
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type {} from 'postgraphile'
 import { execute, SafeError, subscribe } from 'postgraphile/grafast'
 import type { GrafservBase, RequestDigest, Result } from 'postgraphile/grafserv'
@@ -9,6 +9,7 @@ import { type DocumentNode, type ExecutionArgs, GraphQLError, type GraphQLSchema
 import { type Caller, callerOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
+import { type Admitting, admit } from '../../db/admit.ts'
 import { costProblems } from './cost.ts'
 import { errorBody } from './errors.ts'
 import { handoverOf } from './handover.ts'
@@ -25,24 +26,35 @@ declare global {
 
 /** Nobody reads anything without a token. */
 export async function identifyReader(access: Pick<Access, 'identify'>, caller: Caller): Promise<Identity> {
-  const identity = await access.identify(caller)
+  return mayRead(await access.identify(caller))
+}
+
+export function mayRead(identity: Identity): Identity {
   if (identity.kind === 'anonymous') throw new TmiError('TM100')
   return identity
 }
 
 /** A browser cannot set a header on a socket, so the token travels in the first message; others may use the header. */
 export function socketCaller(ws: Grafast.RequestContext['ws'] | undefined): Caller {
-  const said = ws?.normalizedConnectionParams?.authorization
-  const caller = ws?.request ? callerOf(ws.request) : {}
-  return typeof said === 'string' ? { ...caller, authorization: said } : caller
+  if (!ws?.request) return {}
+  let caller = callers.get(ws.request)
+  if (caller) return caller
+  caller = callerOf(ws.request)
+  const said = ws.normalizedConnectionParams?.authorization
+  if (typeof said === 'string') caller.authorization = said
+  callers.set(ws.request, caller)
+  return caller
 }
+
+/** One of a socket, whatever it asks: it is one use of its token. */
+const callers = new WeakMap<IncomingMessage, Caller>()
 
 export function digestCaller({ requestContext }: { requestContext: Partial<Grafast.RequestContext> }): Caller {
   return callerOf((requestContext.node as { req: IncomingMessage }).req)
 }
 
 export interface HttpOptions {
-  access: Pick<Access, 'identify'> & Partial<Pick<Access, 'onChange'>>
+  access: Admitting & Partial<Pick<Access, 'onChange'>>
   graphqlPath: string
   documentText: LookUp
 }
@@ -65,7 +77,8 @@ export function httpPlugin({ access, graphqlPath, documentText }: HttpOptions): 
   async function answer(next: () => PromiseLike<Result | null> | Result | null, digest: RequestDigest): Promise<Result | null> {
     try {
       if (digest.method !== 'OPTIONS') {
-        digest.requestContext.tmidbIdentity = await identifyReader(access, digestCaller(digest))
+        const { res } = digest.requestContext.node as { res: ServerResponse }
+        digest.requestContext.tmidbIdentity = mayRead(await admit(access, digestCaller(digest), 'read', res))
       }
       const result = await next()
       if (result?.type === 'error') return json(errorBody(result.error))

@@ -3,7 +3,8 @@
 // trip instead of four (begin, settings, statement, commit). What asks for a longer transaction gets PostGraphile's own.
 import type { PgClient, WithPgClient } from 'postgraphile/@dataplan/pg'
 import { makePgAdaptorWithPgClient, makePgService } from 'postgraphile/adaptors/pg'
-import { type As, type Pool, runAs } from '../../db/pool.ts'
+import type { Via } from '../../base/caller.ts'
+import { type As, claimsVia, type Pool, runAs } from '../../db/pool.ts'
 import { preparing } from '../../db/preparing.ts'
 
 export function pgService(pool: Pool, schemas: string[]): ReturnType<typeof makePgService> {
@@ -12,8 +13,13 @@ export function pgService(pool: Pool, schemas: string[]): ReturnType<typeof make
 }
 
 /** Who asks, as the settings that the GraphQL context carries. */
-export function settingsOf({ role, claims, timeoutMs }: Omit<As, 'readOnly'>): Record<string, string> {
-  return { role, 'tmidb.claims': claims, statement_timeout: String(timeoutMs) }
+export function settingsOf({ role, claims, timeoutMs, via }: Omit<As, 'readOnly'>): Record<string, string> {
+  return {
+    role,
+    'tmidb.claims': claims,
+    statement_timeout: String(timeoutMs),
+    ...(via ? { 'tmidb.via': JSON.stringify(via) } : {}),
+  }
 }
 
 /** PostGraphile writes "schema"."relation" in quotes, and its aliases without. */
@@ -28,10 +34,12 @@ function withPgClient(pool: Pool): WithPgClient {
   const run: WithPgClient = async (settings, callback) => {
     // Without settings nobody asks: PostGraphile reads the catalog.
     if (settings === null) return await stock(null, callback as never)
+    const { 'tmidb.via': said, ...own } = settings
+    const via = said === undefined ? undefined : (JSON.parse(said) as Via)
     const as = {
-      role: settings.role ?? 'tmidb_anonymous',
-      claims: settings['tmidb.claims'] ?? '{}',
-      timeoutMs: Number(settings.statement_timeout ?? 3000),
+      role: own.role ?? 'tmidb_anonymous',
+      claims: own['tmidb.claims'] ?? '{}',
+      timeoutMs: Number(own.statement_timeout ?? 3000),
     }
     const client: PgClient = {
       async query({ text, name, values, arrayMode }) {
@@ -43,10 +51,16 @@ function withPgClient(pool: Pool): WithPgClient {
         }
         // PostGraphile names the statements of queries, never those of mutations.
         const readOnly = name !== undefined
-        const { rows, rowCount } = await runAs(pool, { ...as, readOnly }, statement, arrayMode ? 'array' : undefined)
+        const { rows, rowCount } = await runAs(
+          pool,
+          { ...as, readOnly, ...(readOnly || !via ? {} : { via }) },
+          statement,
+          arrayMode ? 'array' : undefined,
+        )
         return { rows: rows as never[], rowCount }
       },
-      withTransaction: (work) => stock(settings, (c) => c.withTransaction(work as never)),
+      withTransaction: (work) =>
+        stock({ ...own, 'tmidb.claims': claimsVia(as.claims, via) }, (c) => c.withTransaction(work as never)),
     }
     return await callback(client)
   }

@@ -7,7 +7,9 @@ import type {} from 'postgraphile'
 import type {} from 'postgraphile/grafserv/node'
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber'
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter'
+import { viaOf } from '../../base/caller.ts'
 import type { Access } from '../../db/access.ts'
+import type { Admitting } from '../../db/admit.ts'
 import { asOf, type Pool } from '../../db/pool.ts'
 import { aggregatePlugins } from './aggregates.ts'
 import { BehaviourMemoPlugin } from './behaviour-memo.ts'
@@ -20,11 +22,12 @@ import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
 import { pgService, settingsOf } from './pg-client.ts'
 import { RelationTagsPlugin } from './relation-tags.ts'
 import { RelationsPlugin } from './relations.ts'
+import { ruruPolicyPlugin } from './ruru-policy.ts'
 import { type LiveSource, SubscriptionsPlugin } from './subscriptions.ts'
 
 export interface PresetOptions {
   pool: Pool
-  access: Pick<Access, 'identify'> & Partial<Pick<Access, 'onChange'>>
+  access: Admitting & Partial<Pick<Access, 'onChange'>>
   hub: LiveSource
   /** Off only to compare the schema with and without it. */
   memo?: boolean
@@ -47,6 +50,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       SubscriptionsPlugin,
       RelationTagsPlugin,
       httpPlugin({ access, graphqlPath, documentText: documentText(pool) }),
+      ruruPolicyPlugin,
       ...(memo ? [BehaviourMemoPlugin] : []),
       ...plugins,
     ],
@@ -62,7 +66,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       context: async (request) => {
         const caller = request.http ? digestCaller(request.http) : socketCaller(request.ws)
         const identity = request.tmidbIdentity ?? (await identifyReader(access, caller))
-        return { identity, caller, hub, pgSettings: settingsOf(asOf(identity.claims)) }
+        return { identity, caller, hub, pgSettings: settingsOf({ ...asOf(identity.claims), via: viaOf(caller) }) }
       },
     },
     ruru: {

@@ -16,7 +16,7 @@ import type { LiveSource } from './subscriptions.ts'
 export interface GraphqlOptions {
   /** Connections of the login tmidb_api. */
   pool: Pool
-  access: Pick<Access, 'identify' | 'onChange'>
+  access: Pick<Access, 'identify' | 'limits' | 'onChange'>
   hub: LiveSource
 }
 
@@ -76,13 +76,6 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
       const url = req.url ?? ''
       const path = url.split('?', 1)[0] ?? ''
       if (!isOurs(path)) return false
-      // The page holds the token of the tab: it stands in no frame of another page.
-      if (path !== graphqlPath) {
-        res.setHeader('Content-Security-Policy', "frame-ancestors 'none'")
-        res.setHeader('X-Frame-Options', 'DENY')
-      }
-      res.setHeader('X-Content-Type-Options', 'nosniff')
-      res.setHeader('Referrer-Policy', 'no-referrer')
       void handler(req, res, next)
       return true
     },

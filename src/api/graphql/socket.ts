@@ -12,7 +12,8 @@ import { TmiError } from '../../base/errors.ts'
 import { observe } from '../../base/observe.ts'
 import { limitMessages, refuseUpgrade } from '../../base/upgrade.ts'
 import type { Access } from '../../db/access.ts'
-import { identifyReader, socketCaller } from './http.ts'
+import { admit } from '../../db/admit.ts'
+import { identifyReader, mayRead, socketCaller } from './http.ts'
 import { limits, refusal } from './limits.ts'
 import { graphqlPath } from './preset.ts'
 
@@ -33,7 +34,7 @@ const messagesAtOnce = 500
 type Run = (args: unknown) => Promise<unknown>
 type Options = ServerOptions<Record<string, unknown> | undefined, Extra>
 
-export function openSockets(serv: GrafservBase, access: Pick<Access, 'identify' | 'onChange'>): GraphqlSockets {
+export function openSockets(serv: GrafservBase, access: Pick<Access, 'identify' | 'limits' | 'onChange'>): GraphqlSockets {
   const server = new WebSocketServer({ noServer: true, maxPayload: limits.request, perMessageDeflate: false })
   const callers = new Map<WebSocket, Caller>()
   const socketsOf = new Map<string | undefined, number>()
@@ -50,6 +51,12 @@ export function openSockets(serv: GrafservBase, access: Pick<Access, 'identify' 
         if (open >= mostOperations) {
           return [refusal(`There are ${open} operations under way on this socket; end some first.`, 'TM400', 429)]
         }
+        // An operation is a read like one over HTTP; what else is wrong with its sender is said where it runs.
+        const spent = await admit(access, callers.get(socket) ?? {}, 'read').then(
+          () => null,
+          (e: unknown) => (e instanceof TmiError && e.status === 429 ? e : null),
+        )
+        if (spent !== null) return [refusal(spent.message, spent.code, spent.status)]
         const made = await config.onSubscribe?.(ctx, id, payload)
         if (made === undefined || Array.isArray(made)) return made
         // A client that takes an operation back does not stop its statement: it counts until it is over.
@@ -72,7 +79,7 @@ export function openSockets(serv: GrafservBase, access: Pick<Access, 'identify' 
         const normalizedConnectionParams = normalizeConnectionParams(connectionParams)
         const caller = socketCaller({ socket, request, connectionParams, normalizedConnectionParams })
         try {
-          await identifyReader(access, caller)
+          mayRead(await admit(access, caller, 'live'))
         } catch (e) {
           close(socket, e)
           return false

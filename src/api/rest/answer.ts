@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What came from PostgreSQL as a response: status, headers and body; and a refusal in PostgREST's shape.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { requestIdOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import { observe } from '../../base/observe.ts'
 import { csv } from './csv.ts'
@@ -79,7 +80,14 @@ export function sendError(req: IncomingMessage, res: ServerResponse, e: unknown,
   if (error.status >= 500) {
     const cause = error.cause ?? error
     const { message, stack } = cause as Error
-    observe({ kind: 'error', level: 'error', code: error.code, message: message ?? String(cause), stack })
+    observe({
+      kind: 'error',
+      level: 'error',
+      code: error.code,
+      message: message ?? String(cause),
+      requestId: requestIdOf(req),
+      stack,
+    })
   }
   if (res.headersSent) res.destroy()
   else sendJson(req, res, error.status, error.body(), error.headers)

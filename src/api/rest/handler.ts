@@ -2,9 +2,10 @@
 // GET /api/v{major}/{category} and its kin, from request to response. It is asked before any framework: a read of the latest
 // rows spends more time in PostgreSQL than in all of this.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { callerOf } from '../../base/caller.ts'
+import { callerOf, requestIdOf, viaOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
+import { admit } from '../../db/admit.ts'
 import { type Claims, isBound, type Pool, readAs, writeAs } from '../../db/pool.ts'
 import { preparing } from '../../db/preparing.ts'
 import { listenerIndex } from '../listener.ts'
@@ -36,7 +37,7 @@ import {
 import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
 import type { ApiFunction } from './rpc-catalog.ts'
 import { type Answer, type Page, type Statement, selectSql } from './sql.ts'
-import { listenerClaims, visibleCategories } from './visible.ts'
+import { listenerClaims, tellStranger, visibleCategories } from './visible.ts'
 import { isWrite, planWrite } from './write.ts'
 import { callOptions, type WriteMethod } from './write-answer.ts'
 import type { Written } from './write-sql.ts'
@@ -73,7 +74,7 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     let identity: Identity | null = null
     try {
       if (req.method === 'OPTIONS') {
-        identity = await access.identify(callerOf(req))
+        identity = await admit(access, callerOf(req), 'read', res)
         res.writeHead(200, { allow: await options(route, identity), 'content-length': 0 }).end()
         return true
       }
@@ -86,9 +87,11 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
         if (route.kind === 'call') throw new RestError(405, 'PGRST101', `Cannot use the ${req.method} method on RPC`, { headers })
         throw unsupported(req.method, headers.allow)
       }
-      identity = await access.identify(callerOf(req))
+      const isRead = req.method === 'GET' || req.method === 'HEAD'
+      identity = await admit(access, callerOf(req), isRead ? 'read' : 'write', res)
       if (identity.kind === 'anonymous') throw new TmiError('TM100')
       checkProfile(catalog.current, profile)
+      if (route.kind === 'index' || route.kind === 'newest') tellStranger(access, identity, route.listener, callerOf(req))
       if (route.kind === 'call') {
         await sendCall(req, res, identity.claims, functionOf(route, catalog.current, identity.claims.role), search)
       } else if (route.kind === 'rows' && isWrite(req.method)) {
@@ -181,7 +184,8 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     })
     const { text, values, name, header, onlyOurs } = write.statement
     const named = { text, values, onlyOurs, ...(prepare(name) ? { name } : {}) }
-    const { rows } = await writeAs<Written>(pool, claims, named, write.options)
+    const { rows } = await writeAs<Written>(pool, claims, named, { ...write.options, via: viaOf(callerOf(req)) })
+    res.setHeader('x-request-id', requestIdOf(req))
     sendWritten(res, write.response(rows[0] as Written), header)
   }
 
@@ -238,11 +242,12 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     const named = { text, values, ...(prepare(name) ? { name } : {}) }
     const writes = fn.isVolatile && req.method === 'POST'
     const called = writes
-      ? writeAs<Answer>(pool, claims, named, callOptions(fn, form, prefer.all))
+      ? writeAs<Answer>(pool, claims, named, { ...callOptions(fn, form, prefer.all), via: viaOf(callerOf(req)) })
       : readAs<Answer>(pool, claims, named)
     const { rows } = await called.catch((e) => {
       throw argumentError(fn, statement, e)
     })
+    if (writes) res.setHeader('x-request-id', requestIdOf(req))
     if (fn.isVoid) {
       res.writeHead(204, applied(prefer.all, writes ? ['tx', 'handling'] : ['handling'])).end()
       return

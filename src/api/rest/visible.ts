@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What somebody may read, and as whom: both are answered by SQL.
+import { type Caller, viaOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
-import type { Identity } from '../../db/access.ts'
+import type { Access, Identity } from '../../db/access.ts'
 import { type Claims, type Pool, readAs } from '../../db/pool.ts'
 
 /** By category: the columns of fields that are visible; null means all. */
@@ -19,7 +20,7 @@ export async function visibleCategories(pool: Pool, claims: Claims): Promise<Vis
 export async function rulesDigest(pool: Pool, claims: Claims): Promise<string> {
   const { rows } = await readAs<{ digest: string }>(pool, claims, {
     name: 'rules_digest',
-    text: 'select md5(tmidb.rules()::text) as digest',
+    text: `select encode(sha256(convert_to(tmidb.rules()::text, 'UTF8')), 'hex') as digest`,
   })
   return rows[0]?.digest ?? ''
 }
@@ -42,4 +43,19 @@ export async function listenerClaims(pool: Pool, identity: Identity, listener: s
   if (!found) throw new TmiError('TM107', `There is no listener named "${listener.slice(0, 80)}".`)
   const { timeout_ms } = identity.claims
   return { role: 'tmidb_listener', listener_id: found.listener_id, name: listener, ...(timeout_ms ? { timeout_ms } : {}) }
+}
+
+/**
+ * Who opens the address of another listener is in the audit, whether there is one or not; nobody waits for that, so that it takes as
+ * long as any other refusal.
+ */
+export function tellStranger(
+  access: Pick<Access, 'audit'>,
+  { kind, name, claims }: Identity,
+  listener: string,
+  caller: Caller,
+): void {
+  if ((kind === 'listener' && name === listener) || claims.role === 'tmidb_admin') return
+  const from = { ...viaOf(caller), role: claims.role, resource: `listener:${listener}` }
+  void access.audit('access.denied', name, { code: 'TM102', door: 'rest' }, from)
 }

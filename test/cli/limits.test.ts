@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// tmictl limits, on a real database by --postgres.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { run } from '../lib/instance.ts'
+import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
+
+let db: TestDatabase
+before(async () => {
+  db = await testDatabase()
+  await db.query(`select tmidb.create_listener('dashboard')`)
+})
+after(() => db[Symbol.asyncDispose]())
+
+const limits = (...args: string[]) => run(['limits', ...args, '--postgres', db.url('admin')])
+
+test('limits are set for one or for each, listed, and taken back', async () => {
+  const one = await limits('set', 'user', 'read', '600', '--of', 'listener:dashboard')
+  assert.equal(one.stdout, 'listener:dashboard: 600/minute (read)\n')
+  await limits('set', 'token', 'read', 'none')
+  const list = await limits('list')
+  assert.match(list.stdout, /^user {4}read +600\/minute {2}listener:dashboard$/m)
+  assert.match(list.stdout, /^token {3}read +no limit {2}each token$/m)
+  await limits('set', 'user', 'read', 'default', '--of', 'listener:dashboard')
+  const { limits: left } = JSON.parse((await limits('list', '--json')).stdout) as {
+    limits: { scope: string; subject: string | null }[]
+  }
+  assert.ok(left.length > 4 && left.every((l) => l.scope !== 'user'))
+})
+
+test('a limit of nobody ends with 3, one that makes no sense with 2 or 1', async () => {
+  const codes = await Promise.all([
+    limits('set', 'user', 'read', '5', '--of', 'listener:nobody'),
+    limits('set', 'user', 'read', 'five'),
+    limits('set', 'token', 'login', '5'),
+    limits('set', 'token', 'read', 'default'),
+  ])
+  assert.deepEqual(
+    codes.map((c) => c.code),
+    [3, 2, 1, 2],
+  )
+})
