@@ -63,6 +63,7 @@ CREATE INDEX access_grant_speaker_id_idx ON tmidb.access_grant USING btree (spea
 CREATE INDEX access_grant_target_id_idx ON tmidb.access_grant USING btree (target_id);
 create policy admin_read on tmidb.access_grant for select to tmidb_admin using (true);
 create policy owner_all on tmidb.access_grant for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.access_grant FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('grant.added', 'grant.changed', 'grant.removed', 'grant', '', '{}', '{}');
 grant select on tmidb.access_grant to tmidb_admin;
 comment on table tmidb.access_grant is 'What a listener, a person, a role or a speaker may do: with a category (null: all), a target or a group of targets (null: all), fields (null: all).';
 comment on column tmidb.access_grant.grant_id is 'Identity.';
@@ -92,6 +93,7 @@ table tmidb.access_role (
 row security on tmidb.access_role, forced;
 create policy admin_read on tmidb.access_role for select to tmidb_admin using (true);
 create policy owner_all on tmidb.access_role for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.access_role FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('role.created', 'role.changed', 'role.removed', 'role', 'name', '{}', '{class_id}');
 grant select on tmidb.access_role to tmidb_admin;
 comment on table tmidb.access_role is 'Roles of people: admin, editor and viewer see everything; the others see and do what they were granted.';
 comment on column tmidb.access_role.role_id is 'Identity.';
@@ -122,8 +124,12 @@ CREATE INDEX account_role_id_idx ON tmidb.account USING btree (role_id);
 CREATE INDEX account_speaker_id_idx ON tmidb.account USING btree (speaker_id);
 create policy admin_read on tmidb.account for select to tmidb_admin using (true);
 create policy owner_all on tmidb.account for all to tmidb_owner using (true) with check (true);
+create policy self_read on tmidb.account for select to tmidb_views using ((((( SELECT tmidb.identity() AS identity) ->> 'role'::text) = 'tmidb_admin'::text) OR (account_id = ((( SELECT tmidb.identity() AS identity) ->> 'account_id'::text))::bigint)));
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.account FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('account.created', 'account.changed', 'account.removed', 'user', 'login', '{password_hash}', '{class_id,speaker_id,role_name,password_changed_at,last_login_at}', 'role_id account.role_changed', 'password_hash account.password_changed');
 grant select (account_id) on tmidb.account to tmidb_admin;
+grant select (account_id) on tmidb.account to tmidb_views;
 grant select (login) on tmidb.account to tmidb_admin;
+grant select (login) on tmidb.account to tmidb_views;
 grant select (created_at) on tmidb.account to tmidb_admin;
 grant select (role_id) on tmidb.account to tmidb_admin;
 grant select (class_id) on tmidb.account to tmidb_admin;
@@ -170,19 +176,74 @@ table tmidb.audit (
   kind text not null,
   actor text,
   detail jsonb not null default '{}'::jsonb,
-  constraint audit_pkey PRIMARY KEY (audit_id)
+  seq bigint,
+  hash bytea,
+  role text,
+  resource text,
+  before jsonb,
+  after jsonb,
+  address inet,
+  agent text,
+  request_id text,
+  constraint audit_pkey PRIMARY KEY (audit_id),
+  constraint audit_seq_is_unique UNIQUE (seq),
+  constraint chain TRIGGER DEFERRABLE INITIALLY DEFERRED,
+  constraint place_in_the_chain_is_whole CHECK ((((seq IS NULL) = (hash IS NULL)) AND (octet_length(hash) = 32)))
 ) owner tmidb_owner;
 row security on tmidb.audit, forced;
+CREATE INDEX audit_actor_idx ON tmidb.audit USING btree (actor, audit_id);
 CREATE INDEX audit_at_idx ON tmidb.audit USING btree (at);
+CREATE INDEX audit_kind_idx ON tmidb.audit USING btree (kind, audit_id);
+CREATE INDEX audit_resource_idx ON tmidb.audit USING btree (resource, audit_id);
+CREATE INDEX audit_unchained_idx ON tmidb.audit USING btree (audit_id) WHERE (seq IS NULL);
 create policy admin_read on tmidb.audit for select to tmidb_admin using (true);
 create policy owner_all on tmidb.audit for all to tmidb_owner using (true) with check (true);
+CREATE CONSTRAINT TRIGGER chain AFTER INSERT ON tmidb.audit DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tmidb.tg_audit__chain();
+CREATE TRIGGER guard BEFORE DELETE OR UPDATE ON tmidb.audit FOR EACH ROW EXECUTE FUNCTION tmidb.tg_audit__guard();
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON tmidb.audit FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_audit__guard();
 grant select on tmidb.audit to tmidb_admin;
-comment on table tmidb.audit is 'What was done or refused, by whom.';
+comment on table tmidb.audit is 'What was done or refused, by whom, on what: rows are only ever added and kept for ever, each with the hash of the one before.';
 comment on column tmidb.audit.audit_id is 'Identity.';
 comment on column tmidb.audit.at is 'When it happened.';
-comment on column tmidb.audit.kind is 'What happened, such as token.revoked or mqtt.denied.';
+comment on column tmidb.audit.kind is 'What happened; tmidb.audit_kind says what each means.';
 comment on column tmidb.audit.actor is 'Who did it, or tried.';
 comment on column tmidb.audit.detail is 'What else is known of it.';
+comment on column tmidb.audit.seq is 'Its place in the chain, 1, 2, 3 … without a gap, in the order of commits.';
+comment on column tmidb.audit.hash is 'sha-256 of the hash before it and of everything else in this row (tmidb.audit_text).';
+comment on column tmidb.audit.role is 'As what the actor was here, such as tmidb_admin or tmidb_listener.';
+comment on column tmidb.audit.resource is 'On what it was done: listener:A, user:kim, category:sensor, target:truck-17, …';
+comment on column tmidb.audit.before is 'What was there: of a change the columns that differ, of a removal all; a secret is "***".';
+comment on column tmidb.audit.after is 'What is there now: of a change the columns that differ, of something new all; a secret is "***".';
+comment on column tmidb.audit.address is 'From which address.';
+comment on column tmidb.audit.agent is 'The program, as it calls itself: User-Agent, or application_name of a PostgreSQL connection.';
+comment on column tmidb.audit.request_id is 'The request, as its answer and the log name it.';
+
+table tmidb.audit_head (
+  only_one boolean not null default true,
+  seq bigint not null default 0,
+  hash bytea not null default '\x'::bytea,
+  constraint audit_head_pkey PRIMARY KEY (only_one),
+  constraint there_is_one_head CHECK (only_one)
+) with (fillfactor=20) owner tmidb_owner;
+row security on tmidb.audit_head, forced;
+create policy admin_read on tmidb.audit_head for select to tmidb_admin using (true);
+create policy owner_all on tmidb.audit_head for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER guard BEFORE DELETE OR UPDATE ON tmidb.audit_head FOR EACH ROW EXECUTE FUNCTION tmidb.tg_audit__guard();
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON tmidb.audit_head FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_audit__guard();
+grant select on tmidb.audit_head to tmidb_admin;
+comment on table tmidb.audit_head is 'The end of the chain of tmidb.audit; a transaction that adds to it locks this row as it commits.';
+comment on column tmidb.audit_head.only_one is 'Keeps the table at one row.';
+comment on column tmidb.audit_head.seq is 'The place of the last row; 0: there is none yet.';
+comment on column tmidb.audit_head.hash is 'The hash of the last row.';
+
+view tmidb.audit_kind (
+  kind text,
+  meaning text
+) owner tmidb_owner;
+grant select on tmidb.audit_kind to tmidb_admin;
+comment on view tmidb.audit_kind is 'Every kind of event in tmidb.audit and what it means.';
+comment on column tmidb.audit_kind.kind is 'As it stands in tmidb.audit.kind.';
+comment on column tmidb.audit_kind.meaning is 'What happened.';
 
 table tmidb.category (
   category_id smallint not null generated always as identity,
@@ -213,6 +274,7 @@ table tmidb.category (
 row security on tmidb.category, forced;
 create policy admin_read on tmidb.category for select to tmidb_admin using (true);
 create policy owner_all on tmidb.category for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.category FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('', 'category.changed', 'category.removed', 'category', 'name', '{}', '{is_overflowing,raw_from,minute_from,hour_from,day_from,rollup_since}', 'is_strict category.strict', 'description category.described');
 CREATE TRIGGER category__keep_floor BEFORE UPDATE OF retention ON tmidb.category FOR EACH ROW WHEN ((old.retention IS DISTINCT FROM new.retention)) EXECUTE FUNCTION tmidb.tg_category__keep_floor();
 grant select on tmidb.category to tmidb_admin;
 comment on table tmidb.category is 'A stream of like readings, such as sensor or log; made by its first reading.';
@@ -333,6 +395,7 @@ table tmidb.document (
 row security on tmidb.document, forced;
 create policy admin_read on tmidb.document for select to tmidb_admin using (true);
 create policy owner_all on tmidb.document for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.document FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('document.added', 'document.changed', 'document.removed', 'document', 'hash', '{}', '{body}');
 grant select on tmidb.document to tmidb_admin;
 comment on table tmidb.document is 'GraphQL documents that are asked for by their hash.';
 comment on column tmidb.document.hash is 'SHA-256 of the text.';
@@ -369,6 +432,7 @@ table tmidb.field_setting (
 row security on tmidb.field_setting, forced;
 create policy admin_read on tmidb.field_setting for select to tmidb_admin using (true);
 create policy owner_all on tmidb.field_setting for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.field_setting FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('field.described', 'field.described', 'field.removed', 'category', 'category', '{}', '{changed_at}', 'type field.pinned');
 grant select on tmidb.field_setting to tmidb_admin;
 comment on table tmidb.field_setting is 'What an administrator said of a field; discovery and every publishing of views leave it as it is.';
 comment on column tmidb.field_setting.category_id is 'Whose field it is.';
@@ -453,6 +517,7 @@ CREATE INDEX ingest_connector_next_run_at_idx ON tmidb.ingest_connector USING bt
 CREATE INDEX ingest_connector_speaker_id_idx ON tmidb.ingest_connector USING btree (speaker_id);
 create policy admin_read on tmidb.ingest_connector for select to tmidb_admin using (true);
 create policy owner_all on tmidb.ingest_connector for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.ingest_connector FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('connector.created', 'connector.changed', 'connector.removed', 'connector', 'name', '{secret}', '{state,next_run_at,run_id,run_process,run_until,failures,failing_since}');
 grant select (connector_id) on tmidb.ingest_connector to tmidb_admin;
 grant select (name) on tmidb.ingest_connector to tmidb_admin;
 grant select (kind) on tmidb.ingest_connector to tmidb_admin;
@@ -513,6 +578,7 @@ table tmidb.instance (
 row security on tmidb.instance, forced;
 create policy admin_read on tmidb.instance for select to tmidb_admin using (true);
 create policy owner_all on tmidb.instance for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.instance FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('instance.changed', 'instance.changed', 'instance.changed', 'instance', '', '{secret}', '{}');
 grant select on tmidb.instance to tmidb_admin;
 comment on table tmidb.instance is 'What this database knows of itself.';
 comment on column tmidb.instance.only_one is 'Keeps the table at one row.';
@@ -582,7 +648,11 @@ row security on tmidb.listener, forced;
 CREATE INDEX listener_class_id_idx ON tmidb.listener USING btree (class_id);
 create policy admin_read on tmidb.listener for select to tmidb_admin using (true);
 create policy owner_all on tmidb.listener for all to tmidb_owner using (true) with check (true);
+create policy self_read on tmidb.listener for select to tmidb_views using ((((( SELECT tmidb.identity() AS identity) ->> 'role'::text) = 'tmidb_admin'::text) OR (listener_id = ((( SELECT tmidb.identity() AS identity) ->> 'listener_id'::text))::bigint)));
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.listener FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('listener.created', 'listener.changed', 'listener.removed', 'listener', 'name', '{}', '{class_id,role_name}');
 grant select on tmidb.listener to tmidb_admin;
+grant select (listener_id) on tmidb.listener to tmidb_views;
+grant select (name) on tmidb.listener to tmidb_views;
 comment on table tmidb.listener is 'Who reads, and only what it subscribed to.';
 comment on column tmidb.listener.listener_id is 'Identity.';
 comment on column tmidb.listener.name is 'Its name in addresses: /api/<name>, /ws/<name>.';
@@ -716,6 +786,48 @@ comment on column tmidb.published_view.major is 'Which major version the view sh
 comment on column tmidb.published_view.version_id is 'The newest minor that the view has the columns of.';
 comment on column tmidb.published_view.published_at is 'When the view was last made anew.';
 
+table tmidb.rate_count (
+  key text not null,
+  ends_at timestamp with time zone not null,
+  allowed integer not null,
+  taken integer not null,
+  granted integer not null,
+  constraint rate_count_pkey PRIMARY KEY (key)
+) with (fillfactor=50) owner tmidb_owner;
+row security on tmidb.rate_count, forced;
+create policy admin_read on tmidb.rate_count for select to tmidb_admin using (true);
+create policy owner_all on tmidb.rate_count for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.rate_count to tmidb_admin;
+comment on table tmidb.rate_count is 'What is used of a limit in the window that runs; written by tmidb.take_from_limits.';
+comment on column tmidb.rate_count.key is 'Scope, endpoint and subject.';
+comment on column tmidb.rate_count.ends_at is 'When the window ends, and counting begins anew.';
+comment on column tmidb.rate_count.allowed is 'How many there may be in it.';
+comment on column tmidb.rate_count.taken is 'How many the processes have taken.';
+comment on column tmidb.rate_count.granted is 'How many the last one that asked was given.';
+
+table tmidb.rate_limit (
+  scope text not null,
+  endpoint text not null,
+  subject text,
+  per_minute integer not null,
+  constraint anonymous_and_logins_have_only_an_address CHECK (((scope = 'address'::text) OR (endpoint <> ALL (ARRAY['login'::text, 'anonymous'::text])))),
+  constraint endpoint_is_known CHECK ((endpoint = ANY (ARRAY['read'::text, 'write'::text, 'ingest'::text, 'live'::text, 'login'::text, 'anonymous'::text]))),
+  constraint limit_is_sensible CHECK (((per_minute >= 0) AND (per_minute <= 100000000))),
+  constraint one_limit_a_subject UNIQUE NULLS NOT DISTINCT (scope, endpoint, subject),
+  constraint scope_is_known CHECK ((scope = ANY (ARRAY['token'::text, 'user'::text, 'address'::text]))),
+  constraint subject_is_short CHECK (((length(subject) >= 1) AND (length(subject) <= 300)))
+) owner tmidb_owner;
+row security on tmidb.rate_limit, forced;
+create policy admin_read on tmidb.rate_limit for select to tmidb_admin using (true);
+create policy owner_all on tmidb.rate_limit for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.rate_limit FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('limit.changed', 'limit.changed', 'limit.changed', 'limit', 'scope,endpoint,subject', '{}', '{}');
+grant select on tmidb.rate_limit to tmidb_admin;
+comment on table tmidb.rate_limit is 'Requests a minute that a token, a user or an address has; set by tmidb.set_rate_limit.';
+comment on column tmidb.rate_limit.scope is 'What is counted for itself: each token, user or address.';
+comment on column tmidb.rate_limit.endpoint is 'read, write, ingest, live (opening sockets), login, or anonymous: whatever comes without a valid token.';
+comment on column tmidb.rate_limit.subject is 'The one that has it: a token''s id, listener:<name>, speaker:<name>, user:<login> or an address; null: each one that has no other.';
+comment on column tmidb.rate_limit.per_minute is 'Requests a minute; 0: as many as come.';
+
 table tmidb.raw_bucket (
   raw_id bigint not null generated always as identity,
   ts timestamp with time zone not null default now(),
@@ -792,6 +904,7 @@ table tmidb.request_limit (
 row security on tmidb.request_limit, forced;
 create policy admin_read on tmidb.request_limit for select to tmidb_admin using (true);
 create policy owner_all on tmidb.request_limit for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.request_limit FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('limit.changed', 'limit.changed', 'limit.changed', 'limit', 'role', '{}', '{}');
 grant select on tmidb.request_limit to tmidb_admin;
 comment on table tmidb.request_limit is 'What a request of a role may take; set by tmidb.set_request_timeout.';
 comment on column tmidb.request_limit.role is 'What the request runs as.';
@@ -1029,7 +1142,11 @@ row security on tmidb.speaker, forced;
 CREATE INDEX speaker_target_id_idx ON tmidb.speaker USING btree (target_id);
 create policy admin_read on tmidb.speaker for select to tmidb_admin using (true);
 create policy owner_all on tmidb.speaker for all to tmidb_owner using (true) with check (true);
+create policy self_read on tmidb.speaker for select to tmidb_views using ((((( SELECT tmidb.identity() AS identity) ->> 'role'::text) = 'tmidb_admin'::text) OR (speaker_id = ((( SELECT tmidb.identity() AS identity) ->> 'speaker_id'::text))::bigint)));
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.speaker FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('speaker.created', 'speaker.changed', 'speaker.removed', 'speaker', 'name', '{}', '{role_name,class_id}');
 grant select on tmidb.speaker to tmidb_admin;
+grant select (speaker_id) on tmidb.speaker to tmidb_views;
+grant select (name) on tmidb.speaker to tmidb_views;
 comment on table tmidb.speaker is 'Who writes: a device, a service, a person.';
 comment on column tmidb.speaker.speaker_id is 'Identity; the ledger counts by it.';
 comment on column tmidb.speaker.name is 'Its name for people.';
@@ -1069,6 +1186,7 @@ row security on tmidb.target, forced;
 create policy admin_read on tmidb.target for select to tmidb_admin using (true);
 create policy listener_read on tmidb.target for select to tmidb_views using ((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY['t/*'::text, ('t/'::text || target_id)]), false) IS NOT NULL));
 create policy owner_all on tmidb.target for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.target FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('', 'target.changed', 'target.removed', 'target', 'key', '{}', '{}');
 CREATE TRIGGER join_groups_changed AFTER UPDATE ON tmidb.target REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_target__join_groups();
 CREATE TRIGGER join_groups_new AFTER INSERT ON tmidb.target REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_target__join_groups();
 CREATE TRIGGER lock_groups BEFORE INSERT OR UPDATE ON tmidb.target FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_target__lock_groups();
@@ -1096,6 +1214,7 @@ table tmidb.target_group (
 row security on tmidb.target_group, forced;
 create policy admin_read on tmidb.target_group for select to tmidb_admin using (true);
 create policy owner_all on tmidb.target_group for all to tmidb_owner using (true) with check (true);
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.target_group FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('group.created', 'group.changed', 'group.removed', 'group', 'name', '{}', '{}');
 grant select on tmidb.target_group to tmidb_admin;
 comment on table tmidb.target_group is 'Targets that belong together by what is said of them; who joins later is in it at once.';
 comment on column tmidb.target_group.group_id is 'Identity.';
@@ -1116,39 +1235,79 @@ table tmidb.token (
   expires_at timestamp with time zone,
   used_at timestamp with time zone,
   revoked_at timestamp with time zone,
-  constraint token_has_one_owner CHECK ((((kind = 'speaker'::text) AND (speaker_id IS NOT NULL) AND (listener_id IS NULL)) OR ((kind = 'listener'::text) AND (listener_id IS NOT NULL) AND (speaker_id IS NULL)))),
+  account_id bigint,
+  scopes text[],
+  allow_from cidr[],
+  use_count bigint not null default 0,
+  constraint token_account_id_fkey FOREIGN KEY (account_id) REFERENCES tmidb.account(account_id) ON DELETE CASCADE,
+  constraint token_has_one_owner CHECK (((num_nonnulls(speaker_id, listener_id, account_id) = 1) AND
+CASE kind
+    WHEN 'speaker'::text THEN (speaker_id IS NOT NULL)
+    WHEN 'listener'::text THEN (listener_id IS NOT NULL)
+    WHEN 'user'::text THEN (account_id IS NOT NULL)
+    ELSE false
+END)),
   constraint token_hash_is_unique UNIQUE (hash),
+  constraint token_label_is_short CHECK ((octet_length(label) <= 200)),
   constraint token_listener_id_fkey FOREIGN KEY (listener_id) REFERENCES tmidb.listener(listener_id) ON DELETE CASCADE,
+  constraint token_may_come_from_somewhere CHECK (((cardinality(allow_from) >= 1) AND (cardinality(allow_from) <= 100))),
   constraint token_pkey PRIMARY KEY (token_id),
+  constraint token_scopes_are_known CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['read'::text, 'write'::text, 'command'::text, 'admin'::text]))),
   constraint token_speaker_id_fkey FOREIGN KEY (speaker_id) REFERENCES tmidb.speaker(speaker_id) ON DELETE CASCADE
-) owner tmidb_owner;
+) with (fillfactor=80) owner tmidb_owner;
 row security on tmidb.token, forced;
+CREATE INDEX token_account_id_idx ON tmidb.token USING btree (account_id);
 CREATE INDEX token_listener_id_idx ON tmidb.token USING btree (listener_id);
+CREATE INDEX token_prefix_idx ON tmidb.token USING btree (prefix);
 CREATE INDEX token_speaker_id_idx ON tmidb.token USING btree (speaker_id);
 create policy admin_read on tmidb.token for select to tmidb_admin using (true);
 create policy owner_all on tmidb.token for all to tmidb_owner using (true) with check (true);
+create policy owner_read on tmidb.token for select to tmidb_views using ((((( SELECT tmidb.identity() AS identity) ->> 'role'::text) = 'tmidb_admin'::text) OR (account_id = ((( SELECT tmidb.identity() AS identity) ->> 'account_id'::text))::bigint) OR (listener_id = ((( SELECT tmidb.identity() AS identity) ->> 'listener_id'::text))::bigint) OR ((NOT (( SELECT tmidb.identity() AS identity) ? 'account_id'::text)) AND (speaker_id = ((( SELECT tmidb.identity() AS identity) ->> 'speaker_id'::text))::bigint))));
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.token FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('token.created', 'token.changed', 'token.removed', 'token', '', '{hash}', '{used_at,use_count}', 'revoked_at token.revoked');
 grant select (token_id) on tmidb.token to tmidb_admin;
+grant select (token_id) on tmidb.token to tmidb_views;
 grant select (prefix) on tmidb.token to tmidb_admin;
+grant select (prefix) on tmidb.token to tmidb_views;
 grant select (kind) on tmidb.token to tmidb_admin;
+grant select (kind) on tmidb.token to tmidb_views;
 grant select (speaker_id) on tmidb.token to tmidb_admin;
+grant select (speaker_id) on tmidb.token to tmidb_views;
 grant select (listener_id) on tmidb.token to tmidb_admin;
+grant select (listener_id) on tmidb.token to tmidb_views;
 grant select (label) on tmidb.token to tmidb_admin;
+grant select (label) on tmidb.token to tmidb_views;
 grant select (created_at) on tmidb.token to tmidb_admin;
+grant select (created_at) on tmidb.token to tmidb_views;
 grant select (expires_at) on tmidb.token to tmidb_admin;
+grant select (expires_at) on tmidb.token to tmidb_views;
 grant select (used_at) on tmidb.token to tmidb_admin;
+grant select (used_at) on tmidb.token to tmidb_views;
 grant select (revoked_at) on tmidb.token to tmidb_admin;
+grant select (revoked_at) on tmidb.token to tmidb_views;
+grant select (account_id) on tmidb.token to tmidb_admin;
+grant select (account_id) on tmidb.token to tmidb_views;
+grant select (scopes) on tmidb.token to tmidb_admin;
+grant select (scopes) on tmidb.token to tmidb_views;
+grant select (allow_from) on tmidb.token to tmidb_admin;
+grant select (allow_from) on tmidb.token to tmidb_views;
+grant select (use_count) on tmidb.token to tmidb_admin;
+grant select (use_count) on tmidb.token to tmidb_views;
 comment on table tmidb.token is 'Keys to the doors: only their sha-256 is kept; the text was shown once.';
 comment on column tmidb.token.token_id is 'Identity.';
 comment on column tmidb.token.hash is 'sha-256 of the text.';
 comment on column tmidb.token.prefix is 'The first characters, by which people recognise it.';
-comment on column tmidb.token.kind is 'Whether it opens the doors of a speaker or of a listener.';
+comment on column tmidb.token.kind is 'Which doors it opens: those of a speaker, of a listener or of a user (a person).';
 comment on column tmidb.token.speaker_id is 'Whose it is, if it is a speaker''s.';
 comment on column tmidb.token.listener_id is 'Whose it is, if it is a listener''s.';
 comment on column tmidb.token.label is 'What it is for.';
 comment on column tmidb.token.created_at is 'When it was made.';
 comment on column tmidb.token.expires_at is 'From when on it opens nothing; null: never.';
-comment on column tmidb.token.used_at is 'When it was last used, to the minute.';
+comment on column tmidb.token.used_at is 'When it was last used, some seconds behind.';
 comment on column tmidb.token.revoked_at is 'From when on it opens nothing, because somebody said so.';
+comment on column tmidb.token.account_id is 'Whose it is, if it is a person''s.';
+comment on column tmidb.token.scopes is 'What of its owner''s rights it has: read, write, command, admin (all of them); null: all.';
+comment on column tmidb.token.allow_from is 'The addresses that it may come from; null: any.';
+comment on column tmidb.token.use_count is 'How many requests it opened, and connections that stayed open.';
 
 table tmidb.ts_obs (
   ts timestamp with time zone not null,
@@ -1195,6 +1354,22 @@ comment on column tmidb.version_seen.first_seen is 'When its first reading was s
 comment on column tmidb.version_seen.last_seen is 'When its newest reading was stored, to the minute.';
 comment on column tmidb.version_seen.example is 'The payload that made it, cut to 8 kB.';
 
+function api.audit_events(of_kind text DEFAULT NULL::text, of_actor text DEFAULT NULL::text, of_resource text DEFAULT NULL::text, since timestamp with time zone DEFAULT NULL::timestamp with time zone, most integer DEFAULT 100) returns TABLE(seq text, at timestamp with time zone, kind text, actor text, role text, resource text, detail jsonb, before jsonb, after jsonb, address text, agent text, request_id text) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5b1837ea620914c0599c60cb4efc7f5b;
+  execute: tmidb_admin;
+  comment: '@column seq Its place in the chain.
+@column at When it happened, to the second.
+@column kind What happened: token.revoked, grant.added, ...
+@column actor Who did it, or tried.
+@column role As what the actor was here.
+@column resource On what it was done: listener:map, user:kim, category:sensor, ...
+@column detail What else is known of it, names of what is pointed at among it.
+@column before What was there: of a change the columns that differ.
+@column after What is there now: of a change the columns that differ.
+@column address From which address.
+@column agent The program, as it calls itself.
+@column request_id The request, as its answer and the log name it.
+What was done or refused, by whom, newest first, at most 10,000: of a kind (token.revoked, or token. for all of tokens), an actor, a resource, since a time.';
+
 function api.create_listener(name text) returns text language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a30a926bfd5703bbe0afc27e259e1306;
   execute: tmidb_admin;
   comment: '@resultFieldName token
@@ -1209,7 +1384,18 @@ function api.create_speaker(name text, target text DEFAULT NULL::text, may_creat
 @param may_create Whether it may make new targets and categories.
 Makes a speaker and gives its token, shown once. TM106: the name is taken; TM303: it cannot be used.';
 
-function api.geo_box(south double precision, west double precision, north double precision, east double precision, "from" timestamp with time zone DEFAULT (now() - '1 day'::interval), "to" timestamp with time zone DEFAULT now(), category text DEFAULT NULL::text, n integer DEFAULT 1000) returns SETOF api.geo_position language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 c30caf288f4a4a9b053384f15b6e88f0;
+function api.create_token(label text DEFAULT NULL::text, scopes text[] DEFAULT NULL::text[], expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, allow_from text[] DEFAULT NULL::text[], kind text DEFAULT NULL::text, name text DEFAULT NULL::text) returns text language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2d99308e589d703b2005e4172fbe6f08;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
+  comment: '@resultFieldName token
+@param label What it is for.
+@param scopes Of read, write, command and admin; null: all that its owner may.
+@param expires_at From when on it opens nothing; null: never.
+@param allow_from The only networks that it may come from, such as 10.0.0.0/8; null: any.
+@param kind Of whom: speaker, listener or user; null: of yourself.
+@param name Whose; null: your own.
+Makes a token, which is shown once. TM102: it is for somebody else, or wider than the token that asks; TM108: the scopes, the time or a network cannot be used.';
+
+function api.geo_box(south double precision, west double precision, north double precision, east double precision, "from" timestamp with time zone DEFAULT (now() - '1 day'::interval), "to" timestamp with time zone DEFAULT now(), category text DEFAULT NULL::text, n integer DEFAULT 1000) returns SETOF api.geo_position language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 c1ee544f98157251abdcb894aa356b97;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
   comment: '@param south Southern edge in degrees of latitude.
 @param west Western edge in degrees of longitude; the box goes east from here.
@@ -1221,7 +1407,7 @@ function api.geo_box(south double precision, west double precision, north double
 @param n At most so many, 1 to 10,000.
 Positions in a box of latitudes and longitudes in a time, newest first.';
 
-function api.geo_last(targets text[] DEFAULT NULL::text[], category text DEFAULT NULL::text) returns SETOF api.geo_position language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set enable_bitmapscan=off owner tmidb_owner md5 cfa0f230ee45d65272ecf8062f40165f;
+function api.geo_last(targets text[] DEFAULT NULL::text[], category text DEFAULT NULL::text) returns SETOF api.geo_position language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set enable_bitmapscan=off owner tmidb_owner md5 dbe8a28baf0828e03f32f97f90c6a101;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
   comment: '@param targets Keys of the targets; null: all.
 @param category Only positions from this category.
@@ -1236,7 +1422,7 @@ function api.geo_near_target(target text, radius_m double precision, at timestam
 @param category Only positions from this category.
 The targets within a radius of a moving target at a moment, nearest first. Where somebody was is interpolated between the position before the moment and the one behind it, at one speed along the shortest way; where there is only one of them, it is that one.';
 
-function api.geo_nearest(lat double precision, lon double precision, n integer DEFAULT 10, at timestamp with time zone DEFAULT now(), max_age interval DEFAULT '1 day'::interval, category text DEFAULT NULL::text) returns SETOF api.geo_neighbour language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set enable_bitmapscan=off owner tmidb_owner md5 9b82e783178d65b851773ad59cb07ccd;
+function api.geo_nearest(lat double precision, lon double precision, n integer DEFAULT 10, at timestamp with time zone DEFAULT now(), max_age interval DEFAULT '1 day'::interval, category text DEFAULT NULL::text) returns SETOF api.geo_neighbour language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set enable_bitmapscan=off owner tmidb_owner md5 e0ff041cf405ddae4e5fe3629c8344bf;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
   comment: '@param lat Latitude of the place, in degrees.
 @param lon Longitude of the place, in degrees.
@@ -1246,7 +1432,7 @@ function api.geo_nearest(lat double precision, lon double precision, n integer D
 @param category Only positions from this category.
 The targets that were nearest to a place at a moment, by their last position until then.';
 
-function api.geo_track(target text, "from" timestamp with time zone DEFAULT (now() - '1 day'::interval), "to" timestamp with time zone DEFAULT now(), tolerance_m double precision DEFAULT NULL::double precision, max_points integer DEFAULT 1000, category text DEFAULT NULL::text) returns SETOF api.geo_point language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set enable_mergejoin=off set enable_hashjoin=off owner tmidb_owner md5 3657679662fe95849e3f4554bd20e159;
+function api.geo_track(target text, "from" timestamp with time zone DEFAULT (now() - '1 day'::interval), "to" timestamp with time zone DEFAULT now(), tolerance_m double precision DEFAULT NULL::double precision, max_points integer DEFAULT 1000, category text DEFAULT NULL::text) returns SETOF api.geo_point language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set enable_mergejoin=off set enable_hashjoin=off owner tmidb_owner md5 f74bd706b2cf8dd664efa7adf6e18dff;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
   comment: '@param target Key of the target.
 @param from From when on; null: from the beginning. A day ago unless given.
@@ -1266,7 +1452,7 @@ function api.geo_track_geojson(target text, "from" timestamp with time zone DEFA
 @param category Only positions from this category.
 The way of a target in a time as a GeoJSON Feature: a LineString (a MultiLineString where it crosses the antimeridian, null where nothing is known), with the time of each point in properties.times.';
 
-function api.geo_within(lat double precision, lon double precision, radius_m double precision, "from" timestamp with time zone DEFAULT (now() - '1 day'::interval), "to" timestamp with time zone DEFAULT now(), category text DEFAULT NULL::text, n integer DEFAULT 1000) returns SETOF api.geo_neighbour language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 4d94210fd9d49e521d3004d686d55f7d;
+function api.geo_within(lat double precision, lon double precision, radius_m double precision, "from" timestamp with time zone DEFAULT (now() - '1 day'::interval), "to" timestamp with time zone DEFAULT now(), category text DEFAULT NULL::text, n integer DEFAULT 1000) returns SETOF api.geo_neighbour language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 8da1708d626e01c8c2adb54edc71b95a;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
   comment: '@param lat Latitude of the middle, in degrees.
 @param lon Longitude of the middle, in degrees.
@@ -1287,7 +1473,7 @@ function api.ingest(category text, target text, data jsonb, ts timestamp with ti
 @param mid The sender''s own id of the message: the same sent again is stored once.
 Writes one reading; gives {"stored", "duplicate", "quarantined"}. TM102: not for who only reads; TM103: no right to new targets; TM2xx: what is wrong with the reading.';
 
-function api.latest(category text DEFAULT NULL::text, target text DEFAULT NULL::text, n integer DEFAULT 1, max_age interval DEFAULT NULL::interval) returns SETOF api.latest_reading language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off set jit=off owner tmidb_owner md5 1a90ccc2acc7c45dec199eadcd59f1df;
+function api.latest(category text DEFAULT NULL::text, target text DEFAULT NULL::text, n integer DEFAULT 1, max_age interval DEFAULT NULL::interval) returns SETOF api.latest_reading language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_generic_plan set enable_seqscan=off set jit=off owner tmidb_owner md5 cac7c60dddae9b17e6687e84d201c5e7;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
   comment: '@param category Only of this category.
 @param target Only of this target, by its key.
@@ -1296,10 +1482,17 @@ function api.latest(category text DEFAULT NULL::text, target text DEFAULT NULL::
 The newest readings of each target and category, newest first; each is cut to the fields that may be seen. Where more than 50 targets and categories have nothing since the oldest chunk that is not packed (30 days), these are left out: ask for them by target.';
 
 function api.revoke_token(token text) returns integer language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7c01a4c6f7a6c6035ddb4c4c23684b8d;
-  execute: tmidb_admin;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
   comment: '@resultFieldName count
-@param token The token, or its prefix: tmi_<kind>_ and the 8 characters behind.
-Ends a token and closes the sockets that it opened; gives how many it ended. TM106: several begin like this.';
+@param token The token, its prefix (tmi_<kind>_ and the 8 characters behind) or its token_id.
+Ends a token, of your own or, for an administrator, of anybody, and closes the sockets that it opened; gives how many it ended. TM106: several begin like this; TM102: it may do more than the token that asks.';
+
+function api.rotate_token(token text, overlap interval DEFAULT '1 day'::interval) returns text language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2dd7078464278d3bb8ef642c89e5620f;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
+  comment: '@resultFieldName token
+@param token Which: its text, its prefix or its token_id.
+@param overlap How long the old one stays good, up to 90 days; 0: it ends at once.
+Makes a token like this one, of the same owner with the same scopes, networks and end, and gives it, once. TM107: there is none that you may rotate; TM106: several begin like this; TM102: it is wider than the token that asks.';
 
 function api.schema_changes() returns TABLE(at timestamp with time zone, category text, version text, compatibility text, changes text, diff jsonb, first_seen timestamp with time zone, last_seen timestamp with time zone, example jsonb) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6a9a156a71ddeb2876c14772cda8cf96;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
@@ -1343,16 +1536,15 @@ function api.unsubscribe(listener text, category text DEFAULT NULL::text, target
 @param targets Keys of targets; null: all.
 Takes subscriptions of a listener back and gives how many. TM107: there is no such listener.';
 
-function tmidb.account_named(p_login text) returns TABLE(account_id bigint, login text, password_hash text, role name, speaker_id bigint, timeout_ms integer) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 289cccc63fb53c7cd03a47f03870b42e;
+function tmidb.account_named(p_login text) returns TABLE(account_id bigint, login text, password_hash text, role name, speaker_id bigint, timeout_ms integer) language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8c36ec483a211f3320f3b23687e4a556;
   execute: tmidb_api, tmidb_edge;
   comment: 'An account by its login, with password hash, request role and statement timeout in milliseconds.';
 
-function tmidb.admit_reading(p_speaker_id bigint, p_bound text, p_may_create boolean, p_category text, p_reading jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 00ca3bfa94cd9b4a10607af8d9d654a7;
-  comment: 'The gate and the rights of a speaker for one reading.';
+function tmidb.account_speaker(p_account_id bigint) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 acf595aeeb0144645d9e43a28266b808;
+  comment: 'speaker_id as which an account writes; null if it may write nothing.';
 
-function tmidb.all_known(p_category text, p_targets text[]) returns boolean language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 928e7ffd76d4b765f927a5933056c56a;
-  execute: tmidb_edge;
-  comment: 'Whether the category and all targets exist.';
+function tmidb.admit_reading(p_speaker_id bigint, p_bound text, p_refused jsonb, p_category text, p_reading jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cd816c511e7b56f710dff348bfa9ebbe;
+  comment: 'The gate and the rights of a speaker for one reading.';
 
 function tmidb.allow_introspection(p_listener text, p_allowed boolean DEFAULT true) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8ecbde1a0527e2c9907482b7d8e29a1e;
   execute: tmidb_admin;
@@ -1366,9 +1558,31 @@ function tmidb.api_status() returns jsonb language sql stable security definer s
   execute: tmidb_admin;
   comment: 'What the api processes serve: a list of {process, part, builtAt, buildMs, builds, failingSince, reason, leftOut}.';
 
-function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, speaker_id bigint, listener_id bigint, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, timeout_ms integer) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0b4579a0e428ee31f93c16df28f471d4;
+function tmidb.audit_head_now() returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 adb2d946dc2478b36f8e329300d390b6;
+  execute: tmidb_admin, tmidb_drain;
+  comment: 'The end of the audit''s chain, <place>:<sha-256 in hex>; 0: when there is none yet.';
+
+function tmidb.audit_names(p_row jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f441850c948572738cf4efac9c0debb2;
+  comment: 'Of a row with ids the names: {"listener", "speaker", "user", "role", "category", "target", "group"}; of what is gone "#<id>".';
+
+function tmidb.audit_rows(p_kind text DEFAULT NULL::text, p_actor text DEFAULT NULL::text, p_resource text DEFAULT NULL::text, p_since timestamp with time zone DEFAULT NULL::timestamp with time zone, p_limit integer DEFAULT 50) returns TABLE(seq text, at text, kind text, actor text, role text, resource text, detail jsonb, before jsonb, after jsonb, address text, agent text, request_id text) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7f45579c146fb64c0835404312e20ac7;
+  execute: tmidb_admin;
+  comment: 'Events of the audit, newest first: of a kind (token.revoked, or token. for all of tokens), an actor, a resource (listener:A), since a time.';
+
+function tmidb.audit_target(p_target_id uuid) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 847daebc20ba7ec26cb95651d413839b;
+  comment: 'Adds an audit row for a target that was just made by hand.';
+
+function tmidb.audit_text(a tmidb.audit) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ae88fd4811dbd0f53a671006137d6fe5;
+  execute: tmidb_admin;
+  comment: 'An audit row as its hash sees it: [seq, audit_id, microseconds since 1970, kind, actor, role, resource, detail, before, after, address, agent, request_id].';
+
+function tmidb.audit_verify(p_known_seq bigint DEFAULT NULL::bigint, p_known_hash text DEFAULT NULL::text) returns TABLE(checked bigint, head_seq bigint, head_hash text, broken_seq bigint, why text) language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8976c5614891931deea920f9ce51368b;
+  execute: tmidb_admin;
+  comment: 'Checks the whole chain of the audit: rows checked, its end (write it down elsewhere), and the first place that is broken and why (null: none). With a place and hash (hex) written down earlier it also finds a chain that was cut or made anew.';
+
+function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, claims jsonb, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, allow_from text[]) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 19a78e54b6a3bddc2e94357accc6e6e6;
   execute: tmidb_api, tmidb_edge;
-  comment: 'Who holds the token with this sha-256, and its limits: no row if it is unknown, expired or revoked.';
+  comment: 'Who holds the token with this sha-256, the claims of its requests, and its limits: no row if it is unknown, expired or revoked, or if its owner has nothing left of its scopes.';
 
 function tmidb.base62(p_number numeric, p_digits integer) returns text language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cfce8471856c836ff9fa3d182ff46ccc;
   comment: 'The last digits of a number in base 62.';
@@ -1401,6 +1615,9 @@ function tmidb.check_connector(p_kind text, p_config jsonb) returns void languag
 
 function tmidb.check_reading(p_category text, p_target text, p_data jsonb) returns void language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 dfe535537c9a3238fc7e1aff1bdfe5fd;
   comment: 'Raises what is wrong with a reading, in the words of tmidb.error_code.';
+
+function tmidb.check_token(p_scopes text[], p_from cidr[], p_expires_at timestamp with time zone) returns void language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fc5c91174664688a6b7781d5a143f248;
+  comment: 'TM102 if the calling token is narrower than one with these scopes, networks and end (null: all, anywhere, never).';
 
 function tmidb.class_of(p_who jsonb) returns bigint language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9aa4fb0fbb013e89199733944e0f2cea;
   execute: tmidb_api;
@@ -1449,7 +1666,7 @@ function tmidb.create_account(p_login text, p_password_hash text, p_role text) r
   execute: tmidb_admin;
   comment: 'Makes an account of a role from a PHC password hash, or sets both anew.';
 
-function tmidb.create_connector(p_name text, p_kind text, p_category text, p_speaker text, p_schedule text, p_config jsonb, p_is_enabled boolean DEFAULT true) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d7813ea0d78d698b3fdf81d72487d8b7;
+function tmidb.create_connector(p_name text, p_kind text, p_category text, p_speaker text, p_schedule text, p_config jsonb, p_is_enabled boolean DEFAULT true) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d8e531594f0f44eebca623ea012eb713;
   execute: tmidb_admin;
   comment: 'Makes a connector: name, kind (url or postgres), category, speaker (null: connectors), schedule, definition, enabled.';
 
@@ -1457,11 +1674,11 @@ function tmidb.create_group(p_name text, p_condition text) returns integer langu
   execute: tmidb_admin;
   comment: 'Makes a group of the targets whose meta passes a condition: $.site == "busan", {"site": "busan"} or meta->>''site'' = ''busan''. TM106: the name is taken; TM108: the condition cannot be read.';
 
-function tmidb.create_listener(p_name text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fa1ada56e534cb5683d8991d9c54bb41;
+function tmidb.create_listener(p_name text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0f1fbabbee7ed51912f2fad3cc447243;
   execute: tmidb_admin;
   comment: 'Makes a listener and returns its token, shown once; subscribe it with tmidb.subscribe.';
 
-function tmidb.create_login(p_kind text, p_name text, p_password text) returns name language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3b673b4851f9e7f830e301c806abf951;
+function tmidb.create_login(p_kind text, p_name text, p_password text) returns name language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f4f934ef0730deef4d7a29125c5338fc;
   execute: tmidb_admin;
   comment: 'Gives a listener or speaker a PostgreSQL login of its own name.';
 
@@ -1473,13 +1690,13 @@ function tmidb.create_speaker(p_name text, p_target text DEFAULT NULL::text, p_m
   execute: tmidb_admin;
   comment: 'Makes a speaker (for one target, if given) and returns its token, shown once.';
 
-function tmidb.create_target(p_key text, p_name text DEFAULT NULL::text, p_meta jsonb DEFAULT NULL::jsonb) returns uuid language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e6ef085b454cebb24d2d6b7615311ca8;
+function tmidb.create_target(p_key text, p_name text DEFAULT NULL::text, p_meta jsonb DEFAULT NULL::jsonb) returns uuid language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7a8ad24a74640be40653d95b5d4183a2;
   execute: tmidb_admin, tmidb_editor;
   comment: 'Makes a target, or sets name and adds attributes of one; returns target_id.';
 
-function tmidb.create_token(p_kind text, p_name text, p_label text DEFAULT NULL::text, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9b39a5f08db24465ad48e9f88d75542f;
-  execute: tmidb_admin;
-  comment: 'Makes a token for a speaker or listener and returns it, once.';
+function tmidb.create_token(p_kind text, p_name text, p_label text DEFAULT NULL::text, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_scopes text[] DEFAULT NULL::text[], p_from text[] DEFAULT NULL::text[]) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 dd81245a0b1439a1b50b39c69a911ba8;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
+  comment: 'Makes a token for a speaker, listener or user (null: the one who asks), with these scopes (null: all that it may) and from these networks (null: any), and returns it, once.';
 
 function tmidb.cron_field(p_field text, p_least integer, p_most integer) returns integer[] language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cc74a5ef90201f3aca10d9db7c1980cb;
   comment: 'The numbers that a field of a cron line names; null where it cannot be read.';
@@ -1502,7 +1719,7 @@ function tmidb.dead_letter(p_raw_id bigint) returns jsonb language plpgsql stabl
 function tmidb.dead_letter_document(p_raw bytea) returns jsonb language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1a17198eda4a2697242064b585e8dba6;
   comment: 'The JSON document that the bytes are; raises what is wrong with them.';
 
-function tmidb.dead_letter_readings(p_row tmidb.raw_bucket) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 08300c3c0aa85957b655c234faef0bea;
+function tmidb.dead_letter_readings(p_row tmidb.raw_bucket) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e25616b201724ac3a24ecc83e7cd94a3;
   comment: 'Readings of a row of raw_bucket: [{"category", "target", "ts", "mid", "data", "speaker"}]; raises what is wrong with it.';
 
 function tmidb.dead_letter_rows(p_reason text, p_category text, p_speaker text, p_since timestamp with time zone) returns SETOF tmidb.raw_bucket language sql stable owner tmidb_owner md5 72db454a25fa08c5b4f709048571c910;
@@ -1512,11 +1729,11 @@ function tmidb.dead_letters(p_reason text DEFAULT NULL::text, p_category text DE
   execute: tmidb_admin, tmidb_editor;
   comment: 'What could not be stored, newest first, by reason, category, speaker and time of arrival; p_after: the raw_id that the page before ended with.';
 
-function tmidb.describe_category(p_category text, p_description text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3547596368e22620d3f8e58fad8a48e1;
+function tmidb.describe_category(p_category text, p_description text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0e23a249366f36187c9b6e64f5b5d192;
   execute: tmidb_admin;
   comment: 'What a category is: shown by GraphQL, REST and OpenAPI; null takes it back. TM107: there is no such category.';
 
-function tmidb.describe_field(p_category text, p_field text, p_description text, p_unit text DEFAULT NULL::text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1d18935e8081ec4adb0bcc79f2e5c7c3;
+function tmidb.describe_field(p_category text, p_field text, p_description text, p_unit text DEFAULT NULL::text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e8a451ab8ba236c687150aa35978b02d;
   execute: tmidb_admin;
   comment: 'What a field means and its unit: shown by GraphQL, REST and OpenAPI; null takes it back. TM107: there is no such category or field.';
 
@@ -1530,7 +1747,7 @@ function tmidb.discard_dead_letter(p_raw_id bigint) returns void language plpgsq
   execute: tmidb_admin;
   comment: 'Throws one dead letter away; the ledger counts it, the audit names it.';
 
-function tmidb.discard_dead_letters(p_reason text DEFAULT NULL::text, p_category text DEFAULT NULL::text, p_speaker text DEFAULT NULL::text, p_since timestamp with time zone DEFAULT NULL::timestamp with time zone, p_limit integer DEFAULT 500, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_raw_id bigint DEFAULT NULL::bigint) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4b8847252ce32805f886541b8205c35d;
+function tmidb.discard_dead_letters(p_reason text DEFAULT NULL::text, p_category text DEFAULT NULL::text, p_speaker text DEFAULT NULL::text, p_since timestamp with time zone DEFAULT NULL::timestamp with time zone, p_limit integer DEFAULT 500, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_raw_id bigint DEFAULT NULL::bigint) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7a77c24eee60213b3b693d64dfa7b404;
   execute: tmidb_admin;
   comment: 'Throws away a batch of dead letters; returns how many. The ledger counts them, the audit names them.';
 
@@ -1544,7 +1761,7 @@ function tmidb.document_text(p_hash bytea) returns text language sql stable secu
   execute: tmidb_api;
   comment: 'Text of the registered GraphQL document with this sha-256; null if there is none.';
 
-function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 62a36488a1a75e4dc4e9fcb2f371cfef;
+function tmidb.drop_expired(p_most integer DEFAULT 100000) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=200ms owner tmidb_owner md5 ce6f8c1c55ea3fa6469c1929d1ab0f32;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Drops the readings that are older than their category keeps them; returns how many.';
 
@@ -1552,7 +1769,7 @@ function tmidb.drop_expired_rollups() returns integer language plpgsql volatile 
   execute: tmidb_admin, tmidb_drain;
   comment: 'Drops roll-ups that are older than their category keeps them; returns from how many pieces.';
 
-function tmidb.edit_dead_letter(p_raw_id bigint, p_payload jsonb DEFAULT NULL::jsonb, p_category text DEFAULT NULL::text, p_target text DEFAULT NULL::text, p_ts timestamp with time zone DEFAULT NULL::timestamp with time zone, p_raw text DEFAULT NULL::text) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 582e3becc481f29c98aedbc2efe754d8;
+function tmidb.edit_dead_letter(p_raw_id bigint, p_payload jsonb DEFAULT NULL::jsonb, p_category text DEFAULT NULL::text, p_target text DEFAULT NULL::text, p_ts timestamp with time zone DEFAULT NULL::timestamp with time zone, p_raw text DEFAULT NULL::text) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 826c235d37b938691e99c7786e133239;
   execute: tmidb_admin;
   comment: 'Changes a dead letter''s payload (or raw message), category, target or time; returns it. Replay it then.';
 
@@ -1585,7 +1802,7 @@ function tmidb.fail_run(p_run jsonb) returns boolean language plpgsql volatile s
 function tmidb.failure_wait(p_failures integer) returns interval language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0a3c8d338681cae502747d458da7f919;
   comment: 'How long a connector waits after so many failures in a row.';
 
-function tmidb.fanout(p_from bigint[], p_upto bigint[], p_classes bigint[], p_low timestamp with time zone, p_high timestamp with time zone, p_majors jsonb DEFAULT '{}'::jsonb) returns TABLE(shard smallint, "position" bigint, classes bigint[], category text, target text, tail text, typed jsonb) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 25673360026640ec46f040533e8f9a22;
+function tmidb.fanout(p_from bigint[], p_upto bigint[], p_classes bigint[], p_low timestamp with time zone, p_high timestamp with time zone, p_majors jsonb DEFAULT '{}'::jsonb) returns TABLE(shard smallint, "position" bigint, classes bigint[], category text, target text, tail text, typed jsonb) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 daa1201af258df0a892d07f4598a76df;
   execute: tmidb_api;
   comment: 'Events between two vectors of positions, each with the permission classes that may see it and the fields they may see.';
 
@@ -1608,6 +1825,10 @@ function tmidb.finish_run(p_run jsonb, p_document text DEFAULT NULL::text) retur
 function tmidb.flat_shape(p_shape jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2cc62939c6d5fc7dcb0e4c7586d1bfa7;
   comment: 'Types of a shape by field name: {"gps.lat": "number"}.';
 
+function tmidb.forget_counts() returns bigint language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d2cc33f5633f9a879129bf2969d2e5df;
+  execute: tmidb_drain;
+  comment: 'Removes the counts of windows that are over; returns how many.';
+
 function tmidb.forget_trace(p_category_id smallint, p_before timestamp with time zone, p_limit integer DEFAULT 50000) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set enable_seqscan=off owner tmidb_owner md5 982c5b2fff36a7696550449dbed4405e;
   comment: 'Deletes at most so many points of a category''s traces from before a moment; returns how many.';
 
@@ -1615,7 +1836,7 @@ function tmidb.freeze_chunks() returns bigint language sql volatile security def
   execute: tmidb_admin, tmidb_drain;
   comment: 'Packs the oldest chunk that is older than tmidb.instance.cold_after; returns how many readings it holds.';
 
-function tmidb.geo_at(p_at timestamp with time zone, p_max_age interval, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(target_id uuid, target text, category text, lat double precision, lon double precision) language sql stable security definer set search_path=pg_catalog, pg_temp set enable_seqscan=off set enable_bitmapscan=off owner tmidb_owner md5 f999aecc6f4b9bdce69b76492da8032c;
+function tmidb.geo_at(p_at timestamp with time zone, p_max_age interval, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(target_id uuid, target text, category text, lat double precision, lon double precision) language sql stable security definer set search_path=pg_catalog, pg_temp set enable_seqscan=off set enable_bitmapscan=off owner tmidb_owner md5 e452b412d113478a05fb9b0ece15f7db;
   comment: 'Where the visible targets were at a moment, interpolated.';
 
 function tmidb.geo_between(p_lat1 double precision, p_lon1 double precision, p_lat2 double precision, p_lon2 double precision, p_share double precision, OUT lat double precision, OUT lon double precision) returns record language plpgsql immutable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 290e233d3e14ccf45aa6c44cc5f23527;
@@ -1633,15 +1854,18 @@ function tmidb.geo_distance(p_lat1 double precision, p_lon1 double precision, p_
 function tmidb.geo_rectangle(p_south double precision, p_west double precision, p_north double precision, p_east double precision, p_from timestamp with time zone, p_to timestamp with time zone) returns ext.cube language sql immutable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 550e9b07afc5123c916b0dc0dced17b7;
   comment: 'The box of space and time around latitudes and longitudes.';
 
-function tmidb.geo_rights(p_category text DEFAULT NULL::text) returns TABLE(source_id smallint, category_id smallint, target_id uuid) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e5f0cad2b733f5bb16b09e3d4cf0b226;
-  comment: 'Sources and targets whose places the one who asks may see; target_id null: all targets.';
+function tmidb.geo_rights(p_category text DEFAULT NULL::text) returns TABLE(source_id smallint, category_id smallint, target_id uuid, since timestamp with time zone) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7078131a8486a1305f1c7c598afdbda1;
+  comment: 'Sources and targets whose places the one who asks may see, from since on (-infinity: all); target_id null: all targets.';
 
-function tmidb.geo_visible(p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(target_id uuid, target text, category_id smallint, category text, sources smallint[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9e0cb6ea61e215b93667ce10d92e0d6e;
-  comment: 'Targets and categories whose places the one who asks may see, with the sources that count.';
+function tmidb.geo_visible(p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(target_id uuid, target text, category_id smallint, category text, sources smallint[], since timestamp with time zone[], low timestamp with time zone) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 529bcdd978f0c48c72f677ad2a8e6fb6;
+  comment: 'Targets and categories whose places the one who asks may see, with the sources that count; since: from when on each, null: all.';
 
 function tmidb.grant_access(p_to text, p_actions text[] DEFAULT '{read}'::text[], p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[], p_group text DEFAULT NULL::text, p_fields text[] DEFAULT NULL::text[], p_window interval DEFAULT NULL::interval) returns bigint[] language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e207f5c9c1f616d9610d06d4d60a5eae;
   execute: tmidb_admin;
   comment: 'Lets listener:<name>, user:<login>, role:<name> or speaker:<name> do actions (read, write, command, admin) with a category, targets or a group of targets, fields, readings of a time window; null: all. Gives the grants'' numbers. TM107: there is no such holder or group; TM108: what cannot be granted.';
+
+function tmidb.granted_targets(p_action text, p_speaker_id bigint, p_account_id bigint, p_category text, p_targets text[]) returns SETOF text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c186da254e07dccf9f824e8e5325e02a;
+  comment: 'Of these targets (null: all) the ones with which a speaker or an account may do this in a category (null: all), by its grants.';
 
 function tmidb.graphql_name(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e93174bb4cf78f8324885e79e2d5586f;
   comment: 'Name of a payload field in GraphQL.';
@@ -1687,7 +1911,7 @@ function tmidb.ingest_batch(p_stream text, p_created timestamp with time zone, p
   execute: tmidb_drain;
   comment: 'Stores what a stream holds from p_first to p_last, exactly once.';
 
-function tmidb.ingest_for(p_speaker_id bigint, p_category text, p_readings jsonb, p_most_bad integer DEFAULT NULL::integer) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 457a358088fe89c0b9a1ec4ff2029ed8;
+function tmidb.ingest_for(p_speaker_id bigint, p_category text, p_readings jsonb, p_most_bad integer DEFAULT NULL::integer) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a73838eb0cedb5ee570d8082a6797d07;
   comment: 'Writes readings in the name of a speaker.';
 
 function tmidb.ingest_status() returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7a4f540ac18dee4e1783f8fdca2cc3c4;
@@ -1707,13 +1931,17 @@ function tmidb.keep_refused(p_speaker_id bigint, p_category text, p_refused json
 function tmidb.key_name(p_key text) returns text language sql immutable parallel safe owner tmidb_owner md5 425f6ea9759870a0a8c3ebe61896671f;
   comment: 'A key with "." and "\" escaped by "\": one part of a field''s name.';
 
-function tmidb.last_values(p_class_id bigint, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(category text, target text, tail text) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 b206d4a536fcfd48039ba57a7a07c032;
+function tmidb.last_values(p_class_id bigint, p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(category text, target text, tail text) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 67875d32ae60556211c76688b5bac6cc;
   execute: tmidb_api;
   comment: 'The newest reading of each target in each category that a permission class may see, cut to its fields; null category or targets: all.';
 
 function tmidb.lease_connector(p_connector_id bigint, p_process uuid, p_run_id bigint DEFAULT NULL::bigint, p_is_try boolean DEFAULT false) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8473d9ddd5e36c9db47e4d88641347b5;
   execute: tmidb_drain;
   comment: 'Begins a run of a connector; null where there is nothing to do.';
+
+function tmidb.lease_requests(p_scopes text[], p_endpoints text[], p_subjects text[], p_at timestamp with time zone DEFAULT NULL::timestamp with time zone) returns TABLE(n integer, per_minute integer, granted integer, taken integer, ms_left double precision) language sql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=500ms owner tmidb_owner md5 2f7a8e82cb6b95400d1e8f51ea9792ac;
+  execute: tmidb_api, tmidb_edge;
+  comment: 'For the n-th of scopes, endpoints and subjects: its limit (0: none), how many requests the caller may let through, how many are taken by all, and the milliseconds until the minute ends.';
 
 function tmidb.leaves_of(p_chunk text) returns TABLE(name text, own_category smallint, parent_schema text, parent text, bound text) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fb7854479268309195fd2f71176e5c1c;
   comment: 'The tables of a chunk in tmidb_parts, with what they are attached to.';
@@ -1745,8 +1973,15 @@ function tmidb.mask_at(p_rules jsonb, p_cutoffs timestamp with time zone[], p_ca
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'Fields {"<name|*>": 1} that rules show of a reading of this category, target and time.';
 
+function tmidb.may(p_action text, p_category text DEFAULT NULL::text, p_target text DEFAULT NULL::text) returns boolean language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b351ac1505786a2bf71b4554287fcdc6;
+  execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
+  comment: 'Whether the one who asks may read, write, command or admin: a category and a target, by its key; null: all of them.';
+
 function tmidb.names_of(p_version_id integer) returns text[] language sql stable security definer parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e2789ad493dc4680c79b328fba038d70;
   comment: 'Top-level key of each field of a schema version, in their order.';
+
+function tmidb.networks(p_from text[]) returns cidr[] language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3ff26df980dfc9d9b87847ba6c143924;
+  comment: 'Texts as networks; TM108 for what is none.';
 
 function tmidb.newest_version(p_category_id smallint, p_field text) returns tmidb.schema_version language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 380fc8aa0b282509e8c8b3b244fe1496;
   comment: 'The newest schema version of a category, which has to know the field (TM107).';
@@ -1761,10 +1996,14 @@ function tmidb.note_api(p_process text, p_part text, p_built_at timestamp with t
 function tmidb.note_ledger() returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 137928575becb832367acf4a409add3e;
   comment: 'Notes the ledger''s totals, at most once a minute.';
 
+function tmidb.note_uses(p_ids bigint[], p_counts integer[], p_at timestamp with time zone) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4fbf267628169a492170bd3cb2ec19ab;
+  execute: tmidb_api, tmidb_edge;
+  comment: 'Adds to the uses of tokens, each by its number.';
+
 function tmidb.note_versions(p_versions integer[], p_shape integer[], p_payload text[]) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 23a0bb6f748a6f886007bb3638acec0d;
   comment: 'Notes first and last time and an example of the versions of a batch''s rows.';
 
-function tmidb.open_stream(p_stream text, p_created timestamp with time zone, p_first_seq bigint, p_last_seq bigint) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 06a08b2a33977c084b5e3068782a8250;
+function tmidb.open_stream(p_stream text, p_created timestamp with time zone, p_first_seq bigint, p_last_seq bigint) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 26b26c63f9c988139a981c0788d735fc;
   execute: tmidb_drain;
   comment: 'The last stored sequence of a stream, of which JetStream holds p_first_seq to p_last_seq.';
 
@@ -1774,6 +2013,9 @@ function tmidb.origin_of(p_category text, p_target text, p_ts timestamp with tim
 function tmidb."overlaps"(p_name text, p_other text) returns boolean language sql immutable parallel safe owner tmidb_owner md5 040f1411754bf9e208a9df4e1082df0f;
   comment: 'Whether two field names are the same, or one is a member of the other.';
 
+function tmidb.owner_scopes(p_kind text, p_id bigint) returns text[] language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c8862fdee4d03737962379ba55165369;
+  comment: 'The scopes that a token of this speaker, listener or user (by its id) may have.';
+
 function tmidb.pack(p_names text[], p_payload jsonb) returns bytea language plpgsql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a2d1a9e016286b22be83d72afc550865;
   comment: 'A payload''s values without their names, or null where it has others; unpack gives it back.';
 
@@ -1781,20 +2023,20 @@ function tmidb.persist_document(p_text text, p_name text DEFAULT NULL::text) ret
   execute: tmidb_admin;
   comment: 'Registers a GraphQL document of at most 100,000 bytes and returns its id, sha256:<hex>.';
 
-function tmidb.pin_field(p_category text, p_field text, p_type text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 82613f9b42b402706f450039d7b2fa3c;
+function tmidb.pin_field(p_category text, p_field text, p_type text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3c7d8add44581042d41bceeefdc1aa65;
   execute: tmidb_admin;
   comment: 'Keeps a field at a type (boolean, integer, number, exact, text, json) whatever devices send; null lets it be discovered again. Another type than the present one makes a new major. Returns the newest version. TM107: there is no such category or field.';
 
 function tmidb.pinned_shape(p_category_id smallint, p_shape jsonb) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6d790514daac01e87359f508db8e995e;
   comment: 'A flat shape {"field": "type"} with the types of pinned fields.';
 
-function tmidb.preview_readings(p_speaker_id bigint, p_category text, p_readings jsonb, p_refused jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ae909f9fcf8bdc0093eedbd58c100dd9;
+function tmidb.preview_readings(p_speaker_id bigint, p_category text, p_readings jsonb, p_refused jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cf16280a8f18a4a7dfc1048ef458eb0a;
   comment: 'The first readings of a run that only tries.';
 
 function tmidb.publish_view(p_version tmidb.schema_version) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 75f769379b639ccbbefe2feb91f9289e;
   comment: 'Makes or replaces the view of one major at this version.';
 
-function tmidb.publish_views() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 05e5640a241a968af2d58eead08b3269;
+function tmidb.publish_views() returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s owner tmidb_owner md5 6f8508db2069cd4e0ade6db63ba0fbed;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Makes or replaces the views that are behind; returns how many changes it made.';
 
@@ -1810,6 +2052,10 @@ function tmidb.quarantine(p_refused jsonb) returns integer language sql volatile
 function tmidb.queue_connector(p_connector_id bigint) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 49adb141492af2061c30a5ad1da4b9da;
   comment: 'Queues the next run of a connector.';
 
+function tmidb.rate_limits() returns TABLE(scope text, endpoint text, subject text, per_minute integer) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 eb8868ec4ddf757790f852f8dbf257da;
+  execute: tmidb_admin, tmidb_api, tmidb_edge;
+  comment: 'All limits of requests a minute; 0: none; subject null: each one that has no limit of its own.';
+
 function tmidb.read_grants(p_listener_id bigint, p_account_id bigint) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 327467c677c824351af99f1f98191679;
   comment: 'Grants to read of a listener or a person.';
 
@@ -1819,28 +2065,32 @@ function tmidb.reading_time(p_ts jsonb) returns timestamp with time zone languag
 function tmidb.reading_ts(p_value jsonb, p_zone text DEFAULT NULL::text, p_format text DEFAULT NULL::text) returns timestamp with time zone language plpgsql stable set search_path=pg_catalog, pg_temp set TimeZone=UTC set DateStyle=ISO, MDY owner tmidb_owner md5 0702ad4593921a723e21e9ca2d6ad1b5;
   comment: 'Time of a reading from a JSON text or number; TM211 where it is none.';
 
-function tmidb.record_audit(p_kind text, p_actor text, p_detail jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4188782838f0aff9637d7a96762fc80d;
+function tmidb.record_audit(p_kind text, p_actor text DEFAULT NULL::text, p_detail jsonb DEFAULT NULL::jsonb, p_resource text DEFAULT NULL::text, p_before jsonb DEFAULT NULL::jsonb, p_after jsonb DEFAULT NULL::jsonb, p_via jsonb DEFAULT NULL::jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cc3d73bb13a20abc4c69dc60976786e0;
   execute: tmidb_api, tmidb_edge;
-  comment: 'Adds an audit row.';
+  comment: 'Adds an audit row: kind (tmidb.audit_kind), actor (null: who asks), detail, resource, before, after, and of somebody else than who asks {"address", "agent", "request", "role"}.';
 
-function tmidb.record_migration(p_name text, p_direction text, p_sha256 text, p_ms integer, p_person text, p_is_transactional boolean DEFAULT true, p_broke jsonb DEFAULT NULL::jsonb) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e25974ca82db3c96a7856476fa1479a1;
+function tmidb.record_migration(p_name text, p_direction text, p_sha256 text, p_ms integer, p_person text, p_is_transactional boolean DEFAULT true, p_broke jsonb DEFAULT NULL::jsonb) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7abbe09045b809dafa83f8e72d3df12a;
   execute: tmidb_admin;
-  comment: 'Adds a row to the history of migrations (tmidb.migration_run) and gives its number; p_broke: what of the API was broken by force, which is audited.';
+  comment: 'Adds a row to the history of migrations (tmidb.migration_run) and gives its number; p_broke: what of the API was broken by force, told apart in the audit.';
 
 function tmidb.record_removal(p_reason text, p_readings bigint) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c655905a43a67991dab7dc2166bc329b;
   comment: 'Counts stored readings that were removed.';
 
-function tmidb.record_setting(p_kind text, p_detail jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9de2df4c5463bc4e77b94f09c284a84a;
-  comment: 'Adds an audit row in the name of the one who asks.';
-
 function tmidb.refusal(p_sqlstate text, p_message text) returns jsonb language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 91b3e6f51f4d1b5278b7e62712f90a09;
   comment: 'Code and message of a refused reading: {"code", "message"}.';
+
+function tmidb.refusals(p_speaker_id bigint, p_bound text, p_category text, p_readings jsonb) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 783ca7eb4c6b7c9acd3c3118317e7f9b;
+  comment: 'Targets of these readings that a speaker may not write, {"<key>": code}.';
+
+function tmidb.refused_targets(p_speaker_id bigint, p_category text, p_targets text[]) returns TABLE(target text, code text) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 dd94226f8fde493681e0aab0b0398b01;
+  execute: tmidb_edge;
+  comment: 'Of these targets (null: all) the ones that a speaker may not write: TM102 not granted, TM103 it may not make new targets or categories.';
 
 function tmidb.reload_api() returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 48a6e5738a45546bf2c86fa728a143a2;
   execute: tmidb_admin;
   comment: 'Lets GraphQL, REST and OpenAPI read the exposed schemas again; they follow within a second.';
 
-function tmidb.remove_connector(p_name text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1621b652543ae1db89cb531283d768ca;
+function tmidb.remove_connector(p_name text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f11dd9022b9a780e1a0b92758c9cb602;
   execute: tmidb_admin;
   comment: 'Removes a connector; what it brought stays.';
 
@@ -1856,15 +2106,15 @@ function tmidb.remove_role(p_name text) returns void language plpgsql volatile s
   execute: tmidb_admin;
   comment: 'Removes a role of your own. TM102: it is built in; TM106: somebody has it.';
 
-function tmidb.rename_field(p_category text, p_field text, p_column text DEFAULT NULL::text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 02d20fbbe10089531e3b74a890f5255e;
+function tmidb.rename_field(p_category text, p_field text, p_column text DEFAULT NULL::text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4c2308e0b2816f304c74e3327f25cf96;
   execute: tmidb_admin;
   comment: 'Gives a field another column and GraphQL name (null: its own); the present name answers as deprecated until the next major. Returns the newest version. TM106: the name is taken; TM107: there is no such category or field; TM108: it cannot be used.';
 
-function tmidb.replay_dead_letter(p_raw_id bigint) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b3270d3dc4407229fd730b0ab407547f;
+function tmidb.replay_dead_letter(p_raw_id bigint) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b5fb64dcc2f83b8fc182583f276debba;
   execute: tmidb_admin, tmidb_editor;
   comment: 'Stores a dead letter; returns {"replayed", "stored", "duplicate", "code", "message"}, the last two if it failed again.';
 
-function tmidb.replay_dead_letters(p_reason text DEFAULT NULL::text, p_category text DEFAULT NULL::text, p_speaker text DEFAULT NULL::text, p_since timestamp with time zone DEFAULT NULL::timestamp with time zone, p_limit integer DEFAULT 500, p_after bigint DEFAULT NULL::bigint) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 74e3cf634afb64e73ffa5e298f4f3da1;
+function tmidb.replay_dead_letters(p_reason text DEFAULT NULL::text, p_category text DEFAULT NULL::text, p_speaker text DEFAULT NULL::text, p_since timestamp with time zone DEFAULT NULL::timestamp with time zone, p_limit integer DEFAULT 500, p_after bigint DEFAULT NULL::bigint) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2b605894dcbf8c852e84f1599e23824d;
   execute: tmidb_admin, tmidb_editor;
   comment: 'Stores a batch of dead letters; returns {"tried", "replayed", "stored", "duplicate", "failed", "last"}.';
 
@@ -1882,9 +2132,9 @@ function tmidb.revoke_access(p_grant_id bigint) returns void language plpgsql vo
   execute: tmidb_admin;
   comment: 'Takes a grant back, by its number; TM107 if there is none.';
 
-function tmidb.revoke_token(p_token text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1c5584c67307eb65c9d21efe2f0dad88;
-  execute: tmidb_admin;
-  comment: 'Revokes the token of this text or prefix; returns how many.';
+function tmidb.revoke_token(p_token text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c7234afd50ca1ef52ae738a44cad910f;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
+  comment: 'Revokes the token of this text, prefix or number; returns how many.';
 
 function tmidb.rewrite_chunk(p_from timestamp with time zone, p_is_cold boolean DEFAULT true) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s set client_min_messages=warning owner tmidb_owner md5 7744794ea8126b2913d06b65ec36d2b4;
   execute: tmidb_admin;
@@ -1901,8 +2151,12 @@ function tmidb.rollup_lag() returns TABLE(shard smallint, behind bigint, rolled_
   execute: tmidb_admin, tmidb_api, tmidb_drain, tmidb_editor, tmidb_viewer;
   comment: 'Of each shard: how many readings are not in the roll-ups yet, and when they were last merged.';
 
+function tmidb.rotate_token(p_token text, p_overlap interval DEFAULT '1 day'::interval) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d69e613ae907a50204007efad2d8b147;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
+  comment: 'Makes a token like this one (by text, prefix or number) and returns it, once; the old one ends after the overlap. TM107 if there is none.';
+
 function tmidb.row_payload(p_category text, p_major smallint, p_row jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6a690fe8ee80a63ad214d39953137372;
-  execute: tmidb_admin, tmidb_editor, tmidb_speaker;
+  execute: tmidb_admin, tmidb_editor, tmidb_member, tmidb_speaker;
   comment: 'Payload of a view''s row.';
 
 function tmidb.rules() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ae7b2e8498fc16d58bc614940cc63275;
@@ -1929,6 +2183,9 @@ function tmidb.schema_of(p_category text) returns jsonb language plpgsql stable 
   execute: tmidb_admin, tmidb_editor, tmidb_viewer;
   comment: 'Schema of a category: {"category", "description", "strict", "overflowing", "fields" of the newest version, "versions", newest first}. TM107: there is no such category.';
 
+function tmidb.scoped_role(p_role text, p_scopes text[]) returns text language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e64ae5418a71e5d044bf192fa3cde6fa;
+  comment: 'The request role of a token: its owner''s role narrowed by its scopes; null: nothing is left.';
+
 function tmidb.series_filled(p_category text, p_targets text[], p_field text, p_from timestamp with time zone, p_to timestamp with time zone, p_width interval, p_timezone text, p_fill text) returns TABLE(target text, bucket timestamp with time zone, count bigint, min double precision, max double precision, avg double precision, sum double precision, first double precision, last double precision) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set jit=off owner tmidb_owner md5 53ade7e9e19bb6f2431fde5a5841b39b;
   comment: 'Aggregates of a numeric field per target and bucket as float64, empty buckets filled as asked.';
 
@@ -1938,7 +2195,7 @@ function tmidb.series_grain(p_width interval, p_from timestamp with time zone, p
 function tmidb.series_plan(p_category tmidb.category, p_from timestamp with time zone, p_to timestamp with time zone, p_widest integer) returns TABLE(source text, from_ts timestamp with time zone, to_ts timestamp with time zone) language plpgsql stable set search_path=pg_catalog, pg_temp set TimeZone=UTC owner tmidb_owner md5 41b10f9ad99a4c2343ddafbad5ef0ae5;
   comment: 'Which pieces of a stretch of time are read from minute, hour, day or raw.';
 
-function tmidb.series_rows(p_category text, p_targets text[], p_field text, p_from timestamp with time zone, p_to timestamp with time zone, p_width interval, p_timezone text) returns TABLE(target text, bucket timestamp with time zone, count bigint, min numeric, max numeric, sum numeric, first numeric, last numeric) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set jit=off set TimeZone=UTC owner tmidb_owner md5 daef545487449e1c8a9fd5a2146c1bfd;
+function tmidb.series_rows(p_category text, p_targets text[], p_field text, p_from timestamp with time zone, p_to timestamp with time zone, p_width interval, p_timezone text) returns TABLE(target text, bucket timestamp with time zone, count bigint, min numeric, max numeric, sum numeric, first numeric, last numeric) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set jit=off set TimeZone=UTC owner tmidb_owner md5 36de11a5e3ae527c14d676bf58e295d2;
   comment: 'Count, min, max, sum, first and last of a numeric field per target and bucket, with every digit, as far as the one who asks may see them.';
 
 function tmidb.set_aggregates(p_category text, p_enabled boolean) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 66b8747faf5730425d640e738853a30d;
@@ -1949,13 +2206,17 @@ function tmidb.set_cold_after(p_age interval) returns void language plpgsql vola
   execute: tmidb_admin;
   comment: 'Sets how old a chunk is when its readings are packed; null: never.';
 
-function tmidb.set_connector(p_name text, p_config jsonb DEFAULT NULL::jsonb, p_schedule text DEFAULT NULL::text, p_is_enabled boolean DEFAULT NULL::boolean, p_category text DEFAULT NULL::text, p_speaker text DEFAULT NULL::text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 26e8a356d9aa3ec9f45248ee40c7a660;
+function tmidb.set_connector(p_name text, p_config jsonb DEFAULT NULL::jsonb, p_schedule text DEFAULT NULL::text, p_is_enabled boolean DEFAULT NULL::boolean, p_category text DEFAULT NULL::text, p_speaker text DEFAULT NULL::text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 deb60365e59dddb77df8ea851ac6433e;
   execute: tmidb_admin;
   comment: 'Changes a connector: definition, schedule, enabled, category, speaker; null leaves as it is.';
 
 function tmidb.set_group(p_name text, p_condition text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d6695d5d995608b0dc1c144eea53e240;
   execute: tmidb_admin;
   comment: 'Gives a group another condition. TM107: there is no such group; TM108: the condition cannot be read.';
+
+function tmidb.set_rate_limit(p_scope text, p_endpoint text, p_per_minute integer, p_subject text DEFAULT NULL::text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a8445ed9014d3396a6244bceb38784ed;
+  execute: tmidb_admin;
+  comment: 'Sets how many requests a minute (0: no limit) each token, user or address has for read, write, ingest or live, each address for login or anonymous; for one subject, or null for all. Null instead of a number takes the limit away.';
 
 function tmidb.set_request_timeout(p_role text, p_timeout interval) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8359d37cc9de96c21455534b9b578a18;
   execute: tmidb_admin;
@@ -1969,7 +2230,7 @@ function tmidb.set_rollups(p_category text, p_enabled boolean) returns void lang
   execute: tmidb_admin;
   comment: 'Turns the roll-ups of a category on or off.';
 
-function tmidb.set_strict(p_category text, p_strict boolean DEFAULT true) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 18075a0478e6f7714baf0443e4bc2055;
+function tmidb.set_strict(p_category text, p_strict boolean DEFAULT true) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2ff70e84011b0176f75df8687473b255;
   execute: tmidb_admin;
   comment: 'Whether payloads of a category that would break its readers (a known field with another type) are refused with TM223. TM104: the name cannot be used.';
 
@@ -1993,10 +2254,13 @@ function tmidb.shown_at(p_rules jsonb, p_cutoffs timestamp with time zone[], p_c
 function tmidb.shown_fields(p_fields jsonb) returns SETOF jsonb language sql immutable parallel safe owner tmidb_owner md5 632a4f95c03c51b553fb7ca62ac8dfae;
   comment: 'Fields {"name", "type", "column", "graphql", "renamed"}, one for each column; "renamed" on those that are called otherwise now.';
 
+function tmidb.shown_since(p_rules jsonb, p_cutoffs timestamp with time zone[], p_category_id smallint, p_target_id uuid, p_fields text[] DEFAULT NULL::text[]) returns TABLE(since timestamp with time zone) language sql stable owner tmidb_owner md5 6037ed5d93999eacc7136a6400fe0937;
+  comment: 'The moment from which on rules show readings of this category and target, or any of these fields of them; -infinity: all, no row: none.';
+
 function tmidb.sift_strict(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 22884ac27737247b61b2bf5528ede230;
   comment: 'Like tmidb.store_sifted, but readings that would break a strict category are parked (TM223).';
 
-function tmidb.speaker_id() returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3c26ef410ab39ea8a81b3d65aa2f5345;
+function tmidb.speaker_id() returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 42d8c82997ac7d0a2cc14189e5ed66f3;
   comment: 'The speaker as which the one who asks writes; TM102 if none.';
 
 function tmidb.split_secret(p_kind text, p_config jsonb, p_old_config jsonb DEFAULT NULL::jsonb, p_old_secret jsonb DEFAULT NULL::jsonb) returns jsonb language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3f71c8085cca500c84c28534dc8e2c48;
@@ -2030,12 +2294,24 @@ function tmidb.subscribe(p_listener text, p_category text, p_targets text[] DEFA
   execute: tmidb_admin;
   comment: 'Lets a listener read fields of targets, or of a group of targets, in a category, of readings that are not older than a window; null for any of them means all. The field gps is the object with all its members, gps.lat one of them; a "." or "\" in a key is written "\." or "\\".';
 
+function tmidb.take_from_limits(p_keys text[], p_allowed integer[], p_wanted integer[], p_window interval DEFAULT '00:01:00'::interval, p_at timestamp with time zone DEFAULT NULL::timestamp with time zone) returns TABLE(key text, granted integer, taken integer, allowed integer, ends_at timestamp with time zone) language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b57857deaae80ec68b1a8f2ac8bc0b3e;
+  comment: 'Takes up to wanted of each key''s allowance in the window that runs (p_at: now) and tells what was granted, what is taken by all, and when the window ends.';
+
 function tmidb.target_key(p_target_id uuid) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 189f6149d23f306f9ed873c4c4195b0a;
   execute: tmidb_admin, tmidb_editor, tmidb_speaker;
   comment: 'Key of a target.';
 
 function tmidb.text_of(p_bytes bytea) returns text language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7532a38bc4776f53fab5dbf7e0c3fe0f;
   comment: 'The text that the bytes are in UTF-8; null if they are none.';
+
+function tmidb.tg_any__audit() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 56d0522cd3cfc765114eb030365904ce;
+  comment: 'Writes an inserted, changed or removed row into the audit.';
+
+function tmidb.tg_audit__chain() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 491735b53ae695bd76b74badde997efe;
+  comment: 'Links the audit rows of a transaction to the ones before, at commit.';
+
+function tmidb.tg_audit__guard() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1ee429e5182724bbe1bd6f9063cda5bc;
+  comment: 'Refuses to change, remove or truncate rows of the audit and its head. TM102: always.';
 
 function tmidb.tg_category__keep_floor() returns trigger language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4b623a1e001ac9f35cd48d93a77fa561;
   comment: 'Remembers from when on no reading can have been dropped.';
@@ -2058,16 +2334,16 @@ function tmidb.tg_schema_version__seen() returns trigger language plpgsql volati
 function tmidb.tg_shape__geo_source() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 74946708e2a9c5fd9dd9b10ec9ed454f;
   comment: 'Keeps tmidb.geo_source up with tmidb.shape.';
 
-function tmidb.tg_target__join_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 062d5f535f436aa9ec001be29bdbe47f;
+function tmidb.tg_target__join_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 60c023c35d8b5cd6966dffa3d495e875;
   comment: 'Adds new and changed targets to the rules of who was granted something of their groups.';
 
 function tmidb.tg_target__lock_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cc7ea1990faedc2fac5802333b21a5c3;
   comment: 'Makes who changes groups wait for who makes targets.';
 
-function tmidb.tg_target__write() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 020b2ed6550af93fcdab01742b074aa3;
-  comment: 'Writes a row of the view api.target. TM105: its key or meta cannot be used; TM106: the key is taken.';
+function tmidb.tg_target__write() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ad453a3e643dfc150e59f8220b273600;
+  comment: 'Writes a row of the view api.target. TM102: no right to change it; TM105: its key or meta cannot be used; TM106: the key is taken.';
 
-function tmidb.tg_view__ingest() returns trigger language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fda0dafbd6fd692a15bc5475038bb883;
+function tmidb.tg_view__ingest() returns trigger language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3419311bb6e04fee3b179fff855e2ea6;
   comment: 'Turns an inserted row of a view into a reading.';
 
 function tmidb.tick_connectors(p_process uuid) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 076a960b293b1d75a315eb513acc4a24;
@@ -2097,6 +2373,12 @@ function tmidb.to_number(p_value jsonb) returns double precision language sql im
 function tmidb.to_text(p_value jsonb) returns text language sql immutable parallel safe owner tmidb_owner md5 9b5fbe9182dd753a5a813906ab486b81;
   execute: public;
   comment: 'The value as text if it is a scalar, else null.';
+
+function tmidb.token_named(p_token text) returns SETOF tmidb.token language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9494545f2e4937bd901a68e92eb9aa6b;
+  comment: 'The live token of this text, prefix or number, of one''s own or, for an administrator, of anybody.';
+
+function tmidb.token_text(p_kind text) returns text language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0782217356a6a920df8164adc062ade4;
+  comment: 'A new secret of a kind: tmi_<kind>_ and 38 letters and digits.';
 
 function tmidb.typed_row(p_category_id smallint, p_major smallint, p_data jsonb) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f784c80fdbd30742a37ec1710c1fb3f7;
   comment: 'A payload as one major version shows it.';

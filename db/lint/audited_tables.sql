@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Whatever table somebody's doing changes writes the audit: each table has the trigger, but those here, each for its reason.
+-- level: error
 select c.oid::regclass::text as what
 from pg_class c
 where c.relnamespace = 'tmidb'::regnamespace and c.relkind in ('r', 'p')

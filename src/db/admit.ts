@@ -3,7 +3,7 @@
 import { type Caller, isShutOut } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import type { Access, Identity } from './access.ts'
-import type { Counted, Endpoint } from './rate-limits.ts'
+import type { Counted, Endpoint } from './rate-rules.ts'
 
 export type Admitting = Pick<Access, 'identify' | 'limits'>
 

@@ -5,13 +5,17 @@
 // limit through by itself: devices must be able to go on sending.
 import { TmiError } from '../base/errors.ts'
 import type { Pool } from './pool.ts'
-
-/** live: sockets that are opened; anonymous: whatever comes without a valid token. */
-export type Endpoint = 'read' | 'write' | 'ingest' | 'live' | 'login' | 'anonymous'
-type Scope = 'token' | 'user' | 'address'
-
-/** Whom a request counts for: a token's id, listener:<name> and its like, an IP address. */
-export type Counted = { [scope in Scope]?: string | undefined }
+import {
+  type Counted,
+  type Endpoint,
+  limitOf,
+  networkOf,
+  plural,
+  type Rule,
+  rulesOf,
+  type Scope,
+  type Setting,
+} from './rate-rules.ts'
 
 /** RateLimit-Policy and RateLimit of the limit that is nearest (draft-ietf-httpapi-ratelimit-headers-11). */
 export type RateHeaders = Record<string, string>
@@ -25,19 +29,6 @@ export interface RateLimits {
   pace(endpoint: Endpoint, who: Counted): Promise<unknown> | null
   /** Asks for the settings: at first, and when they changed or may have. */
   load(): Promise<void>
-}
-
-interface Setting {
-  scope: Scope
-  endpoint: Endpoint
-  subject: string | null
-  per_minute: number
-}
-
-interface Rule {
-  scope: Scope
-  every: number
-  own: Map<string, number>
 }
 
 /** A limit of one subject in the minute that runs. */
@@ -71,23 +62,12 @@ const minuteMs = 60_000
 const patienceMs = 1000
 const mostKept = 50_000
 
-const plural: Record<Endpoint, string> = {
-  read: 'reads',
-  write: 'writes',
-  ingest: 'messages',
-  live: 'new sockets',
-  login: 'logins',
-  anonymous: 'requests without a valid token',
-}
-
 /** clock in ms; given, PostgreSQL counts by it too. */
 export function rateLimits(pool: Pool, clock?: () => number): RateLimits {
   const now = clock ?? (() => performance.now())
   const buckets = new Map<string, Bucket>()
   let rules = new Map<Endpoint, Rule[]>()
   let awayUntil = Number.NEGATIVE_INFINITY
-
-  const limitOf = ({ every, own }: Rule, subject: string): number => own.get(subject) ?? every
 
   const read = async (): Promise<void> => {
     const { rows } = await pool.query<Setting>('select * from tmidb.rate_limits()')
@@ -156,9 +136,12 @@ export function rateLimits(pool: Pool, clock?: () => number): RateLimits {
   }
   const nextRound = async (): Promise<void> => {
     await running
-    const asked = [...wanted]
+    // What the round before brought is not asked for again: it would take the place of what is left of that.
+    const at = now()
+    const asked = [...wanted].filter((b) => isEmpty(b, at))
     wanted.clear()
     round = null
+    if (asked.length === 0) return
     running = ask(asked)
     await running
   }
@@ -196,7 +179,7 @@ export function rateLimits(pool: Pool, clock?: () => number): RateLimits {
 
   /** Takes one of each: all of them, or none, as long as one needs a lease. */
   const take = (limiting: Bucket[], at: number): RateHeaders | undefined => {
-    for (const b of limiting) if (at >= b.until || b.left <= 0) return undefined
+    if (limiting.some((b) => isEmpty(b, at))) return undefined
     for (const b of limiting) b.left--
     return headersOf(limiting, at)
   }
@@ -212,9 +195,9 @@ export function rateLimits(pool: Pool, clock?: () => number): RateLimits {
       const at = now()
       const taken = take(limiting, at)
       if (taken !== undefined) return taken
-      const spent = limiting.find((b) => at < b.until && b.left <= 0 && b.rest === 0)
+      const spent = limiting.find((b) => isSpent(b, at))
       if (spent !== undefined) await onSpent(spent, at)
-      else await Promise.all(limiting.filter((b) => at >= b.until || b.left <= 0).map(lease))
+      else await Promise.all(limiting.filter((b) => isEmpty(b, at)).map(lease))
     }
   }
 
@@ -239,29 +222,16 @@ export function rateLimits(pool: Pool, clock?: () => number): RateLimits {
   }
 }
 
+/** Nothing is left of its lease, or its minute is over. */
+const isEmpty = ({ left, until }: Bucket, at: number): boolean => left <= 0 || at >= until
+
+/** Nor has anybody else anything left in this minute. */
+const isSpent = ({ left, rest, until }: Bucket, at: number): boolean => left <= 0 && rest === 0 && at < until
+
 async function inTime<T>(answer: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => late.reject(new Error('PostgreSQL is late')), patienceMs)
   return await Promise.race([answer, late.promise]).finally(() => clearTimeout(timer))
-}
-
-function rulesOf(settings: Setting[]): Map<Endpoint, Rule[]> {
-  const rules = new Map<Endpoint, Rule[]>()
-  for (const { scope, endpoint, subject, per_minute } of settings) {
-    let of = rules.get(endpoint)
-    if (of === undefined) rules.set(endpoint, (of = []))
-    let rule = of.find((r) => r.scope === scope)
-    if (rule === undefined) of.push((rule = { scope, every: 0, own: new Map() }))
-    if (subject === null) rule.every = per_minute
-    else rule.own.set(subject, per_minute)
-  }
-  // Where no limit is a number, there is nothing to look at.
-  for (const [endpoint, of] of rules) {
-    const limiting = of.filter((r) => r.every > 0 || [...r.own.values()].some((n) => n > 0))
-    if (limiting.length > 0) rules.set(endpoint, limiting)
-    else rules.delete(endpoint)
-  }
-  return rules
 }
 
 function headersOf(limiting: Bucket[], at: number): RateHeaders {
@@ -280,16 +250,4 @@ function refuse(bucket: Bucket, at: number): never {
   const { scope, endpoint, limit, until } = bucket
   const headers = { ...told(bucket, at, 0), 'Retry-After': String(secondsTo(until, at)) }
   throw new TmiError('TM403', `This ${scope} has ${limit} ${plural[endpoint]} a minute.`, { headers })
-}
-
-/** An IPv4 address, or the 64 bits that an IPv6 customer has; as tmidb.set_rate_limit writes it. */
-export function networkOf(address: string): string {
-  if (!address.includes(':')) return address
-  const [head = '', tail] = (address.split('%')[0] as string).split('::')
-  const before = head === '' ? [] : head.split(':')
-  const after = tail ? tail.split(':') : []
-  const groups =
-    tail === undefined ? before : [...before, ...Array(Math.max(0, 8 - before.length - after.length)).fill('0'), ...after]
-  const host = URL.parse(`http://[${groups.slice(0, 4).join(':')}::]`)?.hostname
-  return host === undefined ? address : host.slice(1, -1)
 }

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { TmiError } from '../../src/base/errors.ts'
 import { openPool, type Pool } from '../../src/db/pool.ts'
-import { type Counted, type Endpoint, networkOf, type RateLimits, rateLimits } from '../../src/db/rate-limits.ts'
+import { type RateLimits, rateLimits } from '../../src/db/rate-limits.ts'
+import { type Counted, type Endpoint, networkOf } from '../../src/db/rate-rules.ts'
 import { withClient } from '../../src/db/superuser.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 
@@ -58,6 +59,22 @@ test('three processes with ten times a limit let through what it says, never mor
     }
     assert.ok(all >= 997 * 0.95, `only ${all}`)
   }
+})
+
+test('requests that come one by one, while a lease is under way, lose nothing of it', async () => {
+  await set('token', 'read', 200)
+  const limits = await open()
+  const all: Promise<boolean>[] = []
+  for (let n = 0; n < 600; n++) {
+    all.push(
+      Promise.resolve(limits.count('read', { token: '1' })).then(
+        () => true,
+        () => false,
+      ),
+    )
+    await new Promise(setImmediate)
+  }
+  assert.equal((await Promise.all(all)).filter(Boolean).length, 200)
 })
 
 test('a process that stops with a lease in its hands leaves at most 2 % unused', async () => {

@@ -212,6 +212,37 @@ test('a session of a listener ends with its connection, and it is told so', asyn
   assert.deepEqual(present, [false, false])
 })
 
+test('a member reads what it was granted under its own name and writes it; who writes elsewhere is closed', async () => {
+  const token = await world.token(`(select tmidb.create_token('user', login) from tmidb.account
+    where account_id = tmidb.create_account('kim+1@x.org', null, case when tmidb.create_role('crew') is not null then 'crew' end))`)
+  await world.db.query(
+    `select tmidb.grant_access('role:crew', '{read,write}', 'sensor', '{a}', p_fields => '{t}', p_window => '1 hour')`,
+  )
+  await sleep(300)
+  const client = await world.connect(token)
+  const heard = ears(client)
+  assert.equal(await granted(client, 'tmi/out/all/#'), 128)
+  assert.equal(await granted(client, 'tmi/out/kim%2B1@x.org/#'), 0)
+  await until('the last value', () => heard.length === 1)
+  await ingest('sensor', 'b/c', '{"t": 6}')
+  await world.db.query(`select tmidb.ingest('sensor', 'a', '{"t": 8}', now() - interval '2 hours')`)
+  await ingest('sensor', 'a', '{"t": 9, "secret": 3}')
+  await until('the live one', () => heard.length === 2)
+  assert.deepEqual(
+    heard.map((h) => [h.topic, Object.keys(h.data)]),
+    Array.from({ length: 2 }, () => ['tmi/out/kim%2B1@x.org/sensor/a', ['t']]),
+  )
+  await client.publishAsync('tmi/in/sensor/a', '{"t": 1}', { qos: 1 })
+  assert.deepEqual(
+    world.published.map((r) => r.target),
+    ['a'],
+  )
+  const closed = closing(client)
+  client.publish('tmi/in/sensor/other', '{"t": 1}', { qos: 1 })
+  await closed
+  assert.equal(world.published.length, 1)
+})
+
 test('what a listener may no longer see stops coming; a revoked token closes within a second', async () => {
   const token = await world.token(`tmidb.create_listener('leaving')`)
   await world.db.query(`select tmidb.subscribe('leaving', 'sensor'), tmidb.subscribe('leaving', 'log')`)

@@ -116,6 +116,19 @@ const faults: Record<string, string[]> = {
     `${guarded}; create policy p on app.item using ((select tmidb.shard_of(name)) = 1)`,
     `${guarded}; create policy p on app.item using (exists (select from app.item i where i.name = tmidb.key_name(item.name)))`,
   ],
+  policy_roles: [
+    'create policy stray on tmidb.target using (true)',
+    'create policy stray on tmidb.token for select to tmidb_admin, tmidb_views using (true)',
+    'alter policy owner_all on tmidb.token to public',
+    'alter policy listener_read on tmidb.target using (true)',
+    'drop policy admin_read on tmidb.audit; create policy admin_read on tmidb.audit to tmidb_admin using (true)',
+  ],
+  role_members: [
+    'grant tmidb_viewer to tmidb_listener',
+    'grant tmidb_owner to tmidb_drain',
+    'grant pg_read_all_data to tmidb_viewer',
+    'grant tmidb_views to tmidb_api',
+  ],
   role_powers: ['alter role tmidb_views bypassrls', `alter role ${lintLogin} bypassrls`, 'alter role tmidb_owner superuser'],
   row_security: [
     'alter table tmidb.target disable row level security',
@@ -144,6 +157,10 @@ const faults: Record<string, string[]> = {
     'grant select on api.sensor_v1 to tmidb_anonymous',
     'create function app.f() returns int language sql return 1',
   ],
+  audit_chain: [
+    "alter table tmidb.audit disable trigger all; update tmidb.audit set actor = 'nobody' where seq = 1",
+    'alter table tmidb.audit disable trigger all; delete from tmidb.audit where seq = 1',
+  ],
   bypass_role: ['create role stray login bypassrls'],
   default_rights: [
     'alter default privileges for role admin in schema app grant select on tables to public',
@@ -157,7 +174,7 @@ const faults: Record<string, string[]> = {
   ],
   expiring_token: ["update tmidb.token set used_at = now(), expires_at = now() + interval '6 days'"],
   ledger_balance: ['delete from tmidb.ts_obs', 'update tmidb.ledger set stored = stored + 1, received = received + 1'],
-  lone_administrator: ["select tmidb.create_account('admin', 'x', 'admin'), tmidb.create_account('kim', 'x', 'editor')"],
+  lone_administrator: ["select tmidb.create_account('admin', null, 'admin'), tmidb.create_account('kim', null, 'editor')"],
   unused_token: ["update tmidb.token set created_at = now() - interval '31 days'"],
   definer_function_exposed: [
     `${quiet('security definer')}; grant execute on function app.f() to tmidb_listener`,
@@ -172,8 +189,8 @@ const faults: Record<string, string[]> = {
   ],
   function_search_path: [
     quiet('security definer'),
-    `create function app.f() returns int language plpgsql as 'begin return 1; end'`,
-    quiet('', "as 'select 1'"),
+    "create function app.f() returns trigger language plpgsql as 'begin return NEW; end'",
+    `${guarded}; ${quiet('', "as 'select 1'")}; create policy p on app.item using (id = (select app.f()))`,
   ],
   listener_introspection: [`select tmidb.allow_introspection('${lintLogin}')`],
   login_rights: [
@@ -271,7 +288,7 @@ const controls: Record<string, string[]> = {
     "update tmidb.token set used_at = now(), expires_at = now() + interval '8 days'",
     "update tmidb.token set expires_at = now() + interval '6 days'",
   ],
-  lone_administrator: ["select tmidb.create_account('admin', 'x', 'admin'), tmidb.create_account('kim', 'x', 'admin')"],
+  lone_administrator: ["select tmidb.create_account('admin', null, 'admin'), tmidb.create_account('kim', null, 'admin')"],
   unused_token: [
     "update tmidb.token set created_at = now() - interval '31 days', used_at = now()",
     "update tmidb.token set created_at = now() - interval '31 days', revoked_at = now()",
@@ -286,7 +303,11 @@ const controls: Record<string, string[]> = {
     `create foreign data wrapper far; create server far foreign data wrapper far; create foreign table app.f (a int) server far;
      grant select on app.f to tmidb_viewer`,
   ],
-  function_search_path: [quiet(''), quiet('set search_path = pg_catalog', "as 'select 1'")],
+  function_search_path: [
+    quiet('', "as 'select 1'"),
+    quiet('security definer set search_path = pg_catalog', "as 'select 1'"),
+    `${guarded}; ${quiet('')}; create policy p on app.item using (id = (select app.f()))`,
+  ],
   leakproof: ['create function app.f() returns int language sql immutable return 1'],
   login_rights: [shown],
   materialized_view_exposed: ['create materialized view app.m as select 1 as one; grant select on app.m to tmidb_viewer'],
@@ -426,7 +447,7 @@ test('the statement that mends a finding mends it', async () => {
     ['open_table', shown],
     ['view_past_row_security', 'create view app.v as select 1 as one; grant select on app.v to tmidb_listener'],
     ['foreign_key_index', `${item}; create table app.part (item int references app.item)`],
-    ['function_search_path', quiet('', "as 'select 1'")],
+    ['function_search_path', quiet('security definer', "as 'select 1'")],
     ['public_functions', 'create function app.f() returns int language sql return 1'],
     ['definer_function_exposed', `${quiet('security definer')}; grant execute on function app.f() to tmidb_listener`],
     ['default_rights', 'alter default privileges for role admin in schema app grant select on tables to public'],

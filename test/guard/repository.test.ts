@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { foreignLicences, loosePins, machineTraces, root, trackedFiles, unlocked, withoutSpdx } from '../../scripts/repository.ts'
 import { errorTable } from '../../src/base/errors.ts'
+import { looksRight } from '../../src/db/access.ts'
 import { run } from '../lib/instance.ts'
 import { testDatabase } from '../lib/postgres.ts'
 
@@ -16,6 +17,18 @@ test('no file names a registry or a folder of one machine', () => assert.deepEqu
 test('dependencies are pinned to one version, and so locked', () => assert.deepEqual(loosePins(), []))
 test('the lock file names every package, so that npm ci takes it', () => assert.deepEqual(unlocked(), []))
 test('what ships has a permissive licence', () => assert.deepEqual(foreignLicences(), []))
+
+test('no file holds a token; a scanner would find all of them, by prefix and check digits', async () => {
+  const scan = (text: string) => (text.match(/tmi_[a-z]+_[0-9A-Za-z]{38}(?![0-9A-Za-z])/g) ?? []).filter(looksRight)
+  await using db = await testDatabase()
+  const made = await db.query<{ t: string }>(`select tmidb.token_text('user') as t from generate_series(1, 200)`)
+  const tokens = made.map(({ t }) => t)
+  assert.deepEqual(scan(tokens.map((t) => `curl -H "Authorization: Bearer ${t}" …\nurl?token=${t}&x`).join('\n')).length, 400)
+  assert.deepEqual(
+    trackedFiles().filter((path) => scan(read(path)).length > 0),
+    [],
+  )
+})
 
 test('a licence that was not agreed on is seen', () => {
   const packages = {

@@ -215,3 +215,26 @@ test('a socket that is closed while it subscribes leaves nothing behind', async 
   }
   await until(() => hub.status().listeners === 0)
 })
+
+test('a member sees what its role was granted; a socket that waits is closed too when its token is revoked', async () => {
+  await db.query(
+    `select tmidb.create_role('crew'), tmidb.create_account('kim', null, 'crew'), tmidb.grant_access('role:crew', p_targets => '{mine}')`,
+  )
+  const [row] = await db.query<{ t: string }>(`select tmidb.create_token('user', 'kim') as t`)
+  const token = row?.t ?? ''
+  assert.equal(await open('/ws/kim', token).closed, 403, 'that is an address of listeners')
+  const [busy, idle] = [open('/tmi/ws', token), open('/tmi/ws', token)]
+  await busy.say({ type: 'subscribe' })
+  await idle.say({ type: 'unsubscribe' })
+  await until(() => busy.types().includes('ready') && idle.seen.length === 1)
+  await write(1, 'other')
+  await write(2, 'mine')
+  await until(() => busy.types().includes('event'))
+  assert.deepEqual(
+    busy.seen.filter((m) => m.type === 'event').map((m) => m.target),
+    ['mine'],
+  )
+  await db.query('select tmidb.revoke_token($1)', [token])
+  assert.deepEqual(await Promise.all([busy.closed, idle.closed]), [4401, 4401])
+  assert.equal(idle.seen.at(-1)?.type, 'revoked')
+})

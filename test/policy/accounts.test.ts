@@ -77,8 +77,8 @@ test('who is removed takes sessions, grants and tries with them; the audit keeps
   await db.query(`select tmidb.remove_account('gone')`)
   const [left] = await db.query(`select (select count(*)::int from tmidb.session) as sessions,
     (select count(*)::int from tmidb.access_grant where account_id is not null) as grants,
-    (select count(*)::int from tmidb.audit where actor = 'gone') as audit`)
-  assert.deepEqual(left, { sessions: 0, grants: 0, audit: 1 })
+    (select count(*)::int from tmidb.audit where resource = 'user:gone' and kind in ('session.ended', 'account.disabled', 'account.removed')) as audit`)
+  assert.deepEqual(left, { sessions: 0, grants: 0, audit: 3 })
 })
 
 test('administrators read of accounts and sessions all but the secrets', async () => {

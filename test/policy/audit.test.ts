@@ -60,8 +60,8 @@ const any = undefined
 /** Statement of an administrator, the one kind it writes, resource, and of before and after what must be there. */
 const acts: [sql: string, kind: string, resource: string, before: Part | undefined, after: Part | undefined][] = [
   [`select tmidb.create_account('kim', '$argon2id$one', 'viewer')`, 'account.created', 'user:kim', null, { login: 'kim', password_hash: '***' }],
-  [`select tmidb.create_account('kim', '$argon2id$one', 'admin')`, 'account.role_changed', 'user:kim', { role_id: 3 }, { role_id: 1 }],
-  [`select tmidb.create_account('kim', '$argon2id$two', 'admin')`, 'account.password_changed', 'user:kim', { password_hash: '***' }, { password_hash: '***' }],
+  [`select tmidb.set_account_role('kim', 'admin')`, 'account.role_changed', 'user:kim', { role_id: 3 }, { role_id: 1 }],
+  [`select tmidb.set_password_hash('kim', '$argon2id$two')`, 'account.password_changed', 'user:kim', { password_hash: '***' }, { password_hash: '***' }],
   [`select tmidb.create_token('listener', 'map', 'a label')`, 'token.created', 'listener:map', null, { label: 'a label', kind: 'listener', hash: '***' }],
   [`select tmidb.revoke_token((select prefix from tmidb.token where label = 'a label'))`, 'token.revoked', 'listener:map', { revoked_at: null }, any],
   [`select tmidb.subscribe('map', 'sensor', '{truck-1}')`, 'grant.added', 'listener:map', null, { fields: null }],

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- after: request_timeout, scoped_role, owner_scopes, account_speaker
--- Whose token this is, as what its requests run, and what it is held to (may_create: it writes whatever it likes and need not be asked for): the claims are ready to be told to a transaction. The doors
--- keep the answer until the channel access is notified, and count the uses themselves (note_uses).
+-- after: request_timeout, scoped_role, account_speaker
+-- Whose token this is, as what its requests run, and what it is held to: the claims are ready to be told to a transaction. The doors
+-- keep the answer until the channel access is notified, and count the uses themselves (note_uses). Who may_create writes whatever it
+-- likes; of the others each target is asked for (refused_targets).
 create or replace function tmidb.authenticate(p_hash bytea)
 returns table (token_id bigint, kind text, name text, claims jsonb, target text, may_create boolean, expires_at timestamptz,
   may_introspect boolean, only_documents boolean, allow_from text[])
@@ -22,15 +23,14 @@ begin
   if v_role is null then return; end if;
   -- A person writes as a speaker of their own.
   if a.account_id is not null then
-    a.speaker_id := case when v_role not in ('tmidb_viewer', 'tmidb_listener')
-      and 'write' = any(tmidb.owner_scopes('user', a.account_id)) then tmidb.account_speaker(a.account_id) end;
+    a.speaker_id := case when v_role not in ('tmidb_viewer', 'tmidb_listener') then tmidb.account_speaker(a.account_id) end;
   end if;
   return query
     select t.token_id, t.kind, coalesce(a.login, s.name, l.name),
       jsonb_strip_nulls(jsonb_build_object('role', v_role, 'name', coalesce(a.login, s.name, l.name), 'listener_id', t.listener_id::text,
         'account_id', t.account_id::text, 'speaker_id', coalesce(t.speaker_id, a.speaker_id)::text, 'token_id', t.token_id::text,
         'timeout_ms', tmidb.request_timeout(v_role))),
-      g.key, coalesce(s.may_create and not s.is_restricted, false), t.expires_at, coalesce(l.may_introspect, t.account_id is not null),
+      g.key, coalesce(s.may_create and (not s.is_restricted or a.request_role in ('tmidb_admin', 'tmidb_editor')), false), t.expires_at, coalesce(l.may_introspect, t.account_id is not null),
       t.account_id is null and (coalesce(l.only_documents, false) or i.only_documents), t.allow_from::text[]
     from tmidb.instance i
     left join tmidb.speaker s on s.speaker_id = coalesce(t.speaker_id, a.speaker_id)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: channel, record_setting
+-- after: channel
 -- Sets a limit; the doors are told. A subject is written as the doors count it: an address without its mask, an IPv6 network of 64 bits
 -- (whoever has one address of it has all).
 create or replace function tmidb.set_rate_limit(p_scope text, p_endpoint text, p_per_minute int, p_subject text default null) returns void
@@ -39,8 +39,6 @@ begin
     insert into tmidb.rate_limit (scope, endpoint, subject, per_minute) values (p_scope, p_endpoint, v_subject, p_per_minute)
     on conflict (scope, endpoint, subject) do update set per_minute = excluded.per_minute;
   end if;
-  perform tmidb.record_setting('rate_limit.set',
-    jsonb_build_object('scope', p_scope, 'endpoint', p_endpoint, 'subject', v_subject, 'per_minute', p_per_minute));
   perform pg_notify(tmidb.channel('access'), 'rates');
 exception
   when check_violation or not_null_violation then

@@ -7,4 +7,4 @@ as $$ select (get_byte(sha256(convert_to(p_key, 'UTF8')), 0) & 7)::smallint $$;
 
 comment on function tmidb.shard_of(text) is 'Shard 0 to 7 of a target''s key.';
 revoke all on function tmidb.shard_of(text) from public;
-grant execute on function tmidb.shard_of(text) to tmidb_speaker, tmidb_editor, tmidb_admin;
+grant execute on function tmidb.shard_of(text) to tmidb_speaker, tmidb_member, tmidb_editor, tmidb_admin;

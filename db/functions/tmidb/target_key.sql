@@ -6,4 +6,4 @@ as $$ select key from tmidb.target where target_id = p_target_id $$;
 
 comment on function tmidb.target_key(uuid) is 'Key of a target.';
 revoke all on function tmidb.target_key(uuid) from public;
-grant execute on function tmidb.target_key(uuid) to tmidb_speaker, tmidb_editor, tmidb_admin;
+grant execute on function tmidb.target_key(uuid) to tmidb_speaker, tmidb_member, tmidb_editor, tmidb_admin;

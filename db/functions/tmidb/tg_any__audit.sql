@@ -63,7 +63,7 @@ begin
     from (values
       ('account', 'account.created', 'account.changed', 'account.removed', 'user', 'login', '{password_hash}',
         '{class_id,speaker_id,role_name,password_changed_at,last_login_at}',
-        '{role_id account.role_changed,password_hash account.password_changed}'),
+        '{disabled_at account.disabled,role_id account.role_changed,password_hash account.password_changed}'),
       ('token', 'token.created', 'token.changed', 'token.removed', 'token', '', '{hash}', '{used_at,use_count}', '{revoked_at token.revoked}'),
       ('listener', 'listener.created', 'listener.changed', 'listener.removed', 'listener', 'name', '{}', '{class_id,role_name}', '{}'),
       ('speaker', 'speaker.created', 'speaker.changed', 'speaker.removed', 'speaker', 'name', '{}', '{role_name,class_id}', '{}'),
