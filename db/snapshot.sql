@@ -125,7 +125,7 @@ CREATE INDEX account_speaker_id_idx ON tmidb.account USING btree (speaker_id);
 create policy admin_read on tmidb.account for select to tmidb_admin using (true);
 create policy owner_all on tmidb.account for all to tmidb_owner using (true) with check (true);
 create policy self_read on tmidb.account for select to tmidb_views using ((((( SELECT tmidb.identity() AS identity) ->> 'role'::text) = 'tmidb_admin'::text) OR (account_id = ((( SELECT tmidb.identity() AS identity) ->> 'account_id'::text))::bigint)));
-CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.account FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('account.created', 'account.changed', 'account.removed', 'user', 'login', '{password_hash}', '{class_id,speaker_id,role_name,password_changed_at,last_login_at}', 'role_id account.role_changed', 'password_hash account.password_changed');
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.account FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('account.created', 'account.changed', 'account.removed', 'user', 'login', '{password_hash}', '{class_id,speaker_id,role_name,password_changed_at,last_login_at}', 'disabled_at account.disabled', 'role_id account.role_changed', 'password_hash account.password_changed');
 grant select (account_id) on tmidb.account to tmidb_admin;
 grant select (account_id) on tmidb.account to tmidb_views;
 grant select (login) on tmidb.account to tmidb_admin;
@@ -1540,8 +1540,8 @@ function tmidb.account_named(p_login text) returns TABLE(account_id bigint, logi
   execute: tmidb_api, tmidb_edge;
   comment: 'An account by its login, with password hash, request role and statement timeout in milliseconds.';
 
-function tmidb.account_speaker(p_account_id bigint) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 acf595aeeb0144645d9e43a28266b808;
-  comment: 'speaker_id as which an account writes; null if it may write nothing.';
+function tmidb.account_speaker(p_account_id bigint) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e4a21047beaf7a412672c0a92aabe8de;
+  comment: 'Identity of the speaker as which this person writes; null: it may write nothing.';
 
 function tmidb.admit_reading(p_speaker_id bigint, p_bound text, p_refused jsonb, p_category text, p_reading jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cd816c511e7b56f710dff348bfa9ebbe;
   comment: 'The gate and the rights of a speaker for one reading.';
@@ -1580,7 +1580,7 @@ function tmidb.audit_verify(p_known_seq bigint DEFAULT NULL::bigint, p_known_has
   execute: tmidb_admin;
   comment: 'Checks the whole chain of the audit: rows checked, its end (write it down elsewhere), and the first place that is broken and why (null: none). With a place and hash (hex) written down earlier it also finds a chain that was cut or made anew.';
 
-function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, claims jsonb, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, allow_from text[]) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 19a78e54b6a3bddc2e94357accc6e6e6;
+function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, claims jsonb, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, allow_from text[]) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c912b38b8352ae8ac58c85a8505379e9;
   execute: tmidb_api, tmidb_edge;
   comment: 'Who holds the token with this sha-256, the claims of its requests, and its limits: no row if it is unknown, expired or revoked, or if its owner has nothing left of its scopes.';
 
@@ -2242,7 +2242,7 @@ function tmidb.shape_of(p_payload jsonb, p_level integer DEFAULT 1) returns json
   comment: 'Field types of a payload: {"temperature": "number", "gps": {"lat": "number"}}.';
 
 function tmidb.shard_of(p_key text) returns smallint language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 737f0b7a16d1ce75f82b30afa6bbf809;
-  execute: tmidb_admin, tmidb_editor, tmidb_speaker;
+  execute: tmidb_admin, tmidb_editor, tmidb_member, tmidb_speaker;
   comment: 'Shard 0 to 7 of a target''s key.';
 
 function tmidb.short_example(p_payload jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b78251d081e10a1dbc2e4a3e3893f3d7;
@@ -2260,7 +2260,7 @@ function tmidb.shown_since(p_rules jsonb, p_cutoffs timestamp with time zone[], 
 function tmidb.sift_strict(p_keys text[], p_key_shards smallint[], p_categories text[], p_sigs bigint[], p_shapes text[], p_speakers bigint[], p_target integer[], p_shape integer[], p_speaker integer[], p_ts timestamp with time zone[], p_mid text[], p_payload text[], p_unique integer[]) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 22884ac27737247b61b2bf5528ede230;
   comment: 'Like tmidb.store_sifted, but readings that would break a strict category are parked (TM223).';
 
-function tmidb.speaker_id() returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 42d8c82997ac7d0a2cc14189e5ed66f3;
+function tmidb.speaker_id() returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cdcc46f1569e0fa1e57e2476ba8886cf;
   comment: 'The speaker as which the one who asks writes; TM102 if none.';
 
 function tmidb.split_secret(p_kind text, p_config jsonb, p_old_config jsonb DEFAULT NULL::jsonb, p_old_secret jsonb DEFAULT NULL::jsonb) returns jsonb language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3f71c8085cca500c84c28534dc8e2c48;
@@ -2298,7 +2298,7 @@ function tmidb.take_from_limits(p_keys text[], p_allowed integer[], p_wanted int
   comment: 'Takes up to wanted of each key''s allowance in the window that runs (p_at: now) and tells what was granted, what is taken by all, and when the window ends.';
 
 function tmidb.target_key(p_target_id uuid) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 189f6149d23f306f9ed873c4c4195b0a;
-  execute: tmidb_admin, tmidb_editor, tmidb_speaker;
+  execute: tmidb_admin, tmidb_editor, tmidb_member, tmidb_speaker;
   comment: 'Key of a target.';
 
 function tmidb.text_of(p_bytes bytea) returns text language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7532a38bc4776f53fab5dbf7e0c3fe0f;
