@@ -20,6 +20,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   'dead-letters': () => import('./cli/dead-letters.ts'),
   audit: () => import('./cli/audit.ts'),
   documents: () => import('./cli/documents.ts'),
+  user: () => import('./cli/user.ts'),
   limits: () => import('./cli/limits.ts'),
   version: () => import('./cli/version.ts'),
 }

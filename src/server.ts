@@ -3,6 +3,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { openApp } from './api/app.ts'
+import { authRoutes } from './api/auth/routes.ts'
 import { documentHandler } from './api/docs/documents.ts'
 import { follow, graphqlPart, restPart } from './api/follow.ts'
 import { createGraphql } from './api/graphql/server.ts'
@@ -11,7 +12,7 @@ import { restHandler } from './api/rest/handler.ts'
 import { safeResponse } from './api/safe-response.ts'
 import { isLoopback, unitConfig } from './base/config.ts'
 import { TmiError } from './base/errors.ts'
-import { allowOrigins } from './base/origin.ts'
+import { allowOrigins, refusesCookie } from './base/origin.ts'
 import { patience } from './base/patience.ts'
 import { trustProxies } from './base/proxies.ts'
 import { followTls, readTls } from './base/tls.ts'
@@ -62,9 +63,11 @@ endWith(async () => {
   const documents = documentHandler({ pool, catalog, access, graphqlSchema: graphql.schema, mqttPort: config.mqttPort })
 
   const app = openApp(isUp)
+  app.use('/api/auth', authRoutes({ pool, access }))
   const origins = allowOrigins(config.allowedOrigins)
   const listener: RequestListener = (req, res) => {
     if (req.headers.origin !== undefined && origins.cors(req, res)) return
+    if (req.headers.cookie !== undefined && refusesCookie(req, res)) return
     // The hot ways first; express and what it carries for everything else.
     for (const way of waysIn) if (way(req, res)) return
     if (documents(req, res) || graphql.handle(req, res, () => app(req, res))) return

@@ -68,6 +68,11 @@ export function credentialOf({ authorization, cookie }: Caller): string | undefi
   return authorization || bearer(cookie && sessionCookie.exec(cookie)?.[1])
 }
 
+/** The session that a browser shows, and nothing beside it. */
+export function cookieAlone({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return !headers.authorization && sessionCookie.test(headers.cookie ?? '')
+}
+
 /** Whether what is open must end: its caller is not known any more, or may not come from there. */
 export function isShutOut(e: unknown): boolean {
   return e instanceof TmiError && (e.status === 401 || e.status === 403)

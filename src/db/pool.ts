@@ -44,6 +44,8 @@ export interface Claims {
   speaker_id?: string
   /** A person's. */
   account_id?: string
+  /** A person's who signed in. */
+  session_id?: string
   token_id?: string
   name?: string
   /** How long a statement of this request may take (tmidb.request_limit). */

@@ -18,7 +18,10 @@ begin
   select jsonb_build_object('role', 'tmidb_speaker', 'speaker_id', s.speaker_id, 'name', s.name) into v
   from tmidb.speaker s where s.role_name = session_user;
   if v is not null then return v; end if;
-  select jsonb_strip_nulls(jsonb_build_object('role', r.request_role, 'account_id', a.account_id, 'speaker_id', a.speaker_id, 'name', a.login)) into v
+  -- Whose account is disabled is nobody, also in a connection that was open before.
+  select jsonb_strip_nulls(jsonb_build_object('role', case when a.disabled_at is null then r.request_role else 'tmidb_anonymous' end,
+    'account_id', case when a.disabled_at is null then a.account_id end, 'speaker_id', case when a.disabled_at is null then a.speaker_id end,
+    'name', a.login)) into v
   from tmidb.account a join tmidb.access_role r using (role_id) where a.role_name = session_user;
   if v is not null then return v; end if;
   return jsonb_build_object('name', session_user, 'role', case

@@ -14,7 +14,7 @@ export type Route =
   | { kind: 'call'; name: string; schema: string | null }
 
 /** First path segments that belong to others. */
-const reserved = new Set(['in', ''])
+const reserved = new Set(['in', 'auth', ''])
 
 /** null: the address is somebody else's. */
 export function routeOf(path: string, catalog: Catalog, profile: Profile): Route | null {
