@@ -10,6 +10,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   start: () => import('./cli/start.ts'),
   stop: () => import('./cli/stop.ts'),
   status: () => import('./cli/status.ts'),
+  access: () => import('./cli/access.ts'),
   connector: () => import('./cli/connector.ts'),
   migrate: () => import('./cli/migrate.ts'),
   schema: () => import('./cli/schema.ts'),

@@ -8,6 +8,7 @@ import { follow, graphqlPart, restPart } from './api/follow.ts'
 import { createGraphql } from './api/graphql/server.ts'
 import { openCatalog } from './api/rest/catalog.ts'
 import { restHandler } from './api/rest/handler.ts'
+import { viewing } from './api/view-as.ts'
 import { unitConfig } from './base/config.ts'
 import { TmiError } from './base/errors.ts'
 import { allowOrigins } from './base/origin.ts'
@@ -41,8 +42,8 @@ const patience = {
 endWith(async () => {
   const config = unitConfig()
   await whenReachable(config.pg.api, ended)
-  await using access = await openAccess(config.pg.api)
   const pool = openPool(config.pg.api, { max: 10, application: 'api' })
+  await using access = viewing(await openAccess(config.pg.api), pool)
 
   const nc = await openNats(config.natsServer, ended)
   const manager = await ensureStreams(nc, config.streamMaxBytes)

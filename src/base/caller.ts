@@ -14,16 +14,19 @@ export interface Caller {
   /** User-Agent. */
   agent?: string | undefined
   requestId?: string | undefined
+  /** Whose view an administrator asks for, "listener:A"; see src/api/view-as.ts. */
+  viewAs?: string
 }
 
 export function callerOf(req: IncomingMessage): Caller {
-  const { authorization, cookie, 'user-agent': agent, 'x-request-id': id } = req.headers
+  const { authorization, cookie, 'user-agent': agent, 'x-request-id': id, 'tmidb-view-as': view } = req.headers
   return {
     authorization,
     cookie,
     address: plainAddress(req.socket.remoteAddress),
     agent: agent?.slice(0, 300),
     requestId: typeof id === 'string' && /^[\w.:+/=-]{1,100}$/.test(id) ? id : undefined,
+    ...(typeof view === 'string' && view !== '' ? { viewAs: view.slice(0, 300) } : {}),
   }
 }
 

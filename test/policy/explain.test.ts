@@ -65,7 +65,10 @@ const hoursAgo = (n: number) => new Date(Date.now() - n * 3_600_000).toISOString
 for (const [asked, why] of [
   [['listener:A', 'log'], /^there is no grant of listener:A for category log/],
   [['listener:A', 'vault'], /^there is no category vault/],
-  [['listener:A', 'sensor', 'truck-2'], /truck-2 is not in group busan: \$\.site == "busan" is not so for meta \{"site": "seoul"\}/],
+  [
+    ['listener:A', 'sensor', 'truck-2'],
+    /truck-2 is not in group busan: \$\.site == "busan" is not so for meta \{"site": "seoul"\}/,
+  ],
   [['listener:A', 'sensor', 'gone'], /^there is no target gone/],
   [['listener:A', 'sensor', 'truck-1', 'hum'], /the field hum is not among temp/],
   [['listener:A', 'sensor', 'truck-1', 'temp', hoursAgo(30)], /the reading of \S+ \S+ is older than 24 hours/],
@@ -74,7 +77,11 @@ for (const [asked, why] of [
   [['user:vic', 'sensor', null, null, null, 'write'], /^the role viewer sees everything and changes nothing/],
   [['user:kim', 'log', 'truck-1', null, null, 'command'], /it allows to read and write, not to command/],
 ] as const) {
-  test(`no: ${asked.filter(Boolean).slice(0, 6).join(' ').replace(/ \d{4}-\S+/, ' 30 hours ago')}`, async () => {
+  test(`no: ${asked
+    .filter(Boolean)
+    .slice(0, 6)
+    .join(' ')
+    .replace(/ \d{4}-\S+/, ' 30 hours ago')}`, async () => {
     const { verdict, because, steps, grant_id } = await explain(...asked)
     assert.deepEqual([verdict, grant_id], [false, null])
     assert.match(steps.join('\n'), why)
@@ -84,7 +91,10 @@ for (const [asked, why] of [
 
 for (const [asked, why] of [
   [['user:vic', 'sensor'], /^the role viewer sees everything/],
-  [['role:fleet', 'log', 'truck-1', 'line'], /^grant \d+ of the role fleet: target truck-1, category log, all fields, to read and write/],
+  [
+    ['role:fleet', 'log', 'truck-1', 'line'],
+    /^grant \d+ of the role fleet: target truck-1, category log, all fields, to read and write/,
+  ],
   [['user:kim', 'log', 'truck-1', null, null, 'write'], /^grant \d+ of the role fleet/],
   [['speaker:x', 'sensor', null, null, null, 'write'], /never granted anything, so it writes everywhere/],
 ] as const) {
@@ -107,7 +117,9 @@ test('a token that was revoked or expired opens nothing, whatever its owner may 
 })
 
 test('rules that are not what the grants come to are told, not explained', async () => {
-  await db.query(`select tmidb.create_listener('B'), tmidb.grant_access('listener:B', p_category => 'log', p_fields => '{level}')`)
+  await db.query(
+    `select tmidb.create_listener('B'), tmidb.grant_access('listener:B', p_category => 'log', p_fields => '{level}')`,
+  )
   await db.query(`update tmidb.permission_class set rules = rules || '{"*/*": {"line": 1}}'
     where class_id = (select class_id from tmidb.listener where name = 'B')`)
   await assert.rejects(explain('listener:B', 'log', 'truck-1', 'line'), { code: 'TM500' })
@@ -126,7 +138,9 @@ test('over 2,000 random questions it says what the views show', async () => {
       const category = one(['sensor', 'log'] as const)
       const rule = [
         ...maybe(0.8, () => `p_category => '${category}'`),
-        ...(pick() < 0.5 ? [`p_group => '${one(['busan', 'high', 'empty'])}'`] : maybe(0.7, () => `p_targets => '{${one(targets)}}'`)),
+        ...(pick() < 0.5
+          ? [`p_group => '${one(['busan', 'high', 'empty'])}'`]
+          : maybe(0.7, () => `p_targets => '{${one(targets)}}'`)),
         ...maybe(0.5, () => `p_fields => '{${one([...fields[category], 'gps', 'none'])}}'`),
         ...maybe(0.5, () => `p_window => '${one([20, 100])} hours'`),
       ]
@@ -166,4 +180,67 @@ test('over 2,000 random questions it says what the views show', async () => {
   }
   assert.deepEqual(wrong, [])
   assert.ok(counts.yes > 300 && counts.no > 300, JSON.stringify(counts))
+})
+
+test('who is no administrator asks about itself only, and learns nothing of what it does not see', async () => {
+  const [who] = await db.query<{ claims: Claims }>(`select tmidb.viewed('listener:A') as claims`)
+  const ask = async (args: string) =>
+    (
+      await readAs<Explained & { grant: string }>(pool, who?.claims as Claims, {
+        text: `select * from api.explain_access(${args})`,
+      })
+    ).rows[0]
+  const yes = await ask(`category => 'sensor', target => 'truck-1', field => 'temp'`)
+  assert.match(yes?.because ?? '', /^grant \d+: group busan/)
+  const [hidden, absent] = await Promise.all(['truck-2', 'nothing'].map((t) => ask(`category => 'sensor', target => '${t}'`)))
+  assert.deepEqual(hidden, absent)
+  assert.deepEqual(await ask(`category => 'log'`), await ask(`category => 'nothing'`))
+  assert.equal(hidden?.because, 'none of your grants allows it')
+  await assert.rejects(ask(`who => 'user:kim'`), { code: 'TM102' })
+  const [admin] = (
+    await readAs<Explained>(
+      pool,
+      { role: 'tmidb_admin', name: 'admin' },
+      { text: `select * from api.explain_access('user:kim', 'sensor')` },
+    )
+  ).rows
+  assert.match(admin?.because ?? '', /no grant of user:kim/)
+})
+
+/** As somebody who logged in to PostgreSQL. */
+async function psql<T extends object>(login: 'admin' | null, ...statements: string[]): Promise<T[]> {
+  const one = openPool(login === null ? db.superUrl : db.url(login), { max: 1, application: 'test' })
+  try {
+    let rows: T[] = []
+    for (const text of statements) ({ rows } = (await one.query(text)) as { rows: T[] })
+    return rows
+  } finally {
+    await one.end()
+  }
+}
+
+test('an administrator in psql views as a listener, and writes nothing meanwhile', async () => {
+  const see = 'select distinct target, temp, hum from api.sensor_v1 order by 1'
+  const seen = [{ target: 'door-1' }, { target: 'truck-1' }, { target: 'truck-3' }].map((t) => ({ ...t, temp: 1, hum: null }))
+  assert.deepEqual(await psql('admin', `set tmidb.view_as = 'listener:A'`, see), seen)
+  assert.deepEqual(await psql('admin', `select tmidb.view_as('listener:A')`, see), seen)
+  const write = `insert into api.sensor_v1 (target, temp) values ('truck-1', 5)`
+  await assert.rejects(psql('admin', `set tmidb.view_as = 'listener:A'`, write))
+  await assert.rejects(psql('admin', `select tmidb.view_as('listener:A')`, `select tmidb.create_target('new')`), {
+    code: '25006',
+  })
+  assert.equal((await psql('admin', `select tmidb.view_as('listener:A')`, 'select tmidb.view_as(null)', see)).length > 3, true)
+  await assert.rejects(psql('admin', `select tmidb.view_as('listener:nobody')`), { code: 'TM107' })
+  const kept = await db.query<{ actor: string; detail: object }>(
+    `select actor, detail from tmidb.audit where kind = 'access.viewed_as'`,
+  )
+  assert.deepEqual(kept[0], { actor: 'admin', detail: { who: 'listener:A' } })
+})
+
+test('the setting is nothing to who is no administrator', async () => {
+  await db.query(`create role see_a in role tmidb_listener; update tmidb.listener set role_name = 'see_a' where name = 'A'`)
+  await db.query(`select tmidb.create_listener('all'), tmidb.grant_access('listener:all')`)
+  const [as, see] = ['set session authorization see_a', 'select count(*)::int as n from api.sensor_v1']
+  assert.deepEqual(await psql(null, as, `set tmidb.view_as = 'listener:all'`, see), [{ n: 3 }])
+  await assert.rejects(psql(null, as, `select tmidb.view_as('listener:all')`), { code: '42501' })
 })

@@ -34,7 +34,12 @@ export async function identifyReader(access: Pick<Access, 'identify'>, caller: C
 export function socketCaller(ws: Grafast.RequestContext['ws'] | undefined): Caller {
   const said = ws?.normalizedConnectionParams?.authorization
   const caller = ws?.request ? callerOf(ws.request) : {}
-  return typeof said === 'string' ? { ...caller, authorization: said } : caller
+  const view = ws?.normalizedConnectionParams?.['tmidb-view-as']
+  return {
+    ...caller,
+    ...(typeof said === 'string' ? { authorization: said } : {}),
+    ...(typeof view === 'string' && view !== '' ? { viewAs: view.slice(0, 300) } : {}),
+  }
 }
 
 export function digestCaller({ requestContext }: { requestContext: Partial<Grafast.RequestContext> }): Caller {
