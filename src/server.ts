@@ -59,7 +59,12 @@ endWith(async () => {
 
   const catalog = await openCatalog(pool)
   const rest = restHandler({ pool, catalog, access })
-  await using graphql = await createGraphql({ pool: openPool(config.pg.api, { max: 10, application: 'graphql' }), access, hub })
+  await using graphql = await createGraphql({
+    pool: openPool(config.pg.api, { max: 10, application: 'graphql' }),
+    access,
+    hub,
+    catalog,
+  })
   await using _follow = await follow({
     url: config.pg.api,
     pool,
