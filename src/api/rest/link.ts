@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Which relationship an embedded name means. One that is not there, and one that could be several, are refused as PostgREST does.
-import type { RequestRole } from '../../db/pool.ts'
+import { isBound, type RequestRole } from '../../db/pool.ts'
 import { type Catalog, may, type Relation } from './catalog.ts'
 import { RestError } from './error.ts'
 import { type Embed, embedsOf, type Query } from './query.ts'
@@ -45,8 +45,10 @@ export function embeddedCategories({ embeds }: Linked): string[] {
 }
 
 function relationship(context: LinkContext, from: Relation, embed: Embed): Relationship {
-  const known = (context.catalog.relationships.get(from) ?? []).filter(
-    ({ to }) => to.category === null || context.isKnown(to.category),
+  // Of who is bound by rules: tables that it has no right on are not there.
+  const sees = (r: Relation) => !isBound(context.role) || may(r, context.role, 'select')
+  const known = (context.catalog.relationships.get(from) ?? []).filter(({ to, junction }) =>
+    to.category === null ? sees(to) && (junction === null || sees(junction.relation)) : context.isKnown(to.category),
   )
   const matching = known.filter((r) => matches(context, r, embed))
   // As in addresses: a relation, then a category, then the view of a category.
