@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: viewed, record_setting
+-- after: viewed, record_audit
 -- An administrator's session shows what somebody else sees, and writes nothing, until tmidb.view_as(null). "set tmidb.view_as =
 -- 'listener:A'" does the same for what asks tmidb.identity(); this one is written down, and refuses every write from here on.
 create or replace function tmidb.view_as(p_who text) returns void
@@ -11,7 +11,7 @@ begin
       raise exception 'This session views as % already.', current_setting('tmidb.view_as') using errcode = 'TM108', hint = 'End that first: select tmidb.view_as(null).';
     end if;
     perform tmidb.viewed(p_who);
-    perform tmidb.record_setting('access.viewed_as', jsonb_build_object('who', p_who));
+    perform tmidb.record_audit('access.viewed_as', p_resource => p_who);
   end if;
   perform set_config('tmidb.view_as', coalesce(p_who, ''), false),
     set_config('default_transaction_read_only', case when p_who is null then 'off' else 'on' end, false);
