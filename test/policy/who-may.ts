@@ -55,7 +55,8 @@ export const sentences: Sentence[] = [
     of: ['tmidb.account'],
     who: admins,
     may: ['select'],
-    columns: words(`account_id login email display_name role_id class_id speaker_id role_name created_at disabled_at password_changed_at
+    columns:
+      words(`account_id login email display_name role_id class_id speaker_id role_name created_at disabled_at password_changed_at
       must_change_password last_login_at`),
   },
   {
