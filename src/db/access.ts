@@ -10,7 +10,7 @@ import { type AuditEvent, openAudit } from './audit.ts'
 import { listenTo } from './listen.ts'
 import { type Claims, isBound, openPool } from './pool.ts'
 import { type RateLimits, rateLimits } from './rate-limits.ts'
-import { openSignIn } from './sign-in.ts'
+import { openSignIn, tellRefused } from './sign-in.ts'
 import { openTokenUses } from './token-uses.ts'
 
 export interface Identity {
@@ -243,13 +243,14 @@ export async function openAccess(url: string): Promise<Access> {
     return { identity: personOf(row.claims), until: Math.min(endsAt, Date.now() + askedAgainMs), endsAt }
   }
 
-  const byPassword = async (login: string, password: string, { address }: Caller): Promise<Identity> => {
+  const byPassword = async (login: string, password: string, caller: Caller): Promise<Identity> => {
     const key = `basic ${createHash('sha256').update(`${login}\0${password}`).digest('base64')}`
     const { identity } = await lookUp(key, 'TM109', async () => {
       try {
-        const { claims } = await signIn(login, password, address)
+        const { claims } = await signIn(login, password, caller.address)
         return { identity: personOf(claims), until: Date.now() + askedAgainMs }
       } catch (e) {
+        await tellRefused(access, e, caller)
         if (e instanceof TmiError && e.code === 'TM109') return null
         throw e
       }

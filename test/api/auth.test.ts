@@ -58,6 +58,28 @@ test('login and password, or email and password in any case, give a cookie that 
   }
 })
 
+test('who signed in, out, or failed to is in the audit, with the address and the request', async () => {
+  const since = (await world.db.query<{ seq: string }>('select coalesce(max(audit_id), 0)::text as seq from tmidb.audit'))[0]?.seq
+  await world.db.query('delete from tmidb.sign_in_try')
+  const request = { 'x-request-id': 'asked-1' }
+  const sign = (secret: string) => world.say('POST', '/api/auth/login', { login: 'kim', password: secret }, request)
+  const cookie = (await sign(password)).headers.getSetCookie()[0]?.split(';')[0] ?? ''
+  await world.say('POST', '/api/auth/logout', undefined, { ...request, cookie, origin: world.base })
+  for (let i = 0; i < 11; i++) await sign('my other password')
+  const rows = await world.db.query<Record<string, unknown>>(
+    `select distinct kind, actor, resource, host(address) as address, request_id from tmidb.audit where audit_id > $1 order by kind`,
+    [since],
+  )
+  const from = { address: '127.0.0.1', request_id: 'asked-1' }
+  assert.deepEqual(rows, [
+    { kind: 'login.failed', actor: 'nobody', resource: 'user:kim', ...from },
+    { kind: 'login.throttled', actor: 'nobody', resource: 'user:kim', ...from },
+    { kind: 'session.begun', actor: 'kim', resource: 'user:kim', ...from },
+    { kind: 'session.ended', actor: 'kim', resource: 'user:kim', ...from },
+  ])
+  await world.db.query('delete from tmidb.sign_in_try')
+})
+
 test('the session reads what its person may, and is told who it is', async () => {
   const kim = await world.browser('kim')
   const { body } = await me(kim)

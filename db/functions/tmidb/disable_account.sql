@@ -7,9 +7,8 @@ as $$
 declare
   v_id constant bigint := tmidb.account_id_named(p_login);
 begin
-  perform pg_advisory_xact_lock(hashtextextended('tmidb.keep_an_administrator', 0));
+  perform tmidb.keep_an_administrator(v_id);
   update tmidb.account set disabled_at = now() where account_id = v_id and disabled_at is null;
-  perform tmidb.keep_an_administrator();
   perform tmidb.set_login(v_id);
   perform tmidb.end_account_sessions(v_id);
 end $$;

@@ -6,10 +6,12 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id constant bigint := tmidb.account_id_named(p_login);
+  v_role constant smallint := tmidb.role_named(p_role);
 begin
-  perform pg_advisory_xact_lock(hashtextextended('tmidb.keep_an_administrator', 0));
-  update tmidb.account set role_id = tmidb.role_named(p_role) where account_id = v_id;
-  perform tmidb.keep_an_administrator();
+  if not exists (select from tmidb.access_role where role_id = v_role and request_role = 'tmidb_admin') then
+    perform tmidb.keep_an_administrator(v_id);
+  end if;
+  update tmidb.account set role_id = v_role where account_id = v_id;
   perform tmidb.set_login(v_id);
   perform tmidb.classify(null, v_id);
 end $$;

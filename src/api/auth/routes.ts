@@ -10,7 +10,7 @@ import type { Access, Identity } from '../../db/access.ts'
 import { admit } from '../../db/admit.ts'
 import { type Pool, readAs, type Statement, writeAs } from '../../db/pool.ts'
 import { beginSession, changePassword, refreshSession, type Secrets } from '../../db/sessions.ts'
-import { openSignIn, type SignedIn } from '../../db/sign-in.ts'
+import { openSignIn, type SignedIn, tellRefused } from '../../db/sign-in.ts'
 import { clearSession, setSession } from './cookie.ts'
 import { answering, readJson, refusing, textsOf } from './exchange.ts'
 import { userRoutes } from './users.ts'
@@ -44,9 +44,7 @@ export function authRoutes({ pool, access }: AuthOptions): Router {
     try {
       return await signIn(login, password, caller.address, toChange)
     } catch (e) {
-      // A name may be a password that was typed in the wrong place: it is not written down.
-      if (e instanceof TmiError && (e.code === 'TM109' || e.code === 'TM403'))
-        await access.audit(e.code === 'TM109' ? 'login.failed' : 'login.throttled', null, {}, viaOf(caller))
+      await tellRefused(access, e, caller)
       throw e
     }
   }
