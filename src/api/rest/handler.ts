@@ -118,8 +118,9 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
   }
 
   /** Of what is hidden from the caller or not there, what could be. */
-  async function options(route: Route, { kind, claims }: Identity): Promise<string> {
+  async function options(route: Route, { kind, name, claims }: Identity): Promise<string> {
     if (kind === 'anonymous') return allowed(route)
+    if (route.kind === 'index' && name !== route.listener && claims.role !== 'tmidb_admin') return allowed(route)
     const relation = route.kind === 'rows' ? findRelation(route, catalog.current) : undefined
     if (relation && (await isHidden(claims, relation))) return allowed(route)
     return allowedTo(claims.role, route, relation, catalog.current)
@@ -140,7 +141,8 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     async function read() {
       const shape = shapeOf(req, accepted)
       const major = 'major' in route ? route.major : null
-      const key = `${shape} ${accepted.form} ${prefer.count} ${major} ${req.headers.range ?? ''} ${search}`
+      // What is bound by rules does not see every relation and column.
+      const key = `${isBound(claims.role) ? claims.role : ''} ${shape} ${accepted.form} ${prefer.count} ${major} ${req.headers.range ?? ''} ${search}`
       const make = (isKnown: LinkContext['isKnown']): Plan => {
         const query = parseQuery(search)
         checkQuery(query)
