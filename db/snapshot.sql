@@ -1957,7 +1957,7 @@ function tmidb.diff_class(p_diff jsonb) returns text language sql immutable para
 function tmidb.diff_words(p_diff jsonb) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 12fd2d7e26ae2d3a1966f93bc153bb30;
   comment: 'A diff of tmidb.version_diff in words.';
 
-function tmidb.disable_account(p_login text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8a7f1fac9e1a6adfd2ae6db71903f372;
+function tmidb.disable_account(p_login text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3a7f04f23ea5a85cdded3b8ad41ad4da;
   execute: tmidb_admin;
   comment: 'Shuts a user out, at once: sessions end, tokens and the PostgreSQL login open nothing until enable_account. TM102: it is the last administrator; TM107: there is no such user.';
 
@@ -2172,8 +2172,8 @@ function tmidb.introspection() returns text language sql stable set search_path=
 function tmidb.is_path(p_spec jsonb) returns boolean language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8bece7ba2d92e1f7fa7b809e9cf01119;
   comment: 'Whether this is an SQL/JSON path.';
 
-function tmidb.keep_an_administrator() returns void language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7d277479aa2ce0cb6575ac90481dae45;
-  comment: 'TM102 if no account of an administrator is left that is enabled.';
+function tmidb.keep_an_administrator(p_account_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a99888fbf5dd0725f8fb955bfd7fb483;
+  comment: 'TM102 if this account is the only one of an administrator that is enabled.';
 
 function tmidb.keep_refused(p_speaker_id bigint, p_category text, p_refused jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c5c347bd11d11bc203f41e4ba590b6a0;
   comment: 'Keeps refused readings: [{"code", "message", "target", "mid", "data"}]; "item" in place of "data" for what is no reading.';
@@ -2479,7 +2479,7 @@ function tmidb.set_account(p_login text, p_email text DEFAULT NULL::text, p_disp
   execute: tmidb_admin;
   comment: 'Sets email and display name of a user; null: as it is, empty: none. TM106: the email is taken; TM107: there is no such user; TM108: what cannot be used.';
 
-function tmidb.set_account_role(p_login text, p_role text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c2ebb086a98f3c216ec047120a830889;
+function tmidb.set_account_role(p_login text, p_role text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6ed9e57032b93fd14453b14624ca1860;
   execute: tmidb_admin;
   comment: 'Gives a user another role (admin, editor, viewer or one of your own), at once for all that is open. TM102: it is the last administrator; TM107: there is no such user or role.';
 
@@ -2593,9 +2593,9 @@ function tmidb.subscribe(p_listener text, p_category text, p_targets text[] DEFA
 function tmidb.take_from_limits(p_keys text[], p_allowed integer[], p_wanted integer[], p_window interval DEFAULT '00:01:00'::interval, p_at timestamp with time zone DEFAULT NULL::timestamp with time zone) returns TABLE(key text, granted integer, taken integer, allowed integer, ends_at timestamp with time zone) language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b57857deaae80ec68b1a8f2ac8bc0b3e;
   comment: 'Takes up to wanted of each key''s allowance in the window that runs (p_at: now) and tells what was granted, what is taken by all, and when the window ends.';
 
-function tmidb.take_sign_in(p_name text, p_address text) returns TABLE(account_id bigint, password_hash text, tried_at timestamp with time zone, retry_after_s integer) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c9da1cd7b381cece02e79f3674ea9552;
+function tmidb.take_sign_in(p_name text, p_address text) returns TABLE(account_id bigint, login text, password_hash text, tried_at timestamp with time zone, retry_after_s integer) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 14b526375f0ea6d2e0d2de157bf37eb5;
   execute: tmidb_api, tmidb_edge;
-  comment: 'Counts a try to sign in as a login or email from an address: the account with its password hash (null, null: nobody), or how many seconds to wait.';
+  comment: 'Counts a try to sign in as a login or email from an address: the account with its password hash (null, null: nobody), or how many seconds to wait. The login is for the audit only.';
 
 function tmidb.take_try(p_key text, p_most integer) returns interval language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5aa699ae1da2aecdac0521a55983d3a7;
   comment: 'Counts a try of so many in 15 minutes; null, or how long until the next one is allowed.';
