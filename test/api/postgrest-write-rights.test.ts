@@ -25,8 +25,8 @@ test('an editor inserts, a viewer may not: 403 42501', async () => {
   assert.deepEqual(await insert('admin', 'by admin'), [201, undefined])
 })
 
-test('who is not granted the table: 403 42501; without a token: 401 TM100', async () => {
-  assert.deepEqual(await insert('all', 'by listener'), [403, '42501'])
+test('who is not granted the table: 403 42501, or 404 for a listener; without a token: 401 TM100', async () => {
+  assert.deepEqual(await insert('all', 'by listener'), [404, 'PGRST205'])
   assert.deepEqual(await insert('speaker', 'by speaker'), [403, '42501'])
   const res = await fetch(`${world.rest.base}/api/depot`, {
     method: 'POST',
