@@ -10,6 +10,7 @@ import { createGraphql } from './api/graphql/server.ts'
 import { openCatalog } from './api/rest/catalog.ts'
 import { restHandler } from './api/rest/handler.ts'
 import { safeResponse } from './api/safe-response.ts'
+import { viewing } from './api/view-as.ts'
 import { isLoopback, unitConfig } from './base/config.ts'
 import { TmiError } from './base/errors.ts'
 import { allowOrigins, refusesCookie } from './base/origin.ts'
@@ -35,8 +36,8 @@ endWith(async () => {
   const config = unitConfig()
   trustProxies(config.trustedProxies)
   await whenReachable(config.pg.api, ended)
-  await using access = await openAccess(config.pg.api)
   const pool = openPool(config.pg.api, { max: 10, application: 'api' })
+  await using access = viewing(await openAccess(config.pg.api), pool)
 
   const nc = await openNats(config.natsServer, ended)
   const manager = await ensureStreams(nc, config.streamMaxBytes)
@@ -52,7 +53,12 @@ endWith(async () => {
 
   const catalog = await openCatalog(pool)
   const rest = restHandler({ pool, catalog, access })
-  await using graphql = await createGraphql({ pool: openPool(config.pg.api, { max: 10, application: 'graphql' }), access, hub })
+  await using graphql = await createGraphql({
+    pool: openPool(config.pg.api, { max: 10, application: 'graphql' }),
+    access,
+    hub,
+    catalog,
+  })
   await using _follow = await follow({
     url: config.pg.api,
     pool,

@@ -16,16 +16,19 @@ export interface Caller {
   /** User-Agent. */
   agent?: string | undefined
   requestId?: string | undefined
+  /** Whose view an administrator asks for, "listener:A"; see src/api/view-as.ts. */
+  viewAs?: string
 }
 
 export function callerOf(req: IncomingMessage): Caller {
-  const { authorization, cookie, 'user-agent': agent } = req.headers
+  const { authorization, cookie, 'user-agent': agent, 'tmidb-view-as': view } = req.headers
   return {
     authorization,
     cookie,
     address: addressOf(req),
     agent: agent?.slice(0, 300),
     requestId: requestIdOf(req),
+    ...(typeof view === 'string' && view !== '' ? { viewAs: view.slice(0, 300) } : {}),
   }
 }
 

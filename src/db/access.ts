@@ -3,9 +3,9 @@
 // known stay good, so that devices can go on sending into the streams.
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { type Caller, credentialOf } from '../base/caller.ts'
+import { type Caller, credentialOf, viaOf } from '../base/caller.ts'
 import { type ErrorCode, TmiError } from '../base/errors.ts'
-import { allowList, openStrays } from './allow-list.ts'
+import { allowList } from './allow-list.ts'
 import { type AuditEvent, openAudit } from './audit.ts'
 import { listenTo } from './listen.ts'
 import { type Claims, isBound, openPool } from './pool.ts'
@@ -94,7 +94,6 @@ export async function openAccess(url: string): Promise<Access> {
   const uses = openTokenUses(pool)
   /** Callers that were counted: what is open asks again with the same one. */
   const counted = new WeakSet<Caller>()
-  const stray = openStrays((...what) => access.audit(...what))
   const changed = new Set<() => void>()
   /** Questions under way: many sockets of one token ask once when access changed. */
   const asking = new Map<string, Promise<Answer>>()
@@ -205,7 +204,12 @@ export async function openAccess(url: string): Promise<Access> {
     if (!known.has(token) && !looksRight(token)) throw new TmiError(wrong)
     const ask = async () => await (isSession ? bySession : byHash)(createHash('sha256').update(token).digest())
     const { identity, allows } = await lookUp(token, wrong, ask)
-    if (allows !== undefined && !allows(caller.address)) throw await stray(identity, caller)
+    if (allows !== undefined && !allows(caller.address)) {
+      // Its key is good and its address is not: whoever owns it should hear of that.
+      const { name, tokenId, claims } = identity
+      void access.audit('token.refused', name, { code: 'TM111', token_id: tokenId }, { ...viaOf(caller), role: claims.role })
+      throw new TmiError('TM111')
+    }
     if (identity.tokenId !== undefined && !counted.has(caller)) {
       counted.add(caller)
       uses.count(identity.tokenId)

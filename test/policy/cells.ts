@@ -161,7 +161,7 @@ export function cellsOf(thing: Thing): Cell[] {
         sql,
         ...(command === 'select' ? { rowsOf: name } : {}),
         says: `has_column_privilege(${oid}, ${quote(column)}, '${command}')`,
-        ought: (who) => mayTouch(thing, command, who) || (some.who.includes(who) && some.columns.includes(column)),
+        ought: (who) => mayTouch(thing, command, who) || some(column, who),
       })
     }
   }

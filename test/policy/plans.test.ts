@@ -34,7 +34,7 @@ const graphql = (query: string) => ({
 const counted = { prefer: 'count=exact' }
 
 const hot: Record<string, () => { path: string; headers: Record<string, string>; body: string | undefined }> = {
-  'latest 20 of one target': () => rest(`sensor?target=eq.${many}&order=ts.desc&limit=20`),
+  'latest 50 of one target': () => rest(`sensor?target=eq.${many}&order=ts.desc&limit=50`),
   'the newest page': () => rest('sensor?order=ts.desc'),
   'the newest page, counted': () => rest('sensor?order=ts.desc', counted),
   'a page of some columns': () => rest('sensor?select=target,temperature&order=ts.desc&limit=100'),
@@ -43,15 +43,15 @@ const hot: Record<string, () => { path: string; headers: Record<string, string>;
   'some targets': () => rest('sensor?target=in.(many-1,many-2,many-3)&order=ts.desc'),
   'by a value': () => rest('sensor?temperature=gt.25&order=ts.desc'),
   'by a value that is hidden': () => rest('sensor?humidity=gt.10&order=ts.desc'),
-  'in the order of a value': () => rest('sensor?order=temperature.desc&limit=20'),
+  'in the order of a value': () => rest('sensor?order=temperature.desc&limit=60'),
   'the page after': () => rest(`sensor?target=eq.${many}&order=ts.asc&after=`),
   'by two conditions': () => rest('sensor?or=(temperature.gt.28,status.eq.ok)&order=ts.desc'),
   'as CSV': () => rest('sensor?order=ts.desc&limit=500', { accept: 'text/csv' }),
   'another category': () => rest('log?order=ts.desc'),
   targets: () => ({ path: '/api/target?order=key', headers: {}, body: undefined }),
-  'a reading with its target': () => rest('sensor?select=ts,target(key,name)&order=ts.desc&limit=20'),
-  'GraphQL: latest 20 of one target': () =>
-    graphql(`{ sensorV1(target: "${many}", first: 20, orderBy: [TS_DESC]) { nodes { ts temperature } } }`),
+  'a reading with its target': () => rest('sensor?select=ts,target(key,name)&order=ts.desc&limit=60'),
+  'GraphQL: latest 50 of one target': () =>
+    graphql(`{ sensorV1(target: "${many}", first: 50, orderBy: [TS_DESC]) { nodes { ts temperature } } }`),
   'GraphQL: a page, counted': () =>
     graphql('{ sensorV1(first: 50, orderBy: [TS_DESC]) { totalCount nodes { target ts temperature } } }'),
   'GraphQL: by a value': () =>
@@ -97,17 +97,20 @@ interface Node {
   Plans?: Node[]
 }
 
-/** InitPlans run once; a SubPlan runs for each row. */
+/** InitPlans run once; a SubPlan runs for each row. One that looks into no table only puts the row's own values together. */
 function subplans(node: Node, path = ''): string[] {
   const here = `${path} > ${node['Node Type']}`
-  const own = node['Subplan Name']?.startsWith('SubPlan') ? [`${here}: ${node['Subplan Name']} ${JSON.stringify(node)}`] : []
+  const own =
+    node['Subplan Name']?.startsWith('SubPlan') && node.Plans !== undefined
+      ? [`${here}: ${node['Subplan Name']} ${JSON.stringify(node)}`]
+      : []
   return [...own, ...(node.Plans ?? []).flatMap((child) => subplans(child, here))]
 }
 
 /** Turning values into columns, where PostgreSQL calls it and does not write it into the query. */
 const ofARow = ['to_number', 'to_text', 'to_boolean', 'to_exact', 'to_float', 'to_json', 'unpack']
-/** A query names the rules in its policies and views: so often at most, whatever its rows. */
-const mostCalls = 12
+/** A query names the rules in its policies and views: so often at most, however many rows it has (pages here have 50 and more). */
+const mostCalls = 35
 
 test('there are twenty hot queries', () => assert.equal(Object.keys(hot).length, 20))
 

@@ -22,7 +22,7 @@ export interface Probe {
   /** Relations and functions that it goes through. */
   through: string[]
   sql: string
-  ought(grants: Grant[], world: World): unknown[]
+  ought(grants: Grant[], world: World, who: string): unknown[]
 }
 
 type Row = Record<string, unknown>
@@ -216,6 +216,19 @@ export const probes: Record<string, Probe> = {
           .map(([path]) => [category, path.join('.')])
       }),
   },
+  tokens: {
+    through: ['api.token', 'tmidb.token', 'tmidb.account', 'tmidb.listener', 'tmidb.speaker'],
+    sql: 'select to_jsonb(owner) as r from api.token order by owner',
+    // Each listener has one, and the speaker; people in these proofs have none. Administrators see all.
+    ought: (_, world, who) =>
+      who === 'admin'
+        ? [...Object.values(world.names)].sort()
+        : who in world.names
+          ? [world.names[who as keyof World['names']]]
+          : who.endsWith(' by psql')
+            ? [world.names[who.slice(0, 3) as Listener]]
+            : [],
+  },
   may: {
     through: ['tmidb.may'],
     sql: `select jsonb_build_array(c, t) as r from unnest(array['${targets.join("','")}', 'nowhere']) t, unnest(array['fleet', 'log', 'secret', 'sensor']) c
@@ -359,7 +372,7 @@ export async function surprisingRows(
   const whos = readersOf(world)
   for (const [label, probe] of Object.entries(probes)) {
     if (through !== null && !probe.through.some((t) => through.includes(t))) continue
-    for (const { who, grants } of whos) await asked(label, who, probe.sql, probe.ought(grants, world))
+    for (const { who, grants } of whos) await asked(label, who, probe.sql, probe.ought(grants, world, who.name))
   }
   const process: Identity = { name: 'api process', login: 'tmidb_api', role: 'tmidb_api', claims: null }
   for (const [label, probe] of Object.entries(classProbes)) {

@@ -36,8 +36,8 @@ export const sentences: Sentence[] = [
   },
   {
     it: 'An administrator reads the tables, and changes them by functions alone.',
-    of: words(`access_grant access_role api_state audit category chunk code_version connector_run connector_seen document field_setting geo_source geo_trace ingest_cursor
-      instance ledger ledger_minute listener listener_subscriptions message_id migration migration_run permission_class published_view raw_bucket
+    of: words(`access_grant access_role api_state audit audit_head audit_kind category chunk code_version connector_run connector_seen document field_setting geo_source geo_trace ingest_cursor
+      instance ledger ledger_minute listener listener_subscriptions message_id migration migration_run permission_class published_view rate_count rate_limit raw_bucket
       removal request_limit rollup_chunk rollup_cursor rollup_day rollup_field rollup_hour rollup_minute rollup_series schema_version shape speaker
       stream_cursor target target_group ts_obs version_seen`).map((t) => `tmidb.${t}`),
     who: admins,
@@ -48,8 +48,29 @@ export const sentences: Sentence[] = [
     of: ['tmidb.token'],
     who: admins,
     may: ['select'],
-    columns: words('token_id prefix kind speaker_id listener_id label created_at expires_at used_at revoked_at'),
+    columns: words(
+      'token_id prefix kind speaker_id listener_id account_id label scopes allow_from created_at expires_at used_at use_count revoked_at',
+    ),
   },
+  {
+    it: 'The view of tokens stands on them, cut to who owns them.',
+    of: ['tmidb.token'],
+    who: ['views'],
+    may: ['select'],
+    columns: words(
+      'token_id prefix kind speaker_id listener_id account_id label scopes allow_from created_at expires_at used_at use_count revoked_at',
+    ),
+  },
+  {
+    it: 'And on the names of who owns them.',
+    of: ['tmidb.account'],
+    who: ['views'],
+    may: ['select'],
+    columns: ['account_id', 'login'],
+  },
+  { it: 'Likewise.', of: ['tmidb.listener'], who: ['views'], may: ['select'], columns: ['listener_id', 'name'] },
+  { it: 'Likewise.', of: ['tmidb.speaker'], who: ['views'], may: ['select'], columns: ['speaker_id', 'name'] },
+  { it: 'Whoever has tokens sees its own.', of: ['api.token'], who: speakers, may: ['select'] },
   {
     it: 'Of accounts an administrator sees everything but the passwords.',
     of: ['tmidb.account'],
@@ -133,9 +154,9 @@ export function mayTouch(r: Relation, command: Command, who: string): boolean {
 }
 
 /** Whether a command is for some columns only, and for which and whom. */
-export function columnsFor(r: Relation, command: Command): { columns: string[]; who: string[] } | null {
-  const s = sentences.find((s) => s.columns !== undefined && isAbout(s, r) && s.may.includes(command))
-  return s?.columns === undefined ? null : { columns: s.columns, who: s.who }
+export function columnsFor(r: Relation, command: Command): ((column: string, who: string) => boolean) | null {
+  const some = sentences.filter((s) => s.columns !== undefined && isAbout(s, r) && s.may.includes(command))
+  return some.length === 0 ? null : (column, who) => some.some((s) => s.who.includes(who) && s.columns?.includes(column))
 }
 
 interface Calls {
@@ -149,6 +170,20 @@ const edgeProcess = 'edge process'
 const drainProcess = 'drain process'
 
 export const calls: Calls[] = [
+  {
+    it: 'Whoever has tokens makes, exchanges and revokes its own.',
+    of: `api.create_token api.rotate_token api.revoke_token tmidb.create_token tmidb.rotate_token tmidb.revoke_token`,
+    who: [...readers, ...speakers],
+  },
+  {
+    it: 'Administrators set limits and look at the audit.',
+    of: 'tmidb.set_rate_limit tmidb.audit_verify tmidb.audit_text tmidb.audit_rows api.audit_events',
+    who: admins,
+  },
+  { it: 'The doors count.', of: 'tmidb.rate_limits', who: [...admins, apiProcess, edgeProcess] },
+  { it: 'The doors count.', of: 'tmidb.note_uses tmidb.lease_requests', who: [apiProcess, edgeProcess] },
+  { it: 'The head of the audit is shown outside.', of: 'tmidb.audit_head_now', who: [...admins, drainProcess] },
+  { it: 'The drain forgets old counts.', of: 'tmidb.forget_counts', who: [drainProcess] },
   {
     it: 'Anybody may know who it is and what it may see; the answers are cut to it. Views ask for everybody.',
     of: `tmidb.identity tmidb.rules tmidb.cutoffs tmidb.mask_at tmidb.unpack(integer,bytea) tmidb.bucket_start`,
@@ -184,12 +219,12 @@ export const calls: Calls[] = [
   },
   {
     it: 'Administrators administrate.',
-    of: `api.create_listener api.create_speaker api.revoke_token api.subscribe api.unsubscribe
+    of: `api.create_listener api.create_speaker api.subscribe api.unsubscribe
       tmidb.allow_introspection tmidb.api_status tmidb.connector_runs tmidb.connectors tmidb.create_account tmidb.create_connector
-      tmidb.create_listener tmidb.create_login tmidb.create_speaker tmidb.create_token tmidb.describe_category tmidb.describe_field
+      tmidb.create_listener tmidb.create_login tmidb.create_speaker tmidb.describe_category tmidb.describe_field
       tmidb.discard_dead_letter tmidb.discard_dead_letters tmidb.edit_dead_letter tmidb.expose_schema tmidb.exposed_warnings tmidb.hide_schema
       tmidb.ingest_status tmidb.ledger_check tmidb.persist_document tmidb.pin_field tmidb.record_migration tmidb.reload_api tmidb.remove_connector
-      tmidb.remove_document tmidb.rename_field tmidb.require_documents tmidb.revoke_token tmidb.rewrite_chunk tmidb.run_connector_now
+      tmidb.remove_document tmidb.rename_field tmidb.require_documents tmidb.rewrite_chunk tmidb.run_connector_now
       tmidb.set_aggregates tmidb.set_cold_after tmidb.set_connector tmidb.set_request_timeout tmidb.set_retention tmidb.set_rollups
       tmidb.set_strict tmidb.subscribe tmidb.unsubscribe tmidb.grant_access tmidb.revoke_access tmidb.create_group tmidb.set_group
       tmidb.remove_group tmidb.create_role tmidb.remove_role tmidb.accounts tmidb.open_account tmidb.set_account

@@ -27,6 +27,8 @@ export interface World extends AsyncDisposable {
   /** The person of a role of one's own. */
   memberId: string
   speakerId: string
+  /** Names of those who have tokens. */
+  names: Record<Listener | 'speaker', string>
   /** What each authorizes itself with. */
   tokens: Record<Listener | 'speaker' | 'member' | (typeof accountRoles)[number], string>
   /** Logins of psql, of listeners and the speaker; roles belong to the whole server, so they are named after this process. */
@@ -155,6 +157,7 @@ export async function proofWorld(): Promise<World> {
     readings: await stored(db),
     ids,
     memberId,
+    names: Object.fromEntries([...listeners, 'speaker'].map((who) => [who, named(who)])) as World['names'],
     speakerId: speaker?.id ?? '',
     tokens,
     logins,

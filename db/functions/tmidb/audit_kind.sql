@@ -2,6 +2,7 @@
 -- Every kind of event in tmidb.audit. A test holds this list against the code, both ways.
 create or replace view tmidb.audit_kind as
 select * from (values
+  ('access.viewed_as', 'An administrator looked at what somebody else sees.'),
   ('access.denied', 'Somebody opened an address that is, or would be, another listener''s.'),
   ('account.changed', 'Something of an account was changed.'),
   ('account.created', 'A person got an account.'),

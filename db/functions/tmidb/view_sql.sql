@@ -6,7 +6,8 @@
 -- Readings of one instant are told apart by their number, not by the digest: that would let a hidden field be guessed and
 -- tested. It is the bare column, because comparing an expression is not leakproof and would keep pages from using the index.
 -- A nested field is shown by a right to it or to an object that it is in. "->" with a text looks into objects only, never into arrays.
--- A cold reading is unpacked where it is looked at. "offset 0" keeps rules() at one call a query and the mask at one look-up a row;
+-- "(select tmidb.rules())" is asked once a query, also where the view is looked into for each row of another: 50 rows of the newest page
+-- called it 57 times without. A cold reading is unpacked where it is looked at. "offset 0" keeps rules() at one call a query and the mask at one look-up a row;
 -- where there are no time windows, what is the same for all rows is looked up once.
 create or replace function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -28,9 +29,9 @@ select t.key as target, o.target_id, o.ts, o.position as reading_id%s
 from tmidb.ts_obs o
 join tmidb.target t on t.target_id = o.target_id
 cross join (
-  select r.rules, case when r.rules ? 'w' then tmidb.cutoffs(r.rules) end as cutoffs,
+  select r.rules, case when r.rules ? 'w' then (select tmidb.cutoffs()) end as cutoffs,
     coalesce(r.rules -> '*/*', '{}') || coalesce(r.rules -> '%s/*', '{}') as base
-  from (select tmidb.rules() as rules offset 0) r offset 0) g
+  from (select (select tmidb.rules()) as rules offset 0) r offset 0) g
 cross join lateral (
   select r.mask, r.mask ? '*' as every, coalesce(o.payload, tmidb.unpack(o.version_id, o.compact)) as payload
   from (select case when g.cutoffs is not null then tmidb.mask_at(g.rules, g.cutoffs, %s::smallint, o.target_id, o.ts)
