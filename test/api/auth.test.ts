@@ -263,13 +263,13 @@ test('secrets of one kind do not open what is for another', async () => {
 
 test('whoever changes the password knows the old one, chooses a good one, and all other sessions end', async () => {
   await world.db.query(
-    `select tmidb.create_account('pat', (select password_hash from tmidb.account where login = 'kim'), 'viewer')`,
+    `select tmidb.create_account('pat', (select password_hash from tmidb.account where login = 'kim'), 'viewer', 'patricia@example.com')`,
   )
   const [here, there] = [await world.browser('pat'), await world.program('pat')]
   const change = (old: string, chosen: string) =>
     world.say('POST', '/api/auth/password', { password: old, new_password: chosen }, here)
   assert.equal(await codeOf(change('wrong one', 'a new one of mine')), '401 TM109')
-  for (const bad of ['short', 'Password1', 'qwertyuiop', 'PAT', 'ä'.repeat(129), password])
+  for (const bad of ['short', 'Password1', 'qwertyuiop', 'PAT', 'PATRICIA@example.com', 'ä'.repeat(129), password])
     assert.equal(await codeOf(change(password, bad)), '400 TM112', bad)
   assert.equal(await codeOf(me(there.bearer)), '200')
   const good = 'ü'.repeat(64)

@@ -145,7 +145,10 @@ export function authRoutes({ pool, access }: AuthOptions): Router {
       const login = said ?? session?.claims.name ?? ''
       const person = await signedIn(req, login, password, true)
       if (chosen === password) throw new TmiError('TM112', 'This is the password that you have.', { hint: 'Choose another one.' })
-      checkPassword(chosen, [login, person.claims.name])
+      const { rows } = await readAs<{ email: string | null }>(pool, person.claims, {
+        text: `select tmidb.me()->>'email' as email`,
+      })
+      checkPassword(chosen, [login, person.claims.name, rows[0]?.email])
       const passwordHash = await hashPassword(chosen)
       await changePassword(pool, person, passwordHash, callerOf(req))
       const isProgram = session !== null && callerOf(req).authorization !== undefined
