@@ -6,7 +6,6 @@ import type {} from 'postgraphile'
 import { execute, SafeError, subscribe } from 'postgraphile/grafast'
 import type { GrafservBase, RequestDigest, Result } from 'postgraphile/grafserv'
 import {
-  type DocumentNode,
   type ExecutionArgs,
   GraphQLError,
   type GraphQLSchema,
