@@ -52,7 +52,7 @@ test('a viewer may neither update nor delete; an editor may', async () => {
 
 test('a member changes names of targets it was granted admin on, and writes readings it was granted to write; else 403 TM102', async () => {
   const { db, base } = world.rest
-  await db.query(`select tmidb.create_role('crew'), tmidb.create_account('kim', 'x', 'crew')`)
+  await db.query(`select tmidb.create_role('crew'), tmidb.create_account('kim', null, 'crew')`)
   await db.query(`select tmidb.grant_access('role:crew'), tmidb.grant_access('role:crew', '{admin}', p_targets => '{truck-1}'),
     tmidb.grant_access('role:crew', '{write}', 'sensor', '{truck-1}')`)
   const token = await world.one<string>(`select tmidb.create_token('user', 'kim')`)

@@ -33,7 +33,7 @@ before(async () => {
     from unnest(array['${targets.join("','")}']) t, unnest(array[${hours}]) h;
     select tmidb.publish_views();
     select tmidb.create_group('busan', '$.site == "busan"'), tmidb.create_group('high', '$.floor > 2'), tmidb.create_group('empty', '$.site == "moon"'),
-      tmidb.create_listener('A'), tmidb.create_role('fleet'), tmidb.create_account('kim', 'x', 'fleet'), tmidb.create_account('vic', 'x', 'viewer'),
+      tmidb.create_listener('A'), tmidb.create_role('fleet'), tmidb.create_account('kim', null, 'fleet'), tmidb.create_account('vic', null, 'viewer'),
       tmidb.create_speaker('x'), tmidb.grant_access('listener:A', p_category => 'sensor', p_group => 'busan', p_fields => '{temp}', p_window => '24 hours'),
       tmidb.grant_access('role:fleet', '{read,write}', 'log', '{truck-1}')`)
 })
@@ -133,7 +133,7 @@ test('over 2,000 random questions it says what the views show', async () => {
   for (let n = 0; n < 20; n++) {
     const isPerson = n % 4 === 0
     const who = isPerson ? `user:p${n}` : `listener:r${n}`
-    await db.query(isPerson ? `select tmidb.create_account('p${n}', 'x', 'fleet')` : `select tmidb.create_listener('r${n}')`)
+    await db.query(isPerson ? `select tmidb.create_account('p${n}', null, 'fleet')` : `select tmidb.create_listener('r${n}')`)
     for (let i = 0; i < 1 + pick() * 3; i++) {
       const category = one(['sensor', 'log'] as const)
       const rule = [
