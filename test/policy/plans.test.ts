@@ -100,7 +100,10 @@ interface Node {
 /** InitPlans run once; a SubPlan runs for each row. One that looks into no table only puts the row's own values together. */
 function subplans(node: Node, path = ''): string[] {
   const here = `${path} > ${node['Node Type']}`
-  const own = node['Subplan Name']?.startsWith('SubPlan') && node.Plans !== undefined ? [`${here}: ${node['Subplan Name']} ${JSON.stringify(node)}`] : []
+  const own =
+    node['Subplan Name']?.startsWith('SubPlan') && node.Plans !== undefined
+      ? [`${here}: ${node['Subplan Name']} ${JSON.stringify(node)}`]
+      : []
   return [...own, ...(node.Plans ?? []).flatMap((child) => subplans(child, here))]
 }
 
