@@ -105,21 +105,33 @@ comment on column tmidb.access_role.created_at is 'When it was made.';
 table tmidb.account (
   account_id bigint not null generated always as identity,
   login text not null,
-  password_hash text not null,
+  password_hash text,
   created_at timestamp with time zone not null default now(),
   role_id smallint not null,
   class_id bigint,
   speaker_id bigint,
   role_name name,
+  email text,
+  display_name text,
+  disabled_at timestamp with time zone,
+  password_changed_at timestamp with time zone,
+  must_change_password boolean not null default false,
+  last_login_at timestamp with time zone,
   constraint account_class_id_fkey FOREIGN KEY (class_id) REFERENCES tmidb.permission_class(class_id),
-  constraint account_login_is_unique UNIQUE (login),
   constraint account_pkey PRIMARY KEY (account_id),
   constraint account_role_id_fkey FOREIGN KEY (role_id) REFERENCES tmidb.access_role(role_id),
   constraint account_role_name_is_unique UNIQUE (role_name),
-  constraint account_speaker_id_fkey FOREIGN KEY (speaker_id) REFERENCES tmidb.speaker(speaker_id)
+  constraint account_speaker_id_fkey FOREIGN KEY (speaker_id) REFERENCES tmidb.speaker(speaker_id),
+  constraint display_name_is_short CHECK ((display_name ~ '^[^[:cntrl:]]{1,200}$'::text)),
+  constraint email_looks_like_one CHECK (((email ~ '^[^[:cntrl:][:space:]:@]+@[^[:cntrl:][:space:]:@]+$'::text) AND (octet_length(email) <= 254))),
+  constraint login_is_short CHECK (((login ~ '^[^[:cntrl:]:]{1,100}$'::text) AND (login = btrim(login)))),
+  constraint login_with_at_is_the_email CHECK (((login !~ '@'::text) OR (lower(login) = lower(email)))),
+  constraint password_is_hashed CHECK ((password_hash ~ '^\$argon2id\$'::text))
 ) owner tmidb_owner;
 row security on tmidb.account, forced;
 CREATE INDEX account_class_id_idx ON tmidb.account USING btree (class_id);
+CREATE UNIQUE INDEX account_email_is_unique ON tmidb.account USING btree (lower(email));
+CREATE UNIQUE INDEX account_login_is_unique ON tmidb.account USING btree (lower(login));
 CREATE INDEX account_role_id_idx ON tmidb.account USING btree (role_id);
 CREATE INDEX account_speaker_id_idx ON tmidb.account USING btree (speaker_id);
 create policy admin_read on tmidb.account for select to tmidb_admin using (true);
@@ -135,15 +147,27 @@ grant select (role_id) on tmidb.account to tmidb_admin;
 grant select (class_id) on tmidb.account to tmidb_admin;
 grant select (speaker_id) on tmidb.account to tmidb_admin;
 grant select (role_name) on tmidb.account to tmidb_admin;
-comment on table tmidb.account is 'People who sign in with login and password.';
+grant select (email) on tmidb.account to tmidb_admin;
+grant select (display_name) on tmidb.account to tmidb_admin;
+grant select (disabled_at) on tmidb.account to tmidb_admin;
+grant select (password_changed_at) on tmidb.account to tmidb_admin;
+grant select (must_change_password) on tmidb.account to tmidb_admin;
+grant select (last_login_at) on tmidb.account to tmidb_admin;
+comment on table tmidb.account is 'People: they sign in with login or email and password, have tokens, and may have a PostgreSQL login.';
 comment on column tmidb.account.account_id is 'Identity.';
-comment on column tmidb.account.login is 'What the person signs in as.';
-comment on column tmidb.account.password_hash is 'PHC string (argon2id).';
+comment on column tmidb.account.login is 'What the person signs in as; small and capital letters are the same.';
+comment on column tmidb.account.password_hash is 'PHC string (argon2id); null: it cannot sign in with a password.';
 comment on column tmidb.account.created_at is 'When it was made.';
 comment on column tmidb.account.role_id is 'Its role.';
 comment on column tmidb.account.class_id is 'What it may see, worked out from the grants of its role and its own; null: of a role that sees everything.';
 comment on column tmidb.account.speaker_id is 'As which speaker it writes, once it did.';
 comment on column tmidb.account.role_name is 'The PostgreSQL login of this person, if there is one.';
+comment on column tmidb.account.email is 'Their address, with which they can sign in too.';
+comment on column tmidb.account.display_name is 'What they are called.';
+comment on column tmidb.account.disabled_at is 'Since when the account opens nothing; null: it does.';
+comment on column tmidb.account.password_changed_at is 'When the password was last set.';
+comment on column tmidb.account.must_change_password is 'Whether the password only serves to choose another.';
+comment on column tmidb.account.last_login_at is 'When the password last opened a door, to the minute.';
 
 table tmidb.api_state (
   process text not null,
@@ -572,7 +596,11 @@ table tmidb.instance (
   secret text not null default replace((gen_random_uuid())::text, '-'::text, ''::text),
   cold_after interval default '30 days'::interval,
   only_documents boolean not null default false,
+  session_lifetime interval not null default '7 days'::interval,
+  session_idle interval not null default '24:00:00'::interval,
   constraint instance_pkey PRIMARY KEY (only_one),
+  constraint session_idle_is_sane CHECK (((session_idle >= '00:01:00'::interval) AND (session_idle <= '400 days'::interval))),
+  constraint session_lifetime_is_sane CHECK (((session_lifetime >= '00:05:00'::interval) AND (session_lifetime <= '400 days'::interval))),
   constraint there_is_one_instance CHECK (only_one)
 ) owner tmidb_owner;
 row security on tmidb.instance, forced;
@@ -585,6 +613,8 @@ comment on column tmidb.instance.only_one is 'Keeps the table at one row.';
 comment on column tmidb.instance.secret is 'Part of the channel names by which its processes wake each other.';
 comment on column tmidb.instance.cold_after is 'How old a chunk is when its readings are packed; null: never.';
 comment on column tmidb.instance.only_documents is 'Whether all listeners may only send registered GraphQL documents.';
+comment on column tmidb.instance.session_lifetime is 'How long after signing in a session is over, whatever happens.';
+comment on column tmidb.instance.session_idle is 'How long a browser''s session may be unused.';
 
 table tmidb.ledger (
   speaker_id bigint not null,
@@ -1101,6 +1131,48 @@ comment on column tmidb.schema_version.created_at is 'When the first payload of 
 comment on column tmidb.schema_version.diff is 'Against the version it came from: {"added": [{name, type}], "widened": [{name, from, to}], "changed": [{name, from, to}], "renamed": [{name, from, to}], "removed": [{name, type}]}.';
 comment on column tmidb.schema_version.compatibility is 'initial: the first; additive: fields or names came; widening: an integer became a number; breaking: a type changed, and with it the major.';
 
+table tmidb.session (
+  session_id bigint not null generated always as identity,
+  account_id bigint not null,
+  hash bytea not null,
+  refresh_hash bytea,
+  created_at timestamp with time zone not null default now(),
+  seen_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  ends_at timestamp with time zone not null,
+  address text,
+  agent text,
+  constraint secret_ends_with_its_session CHECK ((expires_at <= ends_at)),
+  constraint session_account_id_fkey FOREIGN KEY (account_id) REFERENCES tmidb.account(account_id) ON DELETE CASCADE,
+  constraint session_hash_is_unique UNIQUE (hash),
+  constraint session_pkey PRIMARY KEY (session_id),
+  constraint session_refresh_hash_is_unique UNIQUE (refresh_hash)
+) owner tmidb_owner;
+row security on tmidb.session, forced;
+CREATE INDEX session_account_id_idx ON tmidb.session USING btree (account_id);
+CREATE INDEX session_ends_at_idx ON tmidb.session USING btree (ends_at);
+create policy admin_read on tmidb.session for select to tmidb_admin using (true);
+create policy owner_all on tmidb.session for all to tmidb_owner using (true) with check (true);
+grant select (session_id) on tmidb.session to tmidb_admin;
+grant select (account_id) on tmidb.session to tmidb_admin;
+grant select (created_at) on tmidb.session to tmidb_admin;
+grant select (seen_at) on tmidb.session to tmidb_admin;
+grant select (expires_at) on tmidb.session to tmidb_admin;
+grant select (ends_at) on tmidb.session to tmidb_admin;
+grant select (address) on tmidb.session to tmidb_admin;
+grant select (agent) on tmidb.session to tmidb_admin;
+comment on table tmidb.session is 'Who is signed in: a browser by its cookie, or a program by a secret that it changes for another now and then.';
+comment on column tmidb.session.session_id is 'Identity.';
+comment on column tmidb.session.account_id is 'Whose it is.';
+comment on column tmidb.session.hash is 'sha-256 of the secret that is shown.';
+comment on column tmidb.session.refresh_hash is 'sha-256 of the secret that gets a program the next one; null: a browser.';
+comment on column tmidb.session.created_at is 'When it began.';
+comment on column tmidb.session.seen_at is 'When it was last used, to the minute.';
+comment on column tmidb.session.expires_at is 'When the secret that is shown ends.';
+comment on column tmidb.session.ends_at is 'When it is over, whatever happens.';
+comment on column tmidb.session.address is 'From where it began.';
+comment on column tmidb.session.agent is 'The program that began it, as it calls itself.';
+
 table tmidb.shape (
   category_id smallint not null,
   sig bigint not null,
@@ -1123,6 +1195,21 @@ comment on column tmidb.shape.sig is 'Hash of the field-to-type object that the 
 comment on column tmidb.shape.version_id is 'The version that holds it.';
 comment on column tmidb.shape.latitude_field is 'The field that holds degrees of latitude, if there are both.';
 comment on column tmidb.shape.longitude_field is 'The field that holds degrees of longitude, if there are both.';
+
+table tmidb.sign_in_try (
+  key text not null,
+  tries timestamp with time zone[] not null,
+  until timestamp with time zone not null,
+  constraint sign_in_try_pkey PRIMARY KEY (key)
+) owner tmidb_owner;
+row security on tmidb.sign_in_try, forced;
+CREATE INDEX sign_in_try_until_idx ON tmidb.sign_in_try USING btree (until);
+create policy admin_read on tmidb.sign_in_try for select to tmidb_admin using (true);
+create policy owner_all on tmidb.sign_in_try for all to tmidb_owner using (true) with check (true);
+comment on table tmidb.sign_in_try is 'Tries of passwords in the last quarter of an hour that failed or are under way, by what was tried and from where.';
+comment on column tmidb.sign_in_try.key is 'login:<sha-256 of it> or address:<address or its /64>.';
+comment on column tmidb.sign_in_try.tries is 'When; so many as are allowed at most.';
+comment on column tmidb.sign_in_try.until is 'When the last of them no longer counts.';
 
 table tmidb.speaker (
   speaker_id bigint not null generated always as identity,
@@ -1155,6 +1242,22 @@ comment on column tmidb.speaker.may_create is 'Whether its readings may make new
 comment on column tmidb.speaker.role_name is 'The PostgreSQL login of this speaker, if it has one.';
 comment on column tmidb.speaker.created_at is 'When it was made.';
 comment on column tmidb.speaker.is_restricted is 'Whether it writes only what it was granted; from its first grant on.';
+
+table tmidb.spent_refresh (
+  hash bytea not null,
+  session_id bigint not null,
+  spent_at timestamp with time zone not null default now(),
+  constraint spent_refresh_pkey PRIMARY KEY (hash),
+  constraint spent_refresh_session_id_fkey FOREIGN KEY (session_id) REFERENCES tmidb.session(session_id) ON DELETE CASCADE
+) owner tmidb_owner;
+row security on tmidb.spent_refresh, forced;
+CREATE INDEX spent_refresh_session_id_idx ON tmidb.spent_refresh USING btree (session_id);
+create policy admin_read on tmidb.spent_refresh for select to tmidb_admin using (true);
+create policy owner_all on tmidb.spent_refresh for all to tmidb_owner using (true) with check (true);
+comment on table tmidb.spent_refresh is 'Refresh secrets that were used: who shows one again has stolen it, or was robbed. Kept as long as the session.';
+comment on column tmidb.spent_refresh.hash is 'sha-256 of the secret.';
+comment on column tmidb.spent_refresh.session_id is 'Its session.';
+comment on column tmidb.spent_refresh.spent_at is 'When it was used.';
 
 table tmidb.stream_cursor (
   stream text not null,
@@ -1322,7 +1425,7 @@ table tmidb.ts_obs (
 ) partition by RANGE (ts) owner tmidb_owner;
 row security on tmidb.ts_obs, forced;
 create policy admin_read on tmidb.ts_obs for select to tmidb_admin using (true);
-create policy listener_read on tmidb.ts_obs for select to tmidb_views using (((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY['*/*'::text, (category_id || '/*'::text), ((category_id || '/'::text) || target_id), ('*/'::text || target_id)]), false) IS NOT NULL) OR ((( SELECT tmidb.cutoffs() AS cutoffs) IS NOT NULL) AND (NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY[(COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text) || '*/*'::text), ((COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text) || category_id) || '/*'::text), (((COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text) || category_id) || '/'::text) || target_id), ((COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text) || '*/'::text) || target_id)]), false) IS NOT NULL))));
+create policy listener_read on tmidb.ts_obs for select to tmidb_views using (((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY['*/*'::text, (category_id || '/*'::text), ((category_id || '/'::text) || target_id), ('*/'::text || target_id)]), false) IS NOT NULL) OR ((( SELECT tmidb.cutoffs() AS cutoffs) IS NOT NULL) AND (NULLIF((( SELECT tmidb.rules() AS rules) ?| string_to_array(replace(((((((('@*/* @'::text || category_id) || '/* @'::text) || category_id) || '/'::text) || target_id) || ' @*/'::text) || target_id), '@'::text, COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text)), ' '::text)), false) IS NOT NULL))));
 create policy owner_all on tmidb.ts_obs for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.ts_obs to tmidb_admin;
 grant select on tmidb.ts_obs to tmidb_views;
@@ -1370,11 +1473,25 @@ function api.audit_events(of_kind text DEFAULT NULL::text, of_actor text DEFAULT
 @column request_id The request, as its answer and the log name it.
 What was done or refused, by whom, newest first, at most 10,000: of a kind (token.revoked, or token. for all of tokens), an actor, a resource, since a time.';
 
+function api.create_group(name text, condition text) returns integer language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 348d772fece3a706b245135fe5ce3c19;
+  execute: tmidb_admin;
+  comment: '@resultFieldName groupId
+@param name Up to 100 characters.
+@param condition Asked of a target''s meta: $.site == "busan", {"site": "busan"} or meta->>''site'' = ''busan''; $key and $name are the target''s.
+Makes a group of the targets that pass a condition, now and later. TM106: the name is taken; TM108: the condition cannot be read.';
+
 function api.create_listener(name text) returns text language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a30a926bfd5703bbe0afc27e259e1306;
   execute: tmidb_admin;
   comment: '@resultFieldName token
 @param name Up to 63 letters, digits, dots, dashes and underscores.
 Makes a listener, which sees nothing until it is subscribed, and gives its token, shown once. TM106: the name is taken; TM303: it cannot be used.';
+
+function api.create_role(name text, description text DEFAULT NULL::text) returns integer language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 139dd7d5a07705bbe8a13857b15b7343;
+  execute: tmidb_admin;
+  comment: '@resultFieldName roleId
+@param name Small letters, digits, "-" and "_", a letter first; up to 48.
+@param description What it is for.
+Makes a role for people, who see and do what it is granted. TM106: the name is taken; TM303: it cannot be used.';
 
 function api.create_speaker(name text, target text DEFAULT NULL::text, may_create boolean DEFAULT true) returns text language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e492029f73dd35a6fd8268ad3e386d7e;
   execute: tmidb_admin;
@@ -1394,6 +1511,32 @@ function api.create_token(label text DEFAULT NULL::text, scopes text[] DEFAULT N
 @param kind Of whom: speaker, listener or user; null: of yourself.
 @param name Whose; null: your own.
 Makes a token, which is shown once. TM102: it is for somebody else, or wider than the token that asks; TM108: the scopes, the time or a network cannot be used.';
+
+function api.disable_account(login text) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e0661c4b4ea359379467d1a71e03f710;
+  execute: tmidb_admin;
+  comment: '@param login Their login or email.
+Shuts a user out, at once: sessions end, tokens open nothing until enable_account. TM102: it is the last administrator; TM107: there is no such user.';
+
+function api.enable_account(login text) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 02ad10c341d3dccf785645e096bf1d1c;
+  execute: tmidb_admin;
+  comment: '@param login Their login or email.
+Lets a user in again. TM107: there is no such user.';
+
+function api.explain_access(who text DEFAULT NULL::text, category text DEFAULT NULL::text, target text DEFAULT NULL::text, field text DEFAULT NULL::text, ts timestamp with time zone DEFAULT NULL::timestamp with time zone, action text DEFAULT 'read'::text, address text DEFAULT NULL::text) returns TABLE(verdict boolean, "grant" bigint, because text, steps text[], grants jsonb) language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 56a0c8a57a65c7ce1b8b5bd185815c64;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: '@param who listener:<name>, user:<login>, role:<name>, speaker:<name> or token:<prefix>; null: yourself. Only administrators ask about others.
+@param category The category; null: any.
+@param target Key of the target; null: any.
+@param field The field; null: whether the reading is seen at all.
+@param ts Time of the reading; null: now.
+@param action read, write, command or admin.
+@param address Where a token is used from, an IP address; null: not asked.
+@column verdict Whether it may be done.
+@column grant Number of the grant that decides.
+@column because What decides, in words.
+@column steps For a no: each step that failed; only for administrators.
+@column grants Every grant that was looked at: [{"grant_id", "grant", "applies", "why"}], "why" only for administrators.
+Whether somebody may read (write, command, admin) something, and which grant decides. TM102: only administrators ask about others; TM107: there is nobody of that name; TM108: there is no such action.';
 
 function api.geo_box(south double precision, west double precision, north double precision, east double precision, "from" timestamp with time zone DEFAULT (now() - '1 day'::interval), "to" timestamp with time zone DEFAULT now(), category text DEFAULT NULL::text, n integer DEFAULT 1000) returns SETOF api.geo_position language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan owner tmidb_owner md5 c1ee544f98157251abdcb894aa356b97;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
@@ -1463,6 +1606,18 @@ function api.geo_within(lat double precision, lon double precision, radius_m dou
 @param n At most so many, 1 to 10,000.
 Positions within a radius of a place in a time, newest first.';
 
+function api.grant_access("to" text, actions text[] DEFAULT '{read}'::text[], category text DEFAULT NULL::text, targets text[] DEFAULT NULL::text[], "group" text DEFAULT NULL::text, fields text[] DEFAULT NULL::text[], "window" interval DEFAULT NULL::interval) returns bigint[] language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a68f0748292455471bca102c07e1a61a;
+  execute: tmidb_admin;
+  comment: '@resultFieldName grants
+@param to listener:<name>, user:<login>, role:<name> or speaker:<name>.
+@param actions read, write, command (send to a target), admin (change a target).
+@param category One category; null: all.
+@param targets Keys of targets; null: all.
+@param group A group of targets instead of a list: who joins it later is in it too.
+@param fields Names of fields; null: all.
+@param window Only readings that are not older; null: however old.
+Lets somebody do something and gives the numbers of the grants. Said again for the same it replaces the fields; several add up. TM104: the category cannot be named so; TM107: there is nobody, or no group, of this name; TM108: it cannot be granted.';
+
 function api.ingest(category text, target text, data jsonb, ts timestamp with time zone DEFAULT now(), mid text DEFAULT NULL::text) returns jsonb language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 76af0b7a9f25a9d4716779b5712f4191;
   execute: tmidb_admin, tmidb_editor, tmidb_member, tmidb_speaker;
   comment: '@resultFieldName outcome
@@ -1480,6 +1635,27 @@ function api.latest(category text DEFAULT NULL::text, target text DEFAULT NULL::
 @param n How many of each target and category, 1 to 1,000.
 @param max_age Only readings not older than this; null: however old.
 The newest readings of each target and category, newest first; each is cut to the fields that may be seen. Where more than 50 targets and categories have nothing since the oldest chunk that is not packed (30 days), these are left out: ask for them by target.';
+
+function api.remove_account(login text) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2f477ce0d3d05beca84a9800f065120e;
+  execute: tmidb_admin;
+  comment: '@param login Their login or email.
+Removes a user with sessions, tokens and grants, at once. TM102: it is the last administrator; TM107: there is no such user.';
+
+function api.remove_group(name text) returns integer language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c6970ce964c17cfa834aeaf28d3fb2ec;
+  execute: tmidb_admin;
+  comment: '@resultFieldName grants
+@param name Name of the group.
+Removes a group with the grants that name it, and gives how many these were. TM107: there is no such group.';
+
+function api.remove_role(name text) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9358fab115ff2121a10e60d8642b421b;
+  execute: tmidb_admin;
+  comment: '@param name Name of the role.
+Removes a role of your own, with its grants. TM102: it is built in; TM106: somebody has it; TM107: there is none of this name.';
+
+function api.revoke_access("grant" bigint) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 093ab3f57df1ac2872719dc3dc01f104;
+  execute: tmidb_admin;
+  comment: '@param grant Number of the grant.
+Takes a grant back. TM107: there is none of this number.';
 
 function api.revoke_token(token text) returns integer language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7c01a4c6f7a6c6035ddb4c4c23684b8d;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
@@ -1514,6 +1690,18 @@ function api.series_by_target(category text, field text, from_ts timestamp with 
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
   comment: 'Count, min, max, avg, sum, first and last of a numeric field (a member of an object: gps.alt) per target and bucket, from a moment up to before another; of the targets named, or of all that may be seen.';
 
+function api.set_account_role(login text, role text) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 bb91c2f9f82018641b28eb740ab9ef35;
+  execute: tmidb_admin;
+  comment: '@param login Their login or email.
+@param role admin, editor, viewer or a role of your own.
+Gives a user another role, at once for all that is open. TM102: it is the last administrator; TM107: there is no such user or role.';
+
+function api.set_group(name text, condition text) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 46e9dbab350f4a103c2157b5827a4806;
+  execute: tmidb_admin;
+  comment: '@param name Name of the group.
+@param condition As createGroup takes it.
+Gives a group another condition; who was granted something of it sees the other targets at once. TM107: there is no such group; TM108: the condition cannot be read.';
+
 function api.subscribe(listener text, category text DEFAULT NULL::text, targets text[] DEFAULT NULL::text[], fields text[] DEFAULT NULL::text[], "group" text DEFAULT NULL::text, "window" interval DEFAULT NULL::interval) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4aa9c73af3443e9d27a9a10287fbcf8b;
   execute: tmidb_admin;
   comment: '@param listener Name of the listener.
@@ -1536,12 +1724,26 @@ function api.unsubscribe(listener text, category text DEFAULT NULL::text, target
 @param targets Keys of targets; null: all.
 Takes subscriptions of a listener back and gives how many. TM107: there is no such listener.';
 
-function tmidb.account_named(p_login text) returns TABLE(account_id bigint, login text, password_hash text, role name, speaker_id bigint, timeout_ms integer) language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8c36ec483a211f3320f3b23687e4a556;
+function tmidb.accept_sign_in(p_account_id bigint, p_password_hash text, p_name text, p_address text, p_tried_at timestamp with time zone, p_to_change boolean DEFAULT false) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e6dce2626bb190f563f45d9f1baa58e3;
   execute: tmidb_api, tmidb_edge;
-  comment: 'An account by its login, with password hash, request role and statement timeout in milliseconds.';
+  comment: 'After a password matched this hash: the claims of the account, {"must_change_password": true} if that password only serves to choose another, null if the account is not what it was.';
+
+function tmidb.access_grants() returns TABLE(grant_id bigint, holder text, actions text[], category text, target text, target_group text, fields text[], time_window interval, words text, created_at timestamp with time zone) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 96fceecaf7dd106df59173552a264abb;
+  execute: tmidb_admin;
+  comment: 'All grants, with names.';
+
+function tmidb.account_claims(p_account_id bigint) returns jsonb language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 bb1211b0e4da91580c03370f49ffd303;
+  comment: 'The claims of a person: {"role", "name", "account_id", "speaker_id", "timeout_ms"}; null if the account is disabled.';
+
+function tmidb.account_id_named(p_name text) returns bigint language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a3d2cd09fd519d2e71f953eeb379758f;
+  comment: 'account_id of a login or email; TM107 if there is none.';
 
 function tmidb.account_speaker(p_account_id bigint) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e4a21047beaf7a412672c0a92aabe8de;
   comment: 'Identity of the speaker as which this person writes; null: it may write nothing.';
+
+function tmidb.accounts(p_login text DEFAULT NULL::text) returns TABLE(login text, email text, display_name text, role text, is_enabled boolean, has_password boolean, must_change_password boolean, postgres_login text, sessions integer, created_at timestamp with time zone, password_changed_at timestamp with time zone, last_login_at timestamp with time zone) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f5776d482b13cda42fff1e84d86d2fc9;
+  execute: tmidb_admin;
+  comment: 'Users with role, state and open sessions, by login; or the one of this login or email.';
 
 function tmidb.admit_reading(p_speaker_id bigint, p_bound text, p_refused jsonb, p_category text, p_reading jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cd816c511e7b56f710dff348bfa9ebbe;
   comment: 'The gate and the rights of a speaker for one reading.';
@@ -1580,12 +1782,20 @@ function tmidb.audit_verify(p_known_seq bigint DEFAULT NULL::bigint, p_known_has
   execute: tmidb_admin;
   comment: 'Checks the whole chain of the audit: rows checked, its end (write it down elsewhere), and the first place that is broken and why (null: none). With a place and hash (hex) written down earlier it also finds a chain that was cut or made anew.';
 
-function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, claims jsonb, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, allow_from text[]) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c912b38b8352ae8ac58c85a8505379e9;
+function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, claims jsonb, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, allow_from text[]) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 97f15a06cfb1e39d9e765e74b2a1a488;
   execute: tmidb_api, tmidb_edge;
-  comment: 'Who holds the token with this sha-256, the claims of its requests, and its limits: no row if it is unknown, expired or revoked, or if its owner has nothing left of its scopes.';
+  comment: 'Who holds the token with this sha-256, the claims of its requests, and its limits: no row if it is unknown, expired or revoked, if its owner is disabled or if its owner has nothing left of its scopes.';
+
+function tmidb.authenticate_session(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, claims jsonb, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, allow_from text[]) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5926f997f5366e1964a9b5419def0233;
+  execute: tmidb_api, tmidb_edge;
+  comment: 'Whose session has the secret with this sha-256, and the claims of its requests: no row if it is unknown, over or was unused for too long.';
 
 function tmidb.base62(p_number numeric, p_digits integer) returns text language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cfce8471856c836ff9fa3d182ff46ccc;
   comment: 'The last digits of a number in base 62.';
+
+function tmidb.begin_session(p_account_id bigint, p_password_hash text, p_is_program boolean, p_via jsonb, p_replaced bytea DEFAULT NULL::bytea) returns TABLE(session_id bigint, secret text, refresh_secret text, expires_at timestamp with time zone, ends_at timestamp with time zone) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 166d8ce9bc03602f09e158a6b744fbd1;
+  execute: tmidb_api;
+  comment: 'A new session of an account whose password hash is still this one, from {"address", "agent", "request"}: its secrets, shown once, and when they end; the session that was shown (its sha-256) ends. No row if the account changed.';
 
 function tmidb.bucket_start(p_width interval, p_ts timestamp with time zone, p_timezone text DEFAULT 'UTC'::text, p_origin timestamp with time zone DEFAULT NULL::timestamp with time zone) returns timestamp with time zone language plpgsql immutable parallel safe owner tmidb_owner md5 3198c7ae0d3f6baf873bb1a7e73f5de5;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
@@ -1602,6 +1812,10 @@ function tmidb.category_named_or_made(p_name text) returns smallint language plp
 
 function tmidb.category_rights() returns TABLE(category_id smallint, category text, fields text[], of_all_targets boolean) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cda36ba59db9ff18b0b8ce6b19d3ea05;
   comment: 'Categories that the one who asks may read: the fields it sees of at least one target (null: all), and whether it sees all fields of all targets.';
+
+function tmidb.change_password(p_account_id bigint, p_old_hash text, p_new_hash text, p_via jsonb) returns boolean language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5e8afb68316c9efa3bca106025237a55;
+  execute: tmidb_api;
+  comment: 'Replaces a password hash that is still this one, from {"address", "agent", "request"}, and ends all sessions; false if it is not.';
 
 function tmidb.changed_readings(p_connector_id bigint, p_readings jsonb, p_is_try boolean) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 963b84c390e7e3d3814dec8ac1e538bd;
   comment: 'The readings that differ from the one before of their target.';
@@ -1662,9 +1876,9 @@ function tmidb.count_dead_letters(p_reason text DEFAULT NULL::text, p_category t
 function tmidb.crc32(p_bytes bytea) returns bigint language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 64a35f8fb9c6cf5eb5209ca37437de72;
   comment: 'CRC-32 as in zlib.';
 
-function tmidb.create_account(p_login text, p_password_hash text, p_role text) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b1799b5b9171f425c4caeb0c947040b6;
+function tmidb.create_account(p_login text, p_password_hash text, p_role text, p_email text DEFAULT NULL::text, p_display_name text DEFAULT NULL::text, p_must_change boolean DEFAULT false) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 db39f1ed27c030b5a521b448774e073d;
   execute: tmidb_admin;
-  comment: 'Makes an account of a role from a PHC password hash, or sets both anew.';
+  comment: 'Makes an account: login (null: the email), PHC password hash (argon2id; null: none), role, email, display name, whether the password must be changed at the first login. Gives its account_id. TM106: the name is taken; TM107: there is no such role; TM108: what cannot be used.';
 
 function tmidb.create_connector(p_name text, p_kind text, p_category text, p_speaker text, p_schedule text, p_config jsonb, p_is_enabled boolean DEFAULT true) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d8e531594f0f44eebca623ea012eb713;
   execute: tmidb_admin;
@@ -1678,9 +1892,9 @@ function tmidb.create_listener(p_name text) returns text language plpgsql volati
   execute: tmidb_admin;
   comment: 'Makes a listener and returns its token, shown once; subscribe it with tmidb.subscribe.';
 
-function tmidb.create_login(p_kind text, p_name text, p_password text) returns name language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f4f934ef0730deef4d7a29125c5338fc;
+function tmidb.create_login(p_kind text, p_name text, p_password text) returns name language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 66381a53bd467b824fe407ec6b9774d0;
   execute: tmidb_admin;
-  comment: 'Gives a listener or speaker a PostgreSQL login of its own name.';
+  comment: 'Gives a listener, speaker or user a PostgreSQL login of its own name, or that login another password.';
 
 function tmidb.create_role(p_name text, p_description text DEFAULT NULL::text) returns smallint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03483627befd3b182abdaa485c64a1b8;
   execute: tmidb_admin;
@@ -1743,6 +1957,10 @@ function tmidb.diff_class(p_diff jsonb) returns text language sql immutable para
 function tmidb.diff_words(p_diff jsonb) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 12fd2d7e26ae2d3a1966f93bc153bb30;
   comment: 'A diff of tmidb.version_diff in words.';
 
+function tmidb.disable_account(p_login text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3a7f04f23ea5a85cdded3b8ad41ad4da;
+  execute: tmidb_admin;
+  comment: 'Shuts a user out, at once: sessions end, tokens and the PostgreSQL login open nothing until enable_account. TM102: it is the last administrator; TM107: there is no such user.';
+
 function tmidb.discard_dead_letter(p_raw_id bigint) returns void language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 64a4140cfa687255d2af8948124a7cb0;
   execute: tmidb_admin;
   comment: 'Throws one dead letter away; the ledger counts it, the audit names it.';
@@ -1773,12 +1991,31 @@ function tmidb.edit_dead_letter(p_raw_id bigint, p_payload jsonb DEFAULT NULL::j
   execute: tmidb_admin;
   comment: 'Changes a dead letter''s payload (or raw message), category, target or time; returns it. Replay it then.';
 
+function tmidb.enable_account(p_login text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 04914adb390f0c58244c51b2ef4ff585;
+  execute: tmidb_admin;
+  comment: 'Lets a user in again. TM107: there is no such user.';
+
+function tmidb.end_account_sessions(p_account_id bigint, p_keep bigint DEFAULT NULL::bigint) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e0b75f3833195f38c8835b978e753ffe;
+  comment: 'Ends the sessions of an account, all but this one; gives how many.';
+
+function tmidb.end_session(p_session_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 86885594befbb75c5f054c1474f16ff2;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: 'Ends a session; TM107 if there is none of this number, or it is somebody else''s.';
+
+function tmidb.end_sessions(p_login text DEFAULT NULL::text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e6360f4f21f87911ca45dd4d44cb6ee4;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: 'Ends all sessions of a person; null: one''s own, but for the one that asks. Gives how many.';
+
 function tmidb.ensure_chunks() returns integer language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c76e769e136d072274e53bf30108e81c;
   execute: tmidb_admin, tmidb_drain;
   comment: 'Makes the chunks of the coming days; returns how many were new.';
 
 function tmidb.expect(p_holds boolean, p_message text) returns void language plpgsql immutable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 76f7eff3752dc7a833ee4ebba0e4a1b1;
   comment: 'TM305 with this message, unless it holds.';
+
+function tmidb.explain_access(p_who text, p_category text DEFAULT NULL::text, p_target text DEFAULT NULL::text, p_field text DEFAULT NULL::text, p_ts timestamp with time zone DEFAULT now(), p_action text DEFAULT 'read'::text, p_address inet DEFAULT NULL::inet, OUT verdict boolean, OUT grant_id bigint, OUT because text, OUT steps text[], OUT grants jsonb) returns record language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8be9d2c50bb70d75027b626205f8d4b0;
+  execute: tmidb_admin;
+  comment: 'Whether listener:<name>, user:<login>, role:<name>, speaker:<name> or token:<prefix> may read (write, command, admin) a field of a reading of a category, target and time, which grant decides, for a no each step that failed, and every grant with why it does or does not apply. Null: any. TM107: there is nobody of that name; TM108: there is no such action.';
 
 function tmidb.expose_schema(name text) returns void language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ca3bdc85203a6d82d2111d706f277eb2;
   execute: tmidb_admin;
@@ -1864,11 +2101,18 @@ function tmidb.grant_access(p_to text, p_actions text[] DEFAULT '{read}'::text[]
   execute: tmidb_admin;
   comment: 'Lets listener:<name>, user:<login>, role:<name> or speaker:<name> do actions (read, write, command, admin) with a category, targets or a group of targets, fields, readings of a time window; null: all. Gives the grants'' numbers. TM107: there is no such holder or group; TM108: what cannot be granted.';
 
+function tmidb.grant_words(p_grant tmidb.access_grant) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b7dbeefe1e1887612c7c3ac48b037e4c;
+  comment: 'A grant in words.';
+
 function tmidb.granted_targets(p_action text, p_speaker_id bigint, p_account_id bigint, p_category text, p_targets text[]) returns SETOF text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c186da254e07dccf9f824e8e5325e02a;
   comment: 'Of these targets (null: all) the ones with which a speaker or an account may do this in a category (null: all), by its grants.';
 
 function tmidb.graphql_name(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e93174bb4cf78f8324885e79e2d5586f;
   comment: 'Name of a payload field in GraphQL.';
+
+function tmidb.group_members(p_name text) returns SETOF text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b8d10366adfbac843ba2bd4d6e1c4da8;
+  execute: tmidb_admin;
+  comment: 'Keys of the targets that are in a group now; TM107 if there is no such group.';
 
 function tmidb.group_named(p_name text) returns integer language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 12d74264b99ebb1a11930647a7ae488b;
   comment: 'group_id of a name; TM107 if there is none.';
@@ -1892,7 +2136,7 @@ function tmidb.hide_schema(name text) returns void language plpgsql volatile set
 function tmidb.holder_named(p_holder text) returns tmidb.access_grant language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5e6dfc3507a460a97cb7b39c3acf8d57;
   comment: 'A grant with nothing but its holder, by listener:<name>, user:<login>, role:<name> or speaker:<name>.';
 
-function tmidb.identity() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a6ff7e0cf57d4ac24364ce3fd4b3cdbc;
+function tmidb.identity() returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03072885113a3f32d0f2e4df7af20fd4;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'Who is asking: {"role", "name", "listener_id", "speaker_id" or "account_id"}.';
 
@@ -1918,12 +2162,18 @@ function tmidb.ingest_status() returns jsonb language sql stable security define
   execute: tmidb_admin;
   comment: 'Totals, rates, cursors, and the ledger per speaker and shard.';
 
+function tmidb.interval_words(p_interval interval) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 bca53978e538381bb978826d734db287;
+  comment: 'A span of time in words.';
+
 function tmidb.introspection() returns text language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 20dc0ef36d77cbb397fe4e3a81e9cc21;
   execute: tmidb_admin, tmidb_api;
   comment: 'The catalog of the exposed schemas, as PostGraphile reads it.';
 
 function tmidb.is_path(p_spec jsonb) returns boolean language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8bece7ba2d92e1f7fa7b809e9cf01119;
   comment: 'Whether this is an SQL/JSON path.';
+
+function tmidb.keep_an_administrator(p_account_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a99888fbf5dd0725f8fb955bfd7fb483;
+  comment: 'TM102 if this account is the only one of an administrator that is enabled.';
 
 function tmidb.keep_refused(p_speaker_id bigint, p_category text, p_refused jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c5c347bd11d11bc203f41e4ba590b6a0;
   comment: 'Keeps refused readings: [{"code", "message", "target", "mid", "data"}]; "item" in place of "data" for what is no reading.';
@@ -1973,15 +2223,23 @@ function tmidb.mask_at(p_rules jsonb, p_cutoffs timestamp with time zone[], p_ca
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'Fields {"<name|*>": 1} that rules show of a reading of this category, target and time.';
 
-function tmidb.may(p_action text, p_category text DEFAULT NULL::text, p_target text DEFAULT NULL::text) returns boolean language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b351ac1505786a2bf71b4554287fcdc6;
+function tmidb.may(p_action text, p_category text DEFAULT NULL::text, p_target text DEFAULT NULL::text) returns boolean language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5958dc154eda2e1ffbe05dce8f1cf871;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
   comment: 'Whether the one who asks may read, write, command or admin: a category and a target, by its key; null: all of them.';
+
+function tmidb.me() returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 05e9596d5f044467ada3940967f713be;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
+  comment: 'Who asks: {"kind", "name", "email", "display_name", "role", "request_role", "session_id", "may": [actions], "grants": [...] of whom grants bind}.';
 
 function tmidb.names_of(p_version_id integer) returns text[] language sql stable security definer parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e2789ad493dc4680c79b328fba038d70;
   comment: 'Top-level key of each field of a schema version, in their order.';
 
 function tmidb.networks(p_from text[]) returns cidr[] language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3ff26df980dfc9d9b87847ba6c143924;
   comment: 'Texts as networks; TM108 for what is none.';
+
+function tmidb.newest_rows(p_category text, p_limit integer DEFAULT 20) returns SETOF jsonb language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b68a29f819137b12197d14da90e6384b;
+  execute: tmidb_admin;
+  comment: 'The newest readings of a category that the one who asks sees, newest first. TM107: it sees nothing of it.';
 
 function tmidb.newest_version(p_category_id smallint, p_field text) returns tmidb.schema_version language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 380fc8aa0b282509e8c8b3b244fe1496;
   comment: 'The newest schema version of a category, which has to know the field (TM107).';
@@ -2003,6 +2261,10 @@ function tmidb.note_uses(p_ids bigint[], p_counts integer[], p_at timestamp with
 function tmidb.note_versions(p_versions integer[], p_shape integer[], p_payload text[]) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 23a0bb6f748a6f886007bb3638acec0d;
   comment: 'Notes first and last time and an example of the versions of a batch''s rows.';
 
+function tmidb.open_account(p_login text, p_password_hash text, p_role text, p_email text DEFAULT NULL::text, p_display_name text DEFAULT NULL::text, p_must_change boolean DEFAULT false) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 13e3b90097d0942e817e23f8379a19b2;
+  execute: tmidb_admin;
+  comment: 'tmidb.create_account, and gives the first token of the account, shown once.';
+
 function tmidb.open_stream(p_stream text, p_created timestamp with time zone, p_first_seq bigint, p_last_seq bigint) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 26b26c63f9c988139a981c0788d735fc;
   execute: tmidb_drain;
   comment: 'The last stored sequence of a stream, of which JetStream holds p_first_seq to p_last_seq.';
@@ -2012,6 +2274,9 @@ function tmidb.origin_of(p_category text, p_target text, p_ts timestamp with tim
 
 function tmidb."overlaps"(p_name text, p_other text) returns boolean language sql immutable parallel safe owner tmidb_owner md5 040f1411754bf9e208a9df4e1082df0f;
   comment: 'Whether two field names are the same, or one is a member of the other.';
+
+function tmidb.own_account() returns bigint language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6d4e31e3c7e0371b92424aebd9c9b151;
+  comment: 'account_id of the person who asks; TM102 if it is none, or a token with less than all rights.';
 
 function tmidb.owner_scopes(p_kind text, p_id bigint) returns text[] language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c8862fdee4d03737962379ba55165369;
   comment: 'The scopes that a token of this speaker, listener or user (by its id) may have.';
@@ -2076,6 +2341,10 @@ function tmidb.record_migration(p_name text, p_direction text, p_sha256 text, p_
 function tmidb.record_removal(p_reason text, p_readings bigint) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c655905a43a67991dab7dc2166bc329b;
   comment: 'Counts stored readings that were removed.';
 
+function tmidb.refresh_session(p_hash bytea, p_via jsonb) returns TABLE(session_id bigint, secret text, refresh_secret text, expires_at timestamp with time zone, ends_at timestamp with time zone) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 848ee3f569b1ed16b1b55e987713a60b;
+  execute: tmidb_api;
+  comment: 'The next secrets of the session with this refresh secret (its sha-256), shown once; no row if it is over. A spent one ends its session.';
+
 function tmidb.refusal(p_sqlstate text, p_message text) returns jsonb language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 91b3e6f51f4d1b5278b7e62712f90a09;
   comment: 'Code and message of a refused reading: {"code", "message"}.';
 
@@ -2089,6 +2358,10 @@ function tmidb.refused_targets(p_speaker_id bigint, p_category text, p_targets t
 function tmidb.reload_api() returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 48a6e5738a45546bf2c86fa728a143a2;
   execute: tmidb_admin;
   comment: 'Lets GraphQL, REST and OpenAPI read the exposed schemas again; they follow within a second.';
+
+function tmidb.remove_account(p_login text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2358263073ddd341cc3b5d0f172f8dd5;
+  execute: tmidb_admin;
+  comment: 'Removes a user with sessions, tokens, grants and PostgreSQL login, at once. TM102: it is the last administrator; TM107: there is no such user.';
 
 function tmidb.remove_connector(p_name text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f11dd9022b9a780e1a0b92758c9cb602;
   execute: tmidb_admin;
@@ -2198,6 +2471,18 @@ function tmidb.series_plan(p_category tmidb.category, p_from timestamp with time
 function tmidb.series_rows(p_category text, p_targets text[], p_field text, p_from timestamp with time zone, p_to timestamp with time zone, p_width interval, p_timezone text) returns TABLE(target text, bucket timestamp with time zone, count bigint, min numeric, max numeric, sum numeric, first numeric, last numeric) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set enable_seqscan=off set jit=off set TimeZone=UTC owner tmidb_owner md5 36de11a5e3ae527c14d676bf58e295d2;
   comment: 'Count, min, max, sum, first and last of a numeric field per target and bucket, with every digit, as far as the one who asks may see them.';
 
+function tmidb.sessions(p_login text DEFAULT NULL::text) returns TABLE(session_id text, is_current boolean, is_program boolean, created_at timestamp with time zone, seen_at timestamp with time zone, ends_at timestamp with time zone, address text, agent text) language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 100463f7857096af6e65ab24ce4ef575;
+  execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
+  comment: 'Open sessions of a person (null: of the one who asks), the last used first; ends_at is when it ends if it is not used again.';
+
+function tmidb.set_account(p_login text, p_email text DEFAULT NULL::text, p_display_name text DEFAULT NULL::text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 df401d44f4cbf5f305c183557de77cd7;
+  execute: tmidb_admin;
+  comment: 'Sets email and display name of a user; null: as it is, empty: none. TM106: the email is taken; TM107: there is no such user; TM108: what cannot be used.';
+
+function tmidb.set_account_role(p_login text, p_role text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6ed9e57032b93fd14453b14624ca1860;
+  execute: tmidb_admin;
+  comment: 'Gives a user another role (admin, editor, viewer or one of your own), at once for all that is open. TM102: it is the last administrator; TM107: there is no such user or role.';
+
 function tmidb.set_aggregates(p_category text, p_enabled boolean) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 66b8747faf5730425d640e738853a30d;
   execute: tmidb_admin;
   comment: 'Turns aggregates and groups of a category''s readings in GraphQL on or off. TM107: there is no such category.';
@@ -2214,6 +2499,13 @@ function tmidb.set_group(p_name text, p_condition text) returns void language pl
   execute: tmidb_admin;
   comment: 'Gives a group another condition. TM107: there is no such group; TM108: the condition cannot be read.';
 
+function tmidb.set_login(p_account_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d1a94072fceda28e0ff980391b01bb41;
+  comment: 'Makes the PostgreSQL login of an account, if it has one, a member of its request role, or takes its rights if the account is disabled.';
+
+function tmidb.set_password_hash(p_login text, p_password_hash text, p_must_change boolean DEFAULT true) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 38f5a2ecba8a63673333cf310670458b;
+  execute: tmidb_admin;
+  comment: 'Sets a password by its PHC hash (argon2id; null: none) and ends all sessions; by default it must be changed at the next login. TM107: there is no such user.';
+
 function tmidb.set_rate_limit(p_scope text, p_endpoint text, p_per_minute integer, p_subject text DEFAULT NULL::text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a8445ed9014d3396a6244bceb38784ed;
   execute: tmidb_admin;
   comment: 'Sets how many requests a minute (0: no limit) each token, user or address has for read, write, ingest or live, each address for login or anonymous; for one subject, or null for all. Null instead of a number takes the limit away.';
@@ -2229,6 +2521,10 @@ function tmidb.set_retention(p_category text, p_raw interval, p_minute interval 
 function tmidb.set_rollups(p_category text, p_enabled boolean) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9f0df82eccc9bb14251e665beb0dcbfe;
   execute: tmidb_admin;
   comment: 'Turns the roll-ups of a category on or off.';
+
+function tmidb.set_session_limits(p_lifetime interval DEFAULT NULL::interval, p_idle interval DEFAULT NULL::interval) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e9ce85f32944e159dbd00b83f045635e;
+  execute: tmidb_admin;
+  comment: 'How long sessions last (7 days) and how long a browser''s may be unused (24 hours); null: as it is.';
 
 function tmidb.set_strict(p_category text, p_strict boolean DEFAULT true) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2ff70e84011b0176f75df8687473b255;
   execute: tmidb_admin;
@@ -2296,6 +2592,17 @@ function tmidb.subscribe(p_listener text, p_category text, p_targets text[] DEFA
 
 function tmidb.take_from_limits(p_keys text[], p_allowed integer[], p_wanted integer[], p_window interval DEFAULT '00:01:00'::interval, p_at timestamp with time zone DEFAULT NULL::timestamp with time zone) returns TABLE(key text, granted integer, taken integer, allowed integer, ends_at timestamp with time zone) language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b57857deaae80ec68b1a8f2ac8bc0b3e;
   comment: 'Takes up to wanted of each key''s allowance in the window that runs (p_at: now) and tells what was granted, what is taken by all, and when the window ends.';
+
+function tmidb.take_sign_in(p_name text, p_address text) returns TABLE(account_id bigint, login text, password_hash text, tried_at timestamp with time zone, retry_after_s integer) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 14b526375f0ea6d2e0d2de157bf37eb5;
+  execute: tmidb_api, tmidb_edge;
+  comment: 'Counts a try to sign in as a login or email from an address: the account with its password hash (null, null: nobody), or how many seconds to wait. The login is for the audit only.';
+
+function tmidb.take_try(p_key text, p_most integer) returns interval language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5aa699ae1da2aecdac0521a55983d3a7;
+  comment: 'Counts a try of so many in 15 minutes; null, or how long until the next one is allowed.';
+
+function tmidb.target_groups() returns TABLE(group_id integer, name text, condition text, targets bigint, grants bigint, created_at timestamp with time zone) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 41c743fbc303044216af81fbc5f1c554;
+  execute: tmidb_admin;
+  comment: 'All groups of targets.';
 
 function tmidb.target_key(p_target_id uuid) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 189f6149d23f306f9ed873c4c4195b0a;
   execute: tmidb_admin, tmidb_editor, tmidb_member, tmidb_speaker;
@@ -2380,6 +2687,12 @@ function tmidb.token_named(p_token text) returns SETOF tmidb.token language plpg
 function tmidb.token_text(p_kind text) returns text language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0782217356a6a920df8164adc062ade4;
   comment: 'A new secret of a kind: tmi_<kind>_ and 38 letters and digits.';
 
+function tmidb.try_keys(p_name text, p_address text, p_account_id bigint) returns TABLE(by_name text, by_address text, by_account text) language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d7118d4e78501c2109028edabafac92a;
+  comment: 'Keys of tmidb.sign_in_try for a name, an address and an account; null for what is not known.';
+
+function tmidb.try_wait(p_key text, p_most integer) returns interval language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0b567dfbddabad502943355f23ab0b01;
+  comment: 'How long until another try of so many in 15 minutes is allowed; null: now.';
+
 function tmidb.typed_row(p_category_id smallint, p_major smallint, p_data jsonb) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f784c80fdbd30742a37ec1710c1fb3f7;
   comment: 'A payload as one major version shows it.';
 
@@ -2403,14 +2716,22 @@ function tmidb.value_at(p_payload jsonb, p_path text[]) returns jsonb language s
 function tmidb.version_diff(p_from jsonb, p_to jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2735f6b0eb00618692ce71f68ab822de;
   comment: 'Differences of two lists of fields: {"added": [{name, type}], "widened": [{name, from, to}], "changed", "renamed", "removed"}; nested fields also have "path".';
 
+function tmidb.view_as(p_who text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5ebeb83be85f5f06bd3a19233d019552;
+  execute: tmidb_admin;
+  comment: 'Lets an administrator''s session see what listener:<name> or user:<login> sees, and nothing be written; null: ends it. TM107: there is nobody of that name.';
+
 function tmidb.view_comment(p_version tmidb.schema_version, p_newest smallint) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a9532e0f06ca6a4f569d3c29e204c2b0;
   comment: 'Comment of the view of one major.';
 
 function tmidb.view_fields(p_version tmidb.schema_version) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 42f1fb675bd28cfe242885c3d77dd5b7;
   comment: 'Columns of a view in their order: [{"name", "type", "column", "graphql", "renamed", "description", "unit", "pinned"}].';
 
-function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 657f65ad350717f9c822771e11a806f5;
+function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fc81df8849b92657d38a9ae95cf7dcf8;
   comment: 'The statement that makes the view api.<category>_v<major>.';
+
+function tmidb.viewed(p_who text) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4d1f90e167e55d9ddee6ae14102a7134;
+  execute: tmidb_admin;
+  comment: 'Claims of listener:<name> or user:<login>, for who views as them. TM107: there is nobody of that name; TM108: nobody reads so.';
 
 function tmidb.visible_categories() returns TABLE(category text, columns text[]) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 03d66d7037ef72fbb7f982846222b953;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
@@ -2418,3 +2739,6 @@ function tmidb.visible_categories() returns TABLE(category text, columns text[])
 
 function tmidb.visible_diff(p_diff jsonb, p_fields text[]) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ceea4bfd5a92f9e12e4da70440272915;
   comment: 'A diff cut to these fields (null: all).';
+
+function tmidb.who_named(p_who text, p_action text DEFAULT 'read'::text, p_address inet DEFAULT NULL::inet) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b4327bbeaacac0ea1237dd0ddbc65518;
+  comment: 'Somebody by listener:<name>, user:<login>, role:<name>, speaker:<name> or token:<prefix>: kind, name, ids, request role, and why all would be refused. TM107: there is nobody of that name; TM108: it is not said who.';

@@ -11,6 +11,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   stop: () => import('./cli/stop.ts'),
   status: () => import('./cli/status.ts'),
   doctor: () => import('./cli/doctor.ts'),
+  access: () => import('./cli/access.ts'),
   connector: () => import('./cli/connector.ts'),
   migrate: () => import('./cli/migrate.ts'),
   schema: () => import('./cli/schema.ts'),
@@ -20,6 +21,7 @@ const commands: Record<string, () => Promise<{ command: Command }>> = {
   'dead-letters': () => import('./cli/dead-letters.ts'),
   audit: () => import('./cli/audit.ts'),
   documents: () => import('./cli/documents.ts'),
+  user: () => import('./cli/user.ts'),
   limits: () => import('./cli/limits.ts'),
   version: () => import('./cli/version.ts'),
 }

@@ -3,15 +3,17 @@
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { openApp } from './api/app.ts'
+import { authRoutes } from './api/auth/routes.ts'
 import { documentHandler } from './api/docs/documents.ts'
 import { follow, graphqlPart, restPart } from './api/follow.ts'
 import { createGraphql } from './api/graphql/server.ts'
 import { openCatalog } from './api/rest/catalog.ts'
 import { restHandler } from './api/rest/handler.ts'
 import { safeResponse } from './api/safe-response.ts'
+import { viewing } from './api/view-as.ts'
 import { isLoopback, unitConfig } from './base/config.ts'
 import { TmiError } from './base/errors.ts'
-import { allowOrigins } from './base/origin.ts'
+import { allowOrigins, refusesCookie } from './base/origin.ts'
 import { patience } from './base/patience.ts'
 import { trustProxies } from './base/proxies.ts'
 import { followTls, readTls } from './base/tls.ts'
@@ -34,8 +36,8 @@ endWith(async () => {
   const config = unitConfig()
   trustProxies(config.trustedProxies)
   await whenReachable(config.pg.api, ended)
-  await using access = await openAccess(config.pg.api)
   const pool = openPool(config.pg.api, { max: 10, application: 'api' })
+  await using access = viewing(await openAccess(config.pg.api), pool)
 
   const nc = await openNats(config.natsServer, ended)
   const manager = await ensureStreams(nc, config.streamMaxBytes)
@@ -51,7 +53,12 @@ endWith(async () => {
 
   const catalog = await openCatalog(pool)
   const rest = restHandler({ pool, catalog, access })
-  await using graphql = await createGraphql({ pool: openPool(config.pg.api, { max: 10, application: 'graphql' }), access, hub })
+  await using graphql = await createGraphql({
+    pool: openPool(config.pg.api, { max: 10, application: 'graphql' }),
+    access,
+    hub,
+    catalog,
+  })
   await using _follow = await follow({
     url: config.pg.api,
     pool,
@@ -62,9 +69,11 @@ endWith(async () => {
   const documents = documentHandler({ pool, catalog, access, graphqlSchema: graphql.schema, mqttPort: config.mqttPort })
 
   const app = openApp(isUp)
+  app.use('/api/auth', authRoutes({ pool, access }))
   const origins = allowOrigins(config.allowedOrigins)
   const listener: RequestListener = (req, res) => {
     if (req.headers.origin !== undefined && origins.cors(req, res)) return
+    if (req.headers.cookie !== undefined && refusesCookie(req, res)) return
     // The hot ways first; express and what it carries for everything else.
     for (const way of waysIn) if (way(req, res)) return
     if (documents(req, res) || graphql.handle(req, res, () => app(req, res))) return

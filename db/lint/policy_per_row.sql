@@ -21,7 +21,7 @@ cross join lateral (
   select rest from step order by length(rest), rest !~ '\(' desc limit 1) s
 where case
   when n.nspname in ('tmidb', 'tmidb_parts') then
-    regexp_replace(e.text, '\( *SELECT [a-z_.]+\(\) AS [a-z_]+\)|\m(NULLIF|COALESCE|width_bucket)(?=\()', '', 'g') ~ '[A-Za-z_0-9"]\('
+    regexp_replace(e.text, '\( *SELECT [a-z_.]+\(\) AS [a-z_]+\)|\m(NULLIF|COALESCE|width_bucket|string_to_array|replace)(?=\()', '', 'g') ~ '[A-Za-z_0-9"]\('
   when n.nspname in (select tmidb.exposed_schemas()) then
     -- Names are written with their schema, but for pg_catalog: the runner sets the search_path.
     s.rest ~ '([A-Za-z_0-9"]\.[A-Za-z_0-9"]+|\mcurrent_setting|\mpg_has_role)[[(]'

@@ -15,9 +15,11 @@ begin
     execute format('grant select on tmidb.%I to tmidb_admin', t.relname);
   end loop;
 end $$;
-revoke select on tmidb.token, tmidb.account from tmidb_admin;
+revoke select on tmidb.token, tmidb.account, tmidb.session, tmidb.spent_refresh, tmidb.sign_in_try from tmidb_admin;
 grant select (token_id, prefix, kind, speaker_id, listener_id, label, created_at, expires_at, used_at, revoked_at) on tmidb.token to tmidb_admin;
-grant select (account_id, login, role_id, class_id, speaker_id, role_name, created_at) on tmidb.account to tmidb_admin;
+grant select (account_id, login, email, display_name, role_id, class_id, speaker_id, role_name, created_at, disabled_at, password_changed_at,
+  must_change_password, last_login_at) on tmidb.account to tmidb_admin;
+grant select (session_id, account_id, created_at, seen_at, expires_at, ends_at, address, agent) on tmidb.session to tmidb_admin;
 grant select on tmidb.error_code to tmidb_admin, tmidb_editor, tmidb_viewer;
 grant select on tmidb.audit_kind to tmidb_admin;
 grant select on tmidb.ts_obs, tmidb.target to tmidb_views;

@@ -5,11 +5,10 @@
 drop policy if exists listener_read on tmidb.ts_obs;
 -- "is not null" on purpose: the planner takes nearly every row to pass it, and walks the index in the order that is asked for. Of a bare
 -- "?|" it takes one row in a hundred to pass: it read and sorted all rows of a target for the latest 20 (3.5 against 0.5 ms).
--- A reading that is not shown for ever may be shown because it is young; cutoffs() is asked only where there is such a row.
+-- A reading that is not shown for ever may be shown because it is young: "@" stands for the prefix of its age class. cutoffs() is asked
+-- only where there is such a row, and each "(select …)" runs once a query, so there are few of them.
 create policy listener_read on tmidb.ts_obs for select to tmidb_views using (
   nullif((select tmidb.rules()) ?| array['*/*', category_id || '/*', category_id || '/' || target_id, '*/' || target_id], false) is not null
-  or (select tmidb.cutoffs()) is not null and nullif((select tmidb.rules()) ?| array[
-    coalesce(nullif(width_bucket(ts, (select tmidb.cutoffs())), 0) || ':', '') || '*/*',
-    coalesce(nullif(width_bucket(ts, (select tmidb.cutoffs())), 0) || ':', '') || category_id || '/*',
-    coalesce(nullif(width_bucket(ts, (select tmidb.cutoffs())), 0) || ':', '') || category_id || '/' || target_id,
-    coalesce(nullif(width_bucket(ts, (select tmidb.cutoffs())), 0) || ':', '') || '*/' || target_id], false) is not null);
+  or (select tmidb.cutoffs()) is not null and nullif((select tmidb.rules()) ?| string_to_array(
+    replace('@*/* @' || category_id || '/* @' || category_id || '/' || target_id || ' @*/' || target_id, '@',
+      coalesce(nullif(width_bucket(ts, (select tmidb.cutoffs())), 0) || ':', '')), ' '), false) is not null);

@@ -16,16 +16,19 @@ export interface Caller {
   /** User-Agent. */
   agent?: string | undefined
   requestId?: string | undefined
+  /** Whose view an administrator asks for, "listener:A"; see src/api/view-as.ts. */
+  viewAs?: string
 }
 
 export function callerOf(req: IncomingMessage): Caller {
-  const { authorization, cookie, 'user-agent': agent } = req.headers
+  const { authorization, cookie, 'user-agent': agent, 'tmidb-view-as': view } = req.headers
   return {
     authorization,
     cookie,
     address: addressOf(req),
     agent: agent?.slice(0, 300),
     requestId: requestIdOf(req),
+    ...(typeof view === 'string' && view !== '' ? { viewAs: view.slice(0, 300) } : {}),
   }
 }
 
@@ -66,6 +69,11 @@ const sessionCookie = /(?:^|;\s*)__Host-tmidb=(tmi_session_[0-9A-Za-z]+)(?:;|$)/
 /** What it shows, as an Authorization header; undefined if nothing. */
 export function credentialOf({ authorization, cookie }: Caller): string | undefined {
   return authorization || bearer(cookie && sessionCookie.exec(cookie)?.[1])
+}
+
+/** The session that a browser shows, and nothing beside it. */
+export function cookieAlone({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return !headers.authorization && sessionCookie.test(headers.cookie ?? '')
 }
 
 /** Whether what is open must end: its caller is not known any more, or may not come from there. */

@@ -3,14 +3,14 @@
 // known stay good, so that devices can go on sending into the streams.
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { type Caller, credentialOf } from '../base/caller.ts'
-import { TmiError } from '../base/errors.ts'
-import { verifyPassword } from '../base/password.ts'
-import { allowList, openStrays } from './allow-list.ts'
+import { type Caller, credentialOf, viaOf } from '../base/caller.ts'
+import { type ErrorCode, TmiError } from '../base/errors.ts'
+import { allowList } from './allow-list.ts'
 import { type AuditEvent, openAudit } from './audit.ts'
 import { listenTo } from './listen.ts'
-import { type Claims, isBound, openPool, type RequestRole } from './pool.ts'
+import { type Claims, isBound, openPool } from './pool.ts'
 import { type RateLimits, rateLimits } from './rate-limits.ts'
+import { openSignIn, tellRefused } from './sign-in.ts'
 import { openTokenUses } from './token-uses.ts'
 
 export interface Identity {
@@ -60,21 +60,17 @@ interface TokenRow {
   allow_from: string[] | null
 }
 
-interface AccountRow {
-  account_id: string
-  login: string
-  password_hash: string
-  role: RequestRole
-  speaker_id: string | null
-  timeout_ms: number
+interface SessionRow {
+  claims: Claims
+  expires_at: Date
 }
 
 interface Answer {
   identity: Identity
   /** When to ask again. */
   until: number
-  /** Whether that is the end of the token. */
-  expires?: boolean
+  /** When the token or session ends, if it does. */
+  endsAt?: number
   /** Where it may come from; absent: from anywhere. */
   allows?: (address: string | undefined) => boolean
 }
@@ -83,11 +79,14 @@ const mostKnown = 100_000
 const mostRefused = 10_000
 /** How long a refused token is not asked for again. */
 const refusedForMs = 2000
+/** A session's use is written down when it is asked for; a password is looked at again. */
+const askedAgainMs = 60_000
 /** Everybody may end tokens of their own; whoever does it all the time does not make everything be asked anew all the time. */
 const forgetEveryMs = 100
 
 export async function openAccess(url: string): Promise<Access> {
   const pool = openPool(url, { max: 2, application: 'access' })
+  const signIn = openSignIn(pool)
   const known = new Map<string, Answer>()
   /** Refused a moment ago; apart, so that a flood of wrong tokens does not push the right ones out. */
   const refused = new Map<string, number>()
@@ -95,7 +94,6 @@ export async function openAccess(url: string): Promise<Access> {
   const uses = openTokenUses(pool)
   /** Callers that were counted: what is open asks again with the same one. */
   const counted = new WeakSet<Caller>()
-  const stray = openStrays((...what) => access.audit(...what))
   const changed = new Set<() => void>()
   /** Questions under way: many sockets of one token ask once when access changed. */
   const asking = new Map<string, Promise<Answer>>()
@@ -157,14 +155,14 @@ export async function openAccess(url: string): Promise<Access> {
     ])
   })
 
-  const lookUp = async (key: string, ask: () => Promise<Answer | null>): Promise<Answer> => {
+  const lookUp = async (key: string, wrong: ErrorCode, ask: () => Promise<Answer | null>): Promise<Answer> => {
     const now = Date.now()
     const before = known.get(key)
     if (before !== undefined && now < before.until) return before
-    if (now < (refused.get(key) ?? 0)) throw new TmiError('TM101')
+    if (now < (refused.get(key) ?? 0)) throw new TmiError(wrong)
     const underWay = asking.get(key)
     if (underWay !== undefined) return await underWay
-    const answer = askFor(key, ask, now)
+    const answer = askFor(key, wrong, ask, now)
     asking.set(key, answer)
     try {
       return await answer
@@ -173,12 +171,13 @@ export async function openAccess(url: string): Promise<Access> {
     }
   }
 
-  const askFor = async (key: string, ask: () => Promise<Answer | null>, now: number): Promise<Answer> => {
+  const askFor = async (key: string, wrong: ErrorCode, ask: () => Promise<Answer | null>, now: number): Promise<Answer> => {
     const asked = generation
     let answer: Answer | null
     try {
       answer = await ask()
     } catch (cause) {
+      if (cause instanceof TmiError) throw cause
       const old = stale.get(key)
       if (old !== undefined) return old
       throw new TmiError('TM401', undefined, { cause })
@@ -189,65 +188,72 @@ export async function openAccess(url: string): Promise<Access> {
     if (answer === null) {
       if (refused.size >= mostRefused) refused.clear()
       if (keep) refused.set(key, now + refusedForMs)
-      throw new TmiError('TM101')
+      throw new TmiError(wrong)
     }
     if (known.size >= mostKnown) known.clear()
     if (keep) {
       known.set(key, answer)
-      if (answer.expires) watchExpiry(answer.until)
+      if (answer.endsAt !== undefined) watchExpiry(answer.endsAt)
     }
     return answer
   }
 
   const byToken = async (token: string, caller: Caller): Promise<Identity> => {
-    if (!known.has(token) && !looksRight(token)) throw new TmiError('TM101')
-    const { identity, allows } = await lookUp(token, async () => {
-      const hash = createHash('sha256').update(token).digest()
-      const { rows } = await pool.query<TokenRow>({
-        name: 'authenticate',
-        text: 'select * from tmidb.authenticate($1)',
-        values: [hash],
-      })
-      const row = rows[0]
-      if (!row) return null
-      const until = row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY
-      const answer: Answer = { identity: identityOf(row), until, expires: row.expires_at !== null }
-      if (row.allow_from !== null) answer.allows = allowList(row.allow_from)
-      return answer
-    })
-    if (allows !== undefined && !allows(caller.address)) throw await stray(identity, caller)
-    if (!counted.has(caller)) {
+    const isSession = token.startsWith('tmi_session_')
+    const wrong = isSession ? 'TM110' : 'TM101'
+    if (!known.has(token) && !looksRight(token)) throw new TmiError(wrong)
+    const ask = async () => await (isSession ? bySession : byHash)(createHash('sha256').update(token).digest())
+    const { identity, allows } = await lookUp(token, wrong, ask)
+    if (allows !== undefined && !allows(caller.address)) {
+      // Its key is good and its address is not: whoever owns it should hear of that.
+      const { name, tokenId, claims } = identity
+      void access.audit('token.refused', name, { code: 'TM111', token_id: tokenId }, { ...viaOf(caller), role: claims.role })
+      throw new TmiError('TM111')
+    }
+    if (identity.tokenId !== undefined && !counted.has(caller)) {
       counted.add(caller)
-      uses.count(identity.tokenId as string)
+      uses.count(identity.tokenId)
     }
     return identity
   }
 
-  const byPassword = async (login: string, password: string): Promise<Identity> => {
+  const byHash = async (hash: Buffer): Promise<Answer | null> => {
+    const { rows } = await pool.query<TokenRow>({
+      name: 'authenticate',
+      text: 'select * from tmidb.authenticate($1)',
+      values: [hash],
+    })
+    const row = rows[0]
+    if (!row) return null
+    const answer: Answer = { identity: identityOf(row), until: Number.POSITIVE_INFINITY }
+    if (row.expires_at !== null) answer.until = answer.endsAt = row.expires_at.getTime()
+    if (row.allow_from !== null) answer.allows = allowList(row.allow_from)
+    return answer
+  }
+
+  const bySession = async (hash: Buffer): Promise<Answer | null> => {
+    const { rows } = await pool.query<SessionRow>({
+      name: 'authenticate_session',
+      text: 'select claims, expires_at from tmidb.authenticate_session($1)',
+      values: [hash],
+    })
+    const row = rows[0]
+    if (!row) return null
+    const endsAt = row.expires_at.getTime()
+    return { identity: personOf(row.claims), until: Math.min(endsAt, Date.now() + askedAgainMs), endsAt }
+  }
+
+  const byPassword = async (login: string, password: string, caller: Caller): Promise<Identity> => {
     const key = `basic ${createHash('sha256').update(`${login}\0${password}`).digest('base64')}`
-    const { identity } = await lookUp(key, async () => {
-      const { rows } = await pool.query<AccountRow>({
-        name: 'account',
-        text: 'select * from tmidb.account_named($1)',
-        values: [login],
-      })
-      const row = rows[0]
-      if (!row || !(await verifyPassword(password, row.password_hash))) return null
-      const identity: Identity = {
-        kind: 'account',
-        claims: {
-          role: row.role,
-          account_id: row.account_id,
-          ...(row.speaker_id === null ? {} : { speaker_id: row.speaker_id }),
-          name: row.login,
-          timeout_ms: row.timeout_ms,
-        },
-        name: login,
-        target: null,
-        mayCreate: !isBound(row.role),
-        mayIntrospect: true,
+    const { identity } = await lookUp(key, 'TM109', async () => {
+      try {
+        const { claims } = await signIn(login, password, caller.address)
+        return { identity: personOf(claims), until: Date.now() + askedAgainMs }
+      } catch (e) {
+        await tellRefused(access, e, caller)
+        if (e instanceof TmiError && e.code === 'TM109') return null
+        throw e
       }
-      return { identity, until: Date.now() + 60_000 }
     })
     return identity
   }
@@ -266,7 +272,7 @@ export async function openAccess(url: string): Promise<Access> {
         const colon = text.indexOf(':')
         if (colon < 0) throw new TmiError('TM101')
         const [login, password] = [text.slice(0, colon), text.slice(colon + 1)]
-        return password.startsWith('tmi_') ? await byToken(password, caller) : await byPassword(login, password)
+        return password.startsWith('tmi_') ? await byToken(password, caller) : await byPassword(login, password, caller)
       }
       throw new TmiError('TM101')
     },
@@ -286,6 +292,17 @@ export async function openAccess(url: string): Promise<Access> {
     },
   }
   return access
+}
+
+function personOf(claims: Claims): Identity {
+  return {
+    kind: 'account',
+    claims,
+    name: claims.name ?? null,
+    target: null,
+    mayCreate: !isBound(claims.role),
+    mayIntrospect: true,
+  }
 }
 
 function identityOf(row: TokenRow): Identity {

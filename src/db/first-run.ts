@@ -15,7 +15,7 @@ const listener = 'first-listener'
 export async function firstRun(url: string, passwordHash: string, keep: (made: FirstRun) => void): Promise<FirstRun> {
   return await withClient(url, async (client) => {
     await client.query('begin')
-    await client.query(`select tmidb.create_account('admin', $1, 'admin')`, [passwordHash])
+    await administrator(client, passwordHash)
     const made = {
       speaker: { name: speaker, token: await token(client, 'speaker', speaker) },
       listener: { name: listener, token: await token(client, 'listener', listener) },
@@ -27,6 +27,15 @@ export async function firstRun(url: string, passwordHash: string, keep: (made: F
     await client.query('commit')
     return made
   })
+}
+
+/** On a database of one's own a data folder may be new and the administrator old, with a password that is lost by now. */
+async function administrator(client: Client, passwordHash: string): Promise<void> {
+  const { rowCount } = await client.query(`select from tmidb.accounts('admin')`)
+  const statement = rowCount
+    ? `select tmidb.set_account_role('admin', 'admin'), tmidb.enable_account('admin'), tmidb.set_password_hash('admin', $1, false)`
+    : `select tmidb.create_account('admin', $1, 'admin')`
+  await client.query(statement, [passwordHash])
 }
 
 /** On a database of one's own a data folder may be new and the speaker old: then it gets one more token. */

@@ -2,6 +2,7 @@
 // Connections to PostgreSQL, and the one way to read as somebody.
 import pg from 'pg'
 import type { Via } from '../base/caller.ts'
+import { TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
 import { sleep } from '../base/retry.ts'
 import { oneTrip, type Part } from './one-trip.ts'
@@ -44,8 +45,12 @@ export interface Claims {
   speaker_id?: string
   /** A person's. */
   account_id?: string
+  /** A person's who signed in. */
+  session_id?: string
   token_id?: string
   name?: string
+  /** The administrator who views as this one; nothing is written then. */
+  viewed_by?: string
   /** How long a statement of this request may take (tmidb.request_limit). */
   timeout_ms?: number
 }
@@ -140,6 +145,7 @@ export async function writeAs<T extends pg.QueryResultRow>(
   statement: Statement,
   { rollback = false, check, via }: WriteOptions<T> = {},
 ): Promise<pg.QueryResult<T>> {
+  if (claims.viewed_by !== undefined) throw viewedOnly()
   const as = { ...asOf(claims), readOnly: false, ...(via === undefined ? {} : { via }) }
   if (!rollback && !check) return await runAs<T>(pool, as, statement)
   // A refusal is no fault of the connection, so it is thrown when that is back.
@@ -159,6 +165,13 @@ export async function writeAs<T extends pg.QueryResultRow>(
   })
   if (answer === undefined || refusal !== undefined) throw refusal
   return answer
+}
+
+/** How a write is refused to who views as somebody else. */
+export function viewedOnly(): TmiError {
+  return new TmiError('TM102', 'Nothing is written while viewing as somebody else.', {
+    hint: 'Leave the header Tmidb-View-As out.',
+  })
 }
 
 export interface As {

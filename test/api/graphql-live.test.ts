@@ -131,6 +131,7 @@ test('a socket without a token, or with a wrong one, is closed with 4401', async
 
 test('a revoked token loses its open socket within a second', async () => {
   const token = await admin(api.db, `select tmidb.create_listener('leaver')`)
+  await admin(api.db, `select tmidb.subscribe('leaver', 'sensor')`)
   const closed = Promise.withResolvers<[number, string]>()
   const client = api.socket(token, (...how) => closed.resolve(how))
   listen(client, 'subscription { sensorV1 { cursor } }')

@@ -10,6 +10,7 @@ import { printSchema } from 'postgraphile/graphql'
 import WebSocket from 'ws'
 import { createGraphql, type Graphql, type GraphqlOptions } from '../../src/api/graphql/server.ts'
 import type { LiveRow, LiveSource, LiveTopic } from '../../src/api/graphql/subscriptions.ts'
+import { openCatalog } from '../../src/api/rest/catalog.ts'
 import { TmiError } from '../../src/base/errors.ts'
 import { hashPassword } from '../../src/base/password.ts'
 import { type Access, openAccess } from '../../src/db/access.ts'
@@ -72,7 +73,15 @@ export async function serve(
   const access = stack.use(await openAccess(db.url('tmidb_api')))
   const pool = stack.adopt(openPool(db.url('tmidb_api'), { max: 4, application: 'test' }), (p) => p.end())
   const hub = new TestHub()
-  const graphql = stack.use(await createGraphql({ pool, access, hub, ...options }))
+  const catalog = await openCatalog(pool)
+  const built = stack.use(await createGraphql({ pool, access, hub, catalog, ...options }))
+  const graphql: Graphql = {
+    ...built,
+    async rebuild() {
+      await catalog.reload()
+      await built.rebuild()
+    },
+  }
   const app = express()
   const server = createServer((req, res) => {
     if (!graphql.handle(req, res, () => app(req, res))) app(req, res)

@@ -25,8 +25,8 @@ test('an editor inserts, a viewer may not: 403 42501', async () => {
   assert.deepEqual(await insert('admin', 'by admin'), [201, undefined])
 })
 
-test('who is not granted the table: 403 42501; without a token: 401 TM100', async () => {
-  assert.deepEqual(await insert('all', 'by listener'), [403, '42501'])
+test('who is not granted the table: 403 42501, or 404 for a listener; without a token: 401 TM100', async () => {
+  assert.deepEqual(await insert('all', 'by listener'), [404, 'PGRST205'])
   assert.deepEqual(await insert('speaker', 'by speaker'), [403, '42501'])
   const res = await fetch(`${world.rest.base}/api/depot`, {
     method: 'POST',
@@ -48,6 +48,25 @@ test('a viewer may neither update nor delete; an editor may', async () => {
     assert.equal((await world.as(who).from('depot').update({ slots: 3 }).eq('name', 'north')).status, status, who)
     assert.equal((await world.as(who).from('depot').delete().eq('name', 'nobody')).status, status, who)
   }
+})
+
+test('a member changes names of targets it was granted admin on, and writes readings it was granted to write; else 403 TM102', async () => {
+  const { db, base } = world.rest
+  await db.query(`select tmidb.create_role('crew'), tmidb.create_account('kim', 'x', 'crew')`)
+  await db.query(`select tmidb.grant_access('role:crew'), tmidb.grant_access('role:crew', '{admin}', p_targets => '{truck-1}'),
+    tmidb.grant_access('role:crew', '{write}', 'sensor', '{truck-1}')`)
+  const token = await world.one<string>(`select tmidb.create_token('user', 'kim')`)
+  const send = async (method: string, path: string, body: object) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const response = await fetch(`${base}/api/${path}`, { method, headers, body: JSON.stringify(body) })
+    return [response.status, response.status < 300 ? undefined : ((await response.json()) as { code: string }).code]
+  }
+  assert.deepEqual(await send('PATCH', 'target?key=eq.truck-1', { name: 'Kim’s' }), [204, undefined])
+  assert.equal(await world.one(`select name from tmidb.target where key = 'truck-1'`), 'Kim’s')
+  assert.deepEqual(await send('PATCH', 'target?key=eq.truck-2', { name: 'mine too' }), [403, 'TM102'])
+  assert.deepEqual(await send('POST', 'target', { key: 'new' }), [403, '42501'])
+  assert.deepEqual(await send('POST', 'v1/sensor', { target: 'truck-1', humidity: 41 }), [201, undefined])
+  assert.deepEqual(await send('POST', 'v1/sensor', { target: 'truck-2', humidity: 41 }), [403, 'TM102'])
 })
 
 test('row security: a listener writes its own rows, and no others', async () => {

@@ -5,7 +5,10 @@ import { test } from 'node:test'
 import { allowOrigins, readOrigins } from '../../src/base/origin.ts'
 
 const asks = (origin: string | undefined, host: string | undefined): IncomingMessage =>
-  ({ headers: { ...(origin === undefined ? {} : { origin }), ...(host === undefined ? {} : { host }) } }) as IncomingMessage
+  ({
+    headers: { ...(origin === undefined ? {} : { origin }), ...(host === undefined ? {} : { host }) },
+    socket: {},
+  }) as IncomingMessage
 const may = (setting: string, origin: string | undefined, host = 'tmi.example.com'): boolean => {
   try {
     allowOrigins(readOrigins(setting)).mayOpen(asks(origin, host))

@@ -54,11 +54,15 @@ test('a token that is bound to networks opens from there only, TM111 else, also 
 
 test('who comes from the wrong address is written down, and not once for each try', async () => {
   const authorization = `Bearer ${await made(`'user', 'kim', p_from => '{10.0.0.0/8}'`)}`
-  for (let n = 0; n < 50; n++) await assert.rejects(access.identify({ authorization, address: '192.0.2.9' }), code('TM111'))
-  const rows = await db.query(
-    `select actor, detail->>'address' as address, detail->'times' as times from tmidb.audit where kind = 'token.refused' and actor = 'kim'`,
-  )
-  assert.deepEqual(rows, [{ actor: 'kim', address: '192.0.2.9', times: 1 }])
+  const caller = { authorization, address: '192.0.2.9', agent: 'curl', requestId: 'r1' }
+  for (let n = 0; n < 50; n++) await assert.rejects(access.identify(caller), code('TM111'))
+  const written = () =>
+    db.query(
+      `select count(*) as n, actor, detail->>'code' as code, host(address) as address, agent, request_id from tmidb.audit
+       where kind = 'token.refused' and actor = 'kim' group by 2, 3, 4, 5, 6`,
+    )
+  const rows = await until(written, (found) => found[0]?.n === '20')
+  assert.deepEqual(rows, [{ n: '20', actor: 'kim', code: 'TM111', address: '192.0.2.9', agent: 'curl', request_id: 'r1' }])
 })
 
 test('uses are counted once a caller, whatever it asks again, and are told together', async () => {

@@ -219,10 +219,10 @@ test('a limit of nothing known is refused (TM107, TM108), and one that is set is
   assert.equal(await code('address', 'read', 1, 'nowhere'), 'TM107')
   assert.equal(await code('address', 'read', null, '192.0.2.99'), 'TM107')
   await set('address', 'login', 31)
-  assert.deepEqual(
-    await db.query(`select detail from tmidb.audit where kind = 'rate_limit.set' order by audit_id desc limit 1`),
-    [{ detail: { scope: 'address', endpoint: 'login', subject: null, per_minute: 31 } }],
+  const [written] = await db.query(
+    `select resource, before, after from tmidb.audit where kind = 'limit.changed' order by audit_id desc limit 1`,
   )
+  assert.deepEqual(written, { resource: 'limit:address login', before: { per_minute: 30 }, after: { per_minute: 31 } })
 })
 
 test('a window may have any length, and what is over is forgotten', async () => {

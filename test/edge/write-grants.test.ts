@@ -46,7 +46,7 @@ before(async () => {
     ['reader', 'guests'],
     ['viewer', 'viewer'],
   ] as const) {
-    await door.db.query(`select tmidb.create_account($1, 'x', $2)`, [login, role])
+    await door.db.query(`select tmidb.create_account($1, null, $2)`, [login, role])
   }
   const token = (await door.db.query<{ t: string }>(`select tmidb.create_speaker('crew') as t`))[0]?.t ?? ''
   await door.db.query(`
@@ -217,7 +217,7 @@ test('people write as speakers of their own, named in the ledger, and lose the r
   )
   assert.ok((written?.n as number) > 0)
   const [before] = await door.db.query(
-    `select tmidb.create_account('editor', password_hash, 'guests') from tmidb.account where login = 'editor'`,
+    `select tmidb.set_account_role('editor', 'guests') from tmidb.account where login = 'editor'`,
   )
   assert.ok(before)
   await until(async () => (await (ways.http as Way)(who.editor as Who, 'other', 's1')) === 'TM102')

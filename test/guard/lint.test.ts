@@ -174,7 +174,7 @@ const faults: Record<string, string[]> = {
   ],
   expiring_token: ["update tmidb.token set used_at = now(), expires_at = now() + interval '6 days'"],
   ledger_balance: ['delete from tmidb.ts_obs', 'update tmidb.ledger set stored = stored + 1, received = received + 1'],
-  lone_administrator: ["select tmidb.create_account('admin', 'x', 'admin'), tmidb.create_account('kim', 'x', 'editor')"],
+  lone_administrator: ["select tmidb.create_account('admin', null, 'admin'), tmidb.create_account('kim', null, 'editor')"],
   unused_token: ["update tmidb.token set created_at = now() - interval '31 days'"],
   definer_function_exposed: [
     `${quiet('security definer')}; grant execute on function app.f() to tmidb_listener`,
@@ -288,7 +288,7 @@ const controls: Record<string, string[]> = {
     "update tmidb.token set used_at = now(), expires_at = now() + interval '8 days'",
     "update tmidb.token set expires_at = now() + interval '6 days'",
   ],
-  lone_administrator: ["select tmidb.create_account('admin', 'x', 'admin'), tmidb.create_account('kim', 'x', 'admin')"],
+  lone_administrator: ["select tmidb.create_account('admin', null, 'admin'), tmidb.create_account('kim', null, 'admin')"],
   unused_token: [
     "update tmidb.token set created_at = now() - interval '31 days', used_at = now()",
     "update tmidb.token set created_at = now() - interval '31 days', revoked_at = now()",

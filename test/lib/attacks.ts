@@ -143,7 +143,7 @@ export const restAttacks: RestAttack[] = [
   { name: 'a way out of the operator', path: `${rows}status=${encodeURIComponent("eq;drop table x.'")}`, code: 'PGRST100' },
   { name: 'an operator that is none', path: `${rows}status=zzz.x`, code: 'PGRST100' },
   { name: 'a character no text can keep', path: `${rows}status=eq.%00`, code: '22021' },
-  { name: 'a table of the catalog', path: '/api/pg_authid/x', code: 'TM102' },
+  { name: 'a table of the catalog', path: '/api/pg_authid/x', code: 'PGRST205' },
   { name: 'a category that is not there', path: '/api/v1/nothing', code: 'PGRST205' },
   { name: 'a function that is not there', path: '/api/rpc/pg_sleep?seconds=9', code: 'PGRST202' },
   { name: 'an argument nested 5,000 levels', path: '/api/rpc/latest', method: 'POST', body: `{"x":${'['.repeat(5000)}${']'.repeat(5000)}}`, code: 'PGRST102' },

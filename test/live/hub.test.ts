@@ -173,7 +173,7 @@ test('TM304, TM100 and TM102 are thrown where one attaches', async () => {
 })
 
 test('a member is bound by its windows and groups: what comes late is no news to it', async () => {
-  await db.query(`select tmidb.create_role('fleet'), tmidb.create_account('kim', 'x', 'fleet'), tmidb.create_group('odd', '$.odd == true'),
+  await db.query(`select tmidb.create_role('fleet'), tmidb.create_account('kim', null, 'fleet'), tmidb.create_group('odd', '$.odd == true'),
     tmidb.create_target('t1', null, '{"odd": true}'), tmidb.create_target('t3', null, '{"odd": true}'),
     tmidb.grant_access('role:fleet', p_category => 'sensor', p_group => 'odd', p_fields => '{n}', p_window => '1 hour')`)
   const [kim] = await db.query<{ account_id: string }>(`select account_id from tmidb.account where login = 'kim'`)

@@ -218,7 +218,7 @@ test('a socket that is closed while it subscribes leaves nothing behind', async 
 
 test('a member sees what its role was granted; a socket that waits is closed too when its token is revoked', async () => {
   await db.query(
-    `select tmidb.create_role('crew'), tmidb.create_account('kim', 'x', 'crew'), tmidb.grant_access('role:crew', p_targets => '{mine}')`,
+    `select tmidb.create_role('crew'), tmidb.create_account('kim', null, 'crew'), tmidb.grant_access('role:crew', p_targets => '{mine}')`,
   )
   const [row] = await db.query<{ t: string }>(`select tmidb.create_token('user', 'kim') as t`)
   const token = row?.t ?? ''

@@ -113,7 +113,7 @@ test('a grant without fields shows that there was a reading, and none of it', as
 })
 
 test('people of a role see what it and they themselves were granted; roles that see everything take no grants', async () => {
-  await db.query(`select tmidb.create_role('fleet'), tmidb.create_account('kim', 'x', 'fleet'), tmidb.create_account('lee', 'x', 'fleet'),
+  await db.query(`select tmidb.create_role('fleet'), tmidb.create_account('kim', null, 'fleet'), tmidb.create_account('lee', null, 'fleet'),
     tmidb.grant_access('role:fleet', '{read,write}', 'sensor', '{truck-1}', p_window => '1 day'),
     tmidb.grant_access('user:lee', '{read}', 'sensor', '{truck-2}', p_fields => '{hum}')`)
   const person = async (login: string): Promise<Claims> => {

@@ -17,8 +17,8 @@ before(async () => {
       tmidb.create_group('busan', '$.site == "busan"'), tmidb.create_role('crew'), tmidb.create_role('all');
     select tmidb.ingest('sensor', t, '{"a": 1}') from unnest(array['b1', 'b2', 's1']) t;
     select tmidb.create_listener('listener'), tmidb.create_speaker('free'), tmidb.create_speaker('own', 'b1'), tmidb.create_speaker('some'),
-      tmidb.create_account('member', 'x', 'crew'), tmidb.create_account('chief', 'x', 'all'), tmidb.create_account('viewer', 'x', 'viewer'),
-      tmidb.create_account('editor', 'x', 'editor'), tmidb.create_account('boss', 'x', 'admin');
+      tmidb.create_account('member', null, 'crew'), tmidb.create_account('chief', null, 'all'), tmidb.create_account('viewer', null, 'viewer'),
+      tmidb.create_account('editor', null, 'editor'), tmidb.create_account('boss', null, 'admin');
     select tmidb.grant_access('listener:listener', p_category => 'sensor', p_targets => '{b1}', p_window => '1 hour'),
       tmidb.grant_access('speaker:some', '{write,command}', 'sensor', p_group => 'busan'),
       tmidb.grant_access('role:crew', p_category => 'sensor'),

@@ -30,7 +30,7 @@ export async function servedWorld(): Promise<ServedWorld> {
   const sockets = stack.use(openLiveSockets({ hub, access }))
   const catalog = await openCatalog(pool)
   const rest = restHandler({ pool, catalog, access })
-  const graphql = stack.use(await createGraphql({ pool, access, hub }))
+  const graphql = stack.use(await createGraphql({ pool, access, hub, catalog }))
   const server = createServer((req, res) => {
     const nobody = () => void res.writeHead(404, { 'x-fell-through': '1' }).end()
     if (graphql.handle(req, res, nobody)) return

@@ -116,6 +116,21 @@ test('a member’s read-only token sees what the member sees, and cannot write',
   assert.deepEqual(await call(await user('fleet', ['write']), write), { stored: 1, duplicate: 0, quarantined: 0 })
 })
 
+test('a member’s token changes targets only with all scopes, whatever was granted', async () => {
+  await db.query(`select tmidb.create_role('keeper'), tmidb.create_account('keeper', '$argon2id$', 'keeper')`)
+  await db.query(`select tmidb.grant_access('role:keeper', '{read,write,command,admin}', 'sensor', '{a}')`)
+  const may = async (action: string, scopes: string[] | null) =>
+    await call(await user('keeper', scopes), `tmidb.may($1, 'sensor', 'a')`, action)
+  assert.equal(await may('admin', null), true)
+  assert.equal(await may('admin', ['admin']), true)
+  assert.equal(await may('admin', ['read', 'write']), false)
+  assert.equal(await may('write', ['read', 'write']), true)
+  assert.equal(await may('command', ['read', 'write']), false)
+  assert.equal(await may('command', ['read', 'write', 'command']), true)
+  const editor = async (scopes: string[] | null) => await call(await user('editor', scopes), `tmidb.may('command')`)
+  assert.deepEqual([await editor(null), await editor(['read', 'write'])], [true, false])
+})
+
 test('a person writes as a speaker of their own, and not at all with a token that only reads', async () => {
   const [mine, again, reads] = [
     await claims(await user('editor')),
@@ -217,6 +232,8 @@ test('rotating gives the same again, and the old one stays good for the overlap,
     { ...like, is_new: true, hours: '720' },
   ])
   assert.equal((await whose(old))?.name, 'admin')
+  const told = `select actor, detail->>'token' as token, detail->>'overlap' as overlap from tmidb.audit where kind = 'token.rotated'`
+  assert.deepEqual((await db.query(told)).at(-1), { actor: 'admin', token: old.slice(0, 17), overlap: '02:00:00' })
   const last = await call(old, `api.rotate_token($1, '0')`, old)
   assert.equal(await whose(old), undefined)
   assert.equal((await whose(last))?.name, 'admin')

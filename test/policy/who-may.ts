@@ -76,7 +76,22 @@ export const sentences: Sentence[] = [
     of: ['tmidb.account'],
     who: admins,
     may: ['select'],
-    columns: words('account_id login role_id class_id speaker_id role_name created_at'),
+    columns:
+      words(`account_id login email display_name role_id class_id speaker_id role_name created_at disabled_at password_changed_at
+      must_change_password last_login_at`),
+  },
+  {
+    it: 'Of sessions an administrator sees everything but the hashes of their secrets.',
+    of: ['tmidb.session'],
+    who: admins,
+    may: ['select'],
+    columns: words('session_id account_id created_at seen_at expires_at ends_at address agent'),
+  },
+  {
+    it: 'What was spent and who tried is for nobody to see.',
+    of: words('tmidb.spent_refresh tmidb.sign_in_try'),
+    who: [],
+    may: [],
   },
   {
     it: 'Of connectors an administrator sees everything but their secrets.',
@@ -103,7 +118,8 @@ export const sentences: Sentence[] = [
     who: ['views', 'owner'],
     may: ['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger'],
   },
-  { it: 'Readers read the views.', of: /^api\./, is: 'view', who: readers, may: ['select'] },
+  { it: 'Readers read the views.', of: /^api\.(?!access_grant$|target_group$)/, is: 'view', who: readers, may: ['select'] },
+  { it: 'Administrators see who was granted what.', of: ['api.access_grant', 'api.target_group'], who: admins, may: ['select'] },
   { it: 'Who may write writes readings into the views.', of: /^api\..*_v\d+$/, is: 'view', who: writers, may: ['insert'] },
   { it: 'Editors make targets.', of: ['api.target'], who: editors, may: ['insert'], columns: words('key name meta') },
   {
@@ -160,6 +176,18 @@ export const calls: Calls[] = [
     of: `api.create_token api.rotate_token api.revoke_token tmidb.create_token tmidb.rotate_token tmidb.revoke_token`,
     who: [...readers, ...speakers],
   },
+  { it: 'Readers ask why they do not see something.', of: 'api.explain_access', who: readers },
+  {
+    it: 'Administrators ask it for others, and look as others do.',
+    of: 'tmidb.explain_access tmidb.viewed tmidb.view_as tmidb.newest_rows',
+    who: admins,
+  },
+  {
+    it: 'Administrators grant and take back.',
+    of: `api.grant_access api.revoke_access api.create_group api.set_group api.remove_group api.create_role api.remove_role tmidb.access_grants
+      tmidb.target_groups tmidb.group_members`,
+    who: admins,
+  },
   {
     it: 'Administrators set limits and look at the audit.',
     of: 'tmidb.set_rate_limit tmidb.audit_verify tmidb.audit_text tmidb.audit_rows api.audit_events',
@@ -179,6 +207,8 @@ export const calls: Calls[] = [
     of: 'tmidb.schema_changes tmidb.visible_categories tmidb.may',
     who: everybody,
   },
+  { it: 'Whoever is known is told who it is.', of: 'tmidb.me', who: [...readers, ...speakers] },
+  { it: 'People see and end their sessions.', of: 'tmidb.sessions tmidb.end_session tmidb.end_sessions', who: readers },
   {
     it: 'Converting a value needs no right.',
     of: 'tmidb.to_boolean tmidb.to_exact tmidb.to_float tmidb.to_json tmidb.to_number tmidb.to_text',
@@ -210,7 +240,9 @@ export const calls: Calls[] = [
       tmidb.remove_document tmidb.rename_field tmidb.require_documents tmidb.rewrite_chunk tmidb.run_connector_now
       tmidb.set_aggregates tmidb.set_cold_after tmidb.set_connector tmidb.set_request_timeout tmidb.set_retention tmidb.set_rollups
       tmidb.set_strict tmidb.subscribe tmidb.unsubscribe tmidb.grant_access tmidb.revoke_access tmidb.create_group tmidb.set_group
-      tmidb.remove_group tmidb.create_role tmidb.remove_role`,
+      tmidb.remove_group tmidb.create_role tmidb.remove_role tmidb.accounts tmidb.open_account tmidb.set_account
+      tmidb.set_account_role tmidb.disable_account tmidb.enable_account tmidb.remove_account tmidb.set_password_hash tmidb.set_session_limits
+      api.set_account_role api.disable_account api.enable_account api.remove_account`,
     who: admins,
   },
   { it: 'The API introspects, administrators look on.', of: 'tmidb.introspection', who: [...admins, apiProcess] },
@@ -227,9 +259,10 @@ export const calls: Calls[] = [
   },
   {
     it: 'The doors ask who somebody is.',
-    of: 'tmidb.account_named tmidb.authenticate tmidb.record_audit',
+    of: 'tmidb.take_sign_in tmidb.accept_sign_in tmidb.authenticate tmidb.authenticate_session tmidb.record_audit',
     who: [apiProcess, edgeProcess],
   },
+  { it: 'The API opens sessions.', of: 'tmidb.begin_session tmidb.refresh_session tmidb.change_password', who: [apiProcess] },
   { it: 'Processes listen.', of: 'tmidb.channel', who: [apiProcess, edgeProcess, drainProcess] },
   {
     it: 'The ways in know what there is.',

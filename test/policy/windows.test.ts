@@ -38,7 +38,7 @@ before(async () => {
   for (let i = 0; i < 12; i++) {
     const name = `w${i}`
     const isPerson = i % 3 === 0
-    await db.query(isPerson ? `select tmidb.create_account('${name}', 'x', 'guest')` : `select tmidb.create_listener('${name}')`)
+    await db.query(isPerson ? `select tmidb.create_account('${name}', null, 'guest')` : `select tmidb.create_listener('${name}')`)
     const said: string[] = []
     for (let g = 1 + random(4); g > 0; g--) {
       said.push(

@@ -239,6 +239,11 @@ test('Ruru runs no script but its own: each in its text is named by its hash', a
   assert.ok(scripts.length >= 3)
   const hashes = scripts.map((s) => `'sha256-${createHash('sha256').update(s).digest('base64')}'`)
   assert.deepEqual(policy, ["'self'", ...hashes])
+  // Its files are large: a browser asks whether they are still the same.
+  const file = await ask('GET', '/ruru-static/ruru.css')
+  assert.deepEqual([file.status, file.headers['cache-control']], [200, 'no-cache'])
+  const again = await ask('GET', '/ruru-static/ruru.css', { headers: { 'if-none-match': file.headers.etag ?? '' } })
+  assert.equal(again.status, 304)
 })
 
 test('tokens do not come into the log', async () => {

@@ -2,6 +2,7 @@
 -- Every kind of event in tmidb.audit. A test holds this list against the code, both ways.
 create or replace view tmidb.audit_kind as
 select * from (values
+  ('access.viewed_as', 'An administrator looked at what somebody else sees.'),
   ('access.denied', 'Somebody opened an address that is, or would be, another listener''s.'),
   ('account.changed', 'Something of an account was changed.'),
   ('account.created', 'A person got an account.'),
@@ -40,7 +41,7 @@ select * from (values
   ('listener.created', 'A listener was made.'),
   ('listener.removed', 'A listener was removed.'),
   ('login.failed', 'Somebody tried a wrong login or password.'),
-  ('login.given', 'A listener or speaker got a PostgreSQL login, or another password for it.'),
+  ('login.given', 'A listener, speaker or user got a PostgreSQL login, or another password for it.'),
   ('login.throttled', 'Somebody tried logins or passwords more often than is allowed.'),
   ('migration.forced', 'A migration ran, or an edited one was accepted, though it broke the API.'),
   ('migration.run', 'A migration of the users'' own was applied or taken back.'),

@@ -17,7 +17,8 @@ begin
   where x.hash = p_hash and x.revoked_at is null and (x.expires_at is null or x.expires_at > now());
   if not found then return; end if;
   select x.account_id, x.login, x.speaker_id, r.request_role into a
-  from tmidb.account x join tmidb.access_role r using (role_id) where x.account_id = t.account_id;
+  from tmidb.account x join tmidb.access_role r using (role_id) where x.account_id = t.account_id and x.disabled_at is null;
+  if t.account_id is not null and a.account_id is null then return; end if;
   v_role := tmidb.scoped_role(coalesce(a.request_role::text, 'tmidb_' || t.kind), t.scopes);
   if v_role is null then return; end if;
   -- A person writes as a speaker of their own.
@@ -38,6 +39,6 @@ begin
 end $$;
 
 comment on function tmidb.authenticate(bytea) is
-  'Who holds the token with this sha-256, the claims of its requests, and its limits: no row if it is unknown, expired or revoked, or if its owner has nothing left of its scopes.';
+  'Who holds the token with this sha-256, the claims of its requests, and its limits: no row if it is unknown, expired or revoked, if its owner is disabled or if its owner has nothing left of its scopes.';
 revoke all on function tmidb.authenticate(bytea) from public;
 grant execute on function tmidb.authenticate(bytea) to tmidb_edge, tmidb_api;

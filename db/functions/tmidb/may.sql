@@ -19,6 +19,10 @@ begin
     -- What is not there has no key of its own.
     return coalesce(tmidb.shown_at(v_rules, tmidb.cutoffs(v_rules), (select category_id from tmidb.category where name = p_category),
       (select target_id from tmidb.target where key = p_target), 'infinity'), false);
+  elsif (p_action = 'command' or p_action = 'admin' and v_role = 'tmidb_member')
+    and exists (select from tmidb.token t where t.token_id = (v_who->>'token_id')::bigint and not t.scopes && array[p_action, 'admin']) then
+    -- What of scopes the request role does not say.
+    return false;
   elsif v_role in ('tmidb_admin', 'tmidb_editor') then
     return true;
   elsif v_role not in ('tmidb_member', 'tmidb_speaker') then

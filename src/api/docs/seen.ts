@@ -32,13 +32,15 @@ export interface Scope {
   major?: number | null
   /** Whether who may only write is told of the categories there are. */
   namesCategories?: boolean
+  /** Whether who may read nothing yet is told that there are targets. */
+  namesTargets?: boolean
 }
 
 export function seenBy(
   catalog: Catalog,
   role: RequestRole,
   visible: Visible,
-  { major = null, namesCategories = true }: Scope = {},
+  { major = null, namesCategories = true, namesTargets = false }: Scope = {},
 ): Seen {
   const has = (verb: Verb) => (c: Column) => c.rights === undefined || (c.rights.get(role)?.has(verb) ?? false)
   const categories = new Map<string, SeenRelation[]>()
@@ -77,7 +79,7 @@ export function seenBy(
   for (const versions of categories.values()) versions.sort((a, b) => (b.relation.major ?? 0) - (a.relation.major ?? 0))
   const sorted = [...categories].sort(([a], [b]) => (a < b ? -1 : 1))
   // Who may read nothing yet knows of no targets either.
-  const isIdle = isBound(role) && visible.size === 0
+  const isIdle = !namesTargets && isBound(role) && visible.size === 0
   return { role, categories: new Map(sorted), others: isIdle ? others.filter((s) => s.relation.schema !== 'api') : others }
 }
 

@@ -5,16 +5,25 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type {} from 'postgraphile'
 import { execute, SafeError, subscribe } from 'postgraphile/grafast'
 import type { GrafservBase, RequestDigest, Result } from 'postgraphile/grafserv'
-import { type DocumentNode, type ExecutionArgs, GraphQLError, type GraphQLSchema, Kind } from 'postgraphile/graphql'
+import {
+  type ExecutionArgs,
+  GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+} from 'postgraphile/graphql'
 import { type Caller, callerOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
 import { type Admitting, admit } from '../../db/admit.ts'
+import { type Claims, viewedOnly } from '../../db/pool.ts'
 import { costProblems } from './cost.ts'
 import { errorBody } from './errors.ts'
 import { handoverOf } from './handover.ts'
-import { type Checked, type DocumentChecker, documentChecker, refusal } from './limits.ts'
+import { type Checked, type DocumentChecker, documentChecker, operationProblem, refusal } from './limits.ts'
 import { type LookUp, openDocuments } from './registered-documents.ts'
+import { callInVariables, operationOf, type View } from './visible.ts'
 
 declare global {
   namespace Grafast {
@@ -42,6 +51,8 @@ export function socketCaller(ws: Grafast.RequestContext['ws'] | undefined): Call
   caller = callerOf(ws.request)
   const said = ws.normalizedConnectionParams?.authorization
   if (typeof said === 'string') caller.authorization = said
+  const view = ws.normalizedConnectionParams?.['tmidb-view-as']
+  if (typeof view === 'string' && view !== '') caller.viewAs = view.slice(0, 300)
   callers.set(ws.request, caller)
   return caller
 }
@@ -53,7 +64,11 @@ export function digestCaller({ requestContext }: { requestContext: Partial<Grafa
   return callerOf((requestContext.node as { req: IncomingMessage }).req)
 }
 
+/** What of the schema a caller may know; unless told otherwise, all. */
+export type ViewOf = (schema: GraphQLSchema, claims: Claims) => Promise<View | null>
+
 export interface HttpOptions {
+  viewOf: ViewOf
   access: Admitting & Partial<Pick<Access, 'onChange'>>
   graphqlPath: string
   documentText: LookUp
@@ -62,7 +77,7 @@ export interface HttpOptions {
 /** The status of requests that were refused, by their digests. */
 type Refused = WeakMap<object, number>
 
-export function httpPlugin({ access, graphqlPath, documentText }: HttpOptions): GraphileConfig.Plugin {
+export function httpPlugin({ access, graphqlPath, documentText, viewOf }: HttpOptions): GraphileConfig.Plugin {
   const refused: Refused = new WeakMap()
   const documents = openDocuments(documentText)
   const checkers = new WeakMap<GraphQLSchema, DocumentChecker>()
@@ -111,7 +126,7 @@ export function httpPlugin({ access, graphqlPath, documentText }: HttpOptions): 
           return next()
         },
         setPreset(next, event) {
-          event.getExecutionConfig = executionConfig(access, refused, checkerOf) as typeof event.getExecutionConfig
+          event.getExecutionConfig = executionConfig(access, refused, checkerOf, viewOf) as typeof event.getExecutionConfig
           return next()
         },
       },
@@ -136,31 +151,46 @@ function executionConfig(
   access: Pick<Access, 'identify'>,
   refused: Refused,
   checkerOf: (schema: GraphQLSchema) => DocumentChecker,
+  viewOf: ViewOf,
 ) {
   return async function getExecutionConfig(this: GrafservBase, context: Grafast.RequestContext) {
     const schema = this.getSchema() as GraphQLSchema
     const resolvedPreset = this.getPreset()
     context.tmidbIdentity ??= await identifyReader(access, socketCaller(context.ws))
     const mayIntrospect = context.tmidbIdentity.mayIntrospect === true
-    const { role } = context.tmidbIdentity.claims
+    const { claims } = context.tmidbIdentity
     const check = checkerOf(schema)
+    const view = await viewOf(schema, claims)
     const refuse = <A extends { errors: readonly GraphQLError[] }>(answer: A, status = 400): A => {
       if (context.http) refused.set(context.http, status)
       return answer
     }
     const parseAndValidate = (query: string) => {
-      const checked = check(query, !mayIntrospect)
-      const problem = problemOf(checked, schema, mayIntrospect, role, context.http !== undefined)
+      const checked = view ? check.as(view, query, !mayIntrospect) : check(query, !mayIntrospect)
+      const problem = problemOf(checked, schema, mayIntrospect, claims, context.http !== undefined, view !== null)
       if (problem) return refuse({ errors: [problem] }, Number(problem.extensions.statusCode))
       return checked.errors ? refuse({ errors: checked.errors }) : checked
     }
+    /** By HTTP grafserv takes data as a text. */
+    const told = <R extends { data?: unknown }>(result: R): R =>
+      context.http && result.data !== undefined ? { ...result, data: JSON.stringify(result.data) } : result
     const guarded =
       <R>(run: (args: ExecutionArgs) => R) =>
       async (args: ExecutionArgs) => {
         const { document, operationName, variableValues } = args
         const errors = costProblems(schema, document, operationName, variableValues)
         if (errors.length > 0) return refuse({ errors })
-        const result = await run(args)
+        const unknown = view?.variableProblems(document, operationName, variableValues) ?? []
+        if (unknown.length > 0) return refuse({ errors: unknown.map((e) => ownWords(e, mayIntrospect)) })
+        const operation = view && operationOf(document, operationName)
+        if (!view) {
+          const call = callInVariables(schema, document, operationName, variableValues, claims.role)
+          if (call !== null) return refuse({ errors: [refusal(`This token may not call ${call}.`, 'TM102', 403)] }, 403)
+        }
+        const result =
+          operation && asksForTheSchema(operation)
+            ? told(view.introspect(document, operationName, variableValues))
+            : await run(args)
         // Without data nothing ran: values of variables are looked at here, and graphql-js suggests names for them too.
         const { data, errors: wrong } = (result ?? {}) as { data?: unknown; errors?: readonly GraphQLError[] }
         return wrong && data === undefined ? refuse({ ...result, errors: wrong.map((e) => ownWords(e, mayIntrospect)) }) : result
@@ -181,24 +211,33 @@ function problemOf(
   checked: Checked,
   schema: GraphQLSchema,
   mayIntrospect: boolean,
-  role: string,
+  { role, viewed_by }: Claims,
   overHttp: boolean,
+  seesApart: boolean,
 ): GraphQLError | null {
   if (checked.introspects && !mayIntrospect) return refusal('This token may not look at the schema.', 'TM102', 403)
   for (const [name, roles] of checked.calls ?? [])
     if (!roles.includes(role)) return refusal(`This token may not call ${name}.`, 'TM102', 403)
-  const words = checked.document && operationProblem(checked.document, schema, overHttp)
-  return words ? refusal(words, 'TM303') : null
+  if (!checked.document) return null
+  const words = operationProblem(checked.document, schema)
+  if (words) return refusal(words, 'TM303')
+  const operations = checked.document.definitions.filter((d) => d.kind === Kind.OPERATION_DEFINITION)
+  if (seesApart && checked.introspects && !operations.every(asksForTheSchema))
+    return refusal('Ask for the schema and for data in two documents, __schema or __type first.', 'TM303')
+  const kinds = operations.map((d) => d.operation)
+  if (viewed_by !== undefined && kinds.includes(OperationTypeNode.MUTATION)) {
+    const { message, code, status } = viewedOnly()
+    return refusal(message, code, status)
+  }
+  if (overHttp && kinds.every((k) => k === 'subscription'))
+    return refusal('A subscription needs a WebSocket: the same address, graphql-transport-ws.', 'TM303')
+  return null
 }
 
-function operationProblem(document: DocumentNode, schema: GraphQLSchema, overHttp: boolean): string | null {
-  const kinds = document.definitions.flatMap((d) => (d.kind === Kind.OPERATION_DEFINITION ? [d.operation] : []))
-  if (kinds.some((k) => k === 'mutation') && !schema.getMutationType())
-    return 'There are no mutations here: readings come in at /api/in.'
-  if (kinds.some((k) => k === 'subscription') && !schema.getSubscriptionType()) return 'There is nothing to subscribe to yet.'
-  if (overHttp && kinds.every((k) => k === 'subscription'))
-    return 'A subscription needs a WebSocket: the same address, graphql-transport-ws.'
-  return null
+/** Who does not see everything is told the schema that it sees, in answers that hold nothing else. */
+function asksForTheSchema({ selectionSet: { selections } }: OperationDefinitionNode): boolean {
+  const names = selections.map((s) => (s.kind === Kind.FIELD ? s.name.value : ''))
+  return /^__(?:schema|type)$/.test(names[0] ?? '') && names.every((name) => name.startsWith('__'))
 }
 
 /** Without names for who may not look at the schema. */

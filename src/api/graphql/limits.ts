@@ -5,6 +5,10 @@ import {
   type DocumentNode,
   GraphQLError,
   type GraphQLSchema,
+  getNamedType,
+  isInputObjectType,
+  Kind,
+  type ObjectFieldNode,
   parse,
   Source,
   specifiedRules,
@@ -14,6 +18,7 @@ import {
   visitWithTypeInfo,
 } from 'postgraphile/graphql'
 import { sizeProblem } from './size.ts'
+import type { View } from './visible.ts'
 
 export const limits = {
   /** Bytes of a request, by HTTP and as a message of a socket. */
@@ -46,6 +51,8 @@ export const limits = {
   orderBy: 16,
   /** Documents remembered with the verdict, and the longest of them. */
   documents: 500,
+  /** Of those that are refused to one who does not see everything. */
+  refused: 100,
   longestKept: 20_000,
 } as const
 
@@ -64,6 +71,8 @@ export interface Checked {
  */
 export interface DocumentChecker {
   (query: string, hideSuggestions: boolean): Checked
+  /** The same for who may not know all of the schema. */
+  as(view: View, query: string, hideSuggestions: boolean): Checked
   /**
    * Resolves when this document's turn has come: at once if it is known. New ones are looked at one a turn of the event loop, so that
    * who sends nothing but new ones does not hold up those who do not.
@@ -91,8 +100,23 @@ export function documentChecker(schema: GraphQLSchema): DocumentChecker {
       }
     return answer
   }
+  /** What is refused to one view; what is taken is taken for all. */
+  const refused = new WeakMap<View, Map<string, Checked>>()
   let last: Promise<void> = Promise.resolve()
   return Object.assign(look, {
+    as(view: View, query: string, hideSuggestions: boolean) {
+      const checked = look(query, hideSuggestions)
+      if (checked.document && !view.names(checked.document)) return checked
+      let mine = refused.get(view)
+      if (!mine) refused.set(view, (mine = new Map()))
+      const key = `${hideSuggestions} ${query}`
+      const before = mine.get(key)
+      if (before) return before
+      const answer = checkAs(schema, view, query, hideSuggestions, checked)
+      if (mine.size >= limits.refused) mine.clear()
+      if (query.length <= limits.longestKept) mine.set(key, answer)
+      return answer
+    },
     async turn(query: unknown, hideSuggestions: boolean) {
       if (typeof query !== 'string' || known[hideSuggestions ? 0 : 1].has(query)) return
       const mine = last.then(() => new Promise<void>((resolve) => void setImmediate(resolve)))
@@ -102,10 +126,24 @@ export function documentChecker(schema: GraphQLSchema): DocumentChecker {
   })
 }
 
-function check(schema: GraphQLSchema, query: string, hideSuggestions: boolean): Checked {
-  let document: DocumentNode
+/** A document that names something hidden, or is wrong anyway, judged by the schema as the caller may know it. */
+function checkAs(schema: GraphQLSchema, view: View, query: string, hideSuggestions: boolean, whole: Checked): Checked {
+  const document = whole.document ?? parsed(query).document
+  if (!document) return whole
+  const { lens } = view
+  const size = sizeProblem(document, schema, (name) => !lens.hides('Query', name))
+  if (typeof size === 'string') return { errors: [refusal(size)] }
+  const visible = lens.schema()
+  const words = operationProblem(document, visible)
+  if (words) return { errors: [refusal(words, 'TM303')], introspects: size.introspects }
+  const errors = validate(visible, document, specifiedRules, { maxErrors: 5, hideSuggestions })
+  if (errors.length > 0) return { errors: errors.map(inOurWords), introspects: size.introspects }
+  return whole.errors ? whole : { errors: [refusal('This is not answered.', 'TM303')] }
+}
+
+function parsed(query: string): Checked {
   try {
-    document = parse(new Source(query, 'GraphQL request'), { maxTokens: limits.tokens })
+    return { document: parse(new Source(query, 'GraphQL request'), { maxTokens: limits.tokens }) }
   } catch (e) {
     const { message, source, positions } = e as GraphQLError
     const isLong = message.includes('tokens')
@@ -117,32 +155,47 @@ function check(schema: GraphQLSchema, query: string, hideSuggestions: boolean): 
       ],
     }
   }
+}
+
+/** Kinds of operations that there are not: graphql-js would look at none of their fields. */
+export function operationProblem(document: DocumentNode, schema: GraphQLSchema): string | null {
+  const kinds = document.definitions.flatMap((d) => (d.kind === Kind.OPERATION_DEFINITION ? [d.operation] : []))
+  if (kinds.some((k) => k === 'mutation') && !schema.getMutationType())
+    return 'There are no mutations here: readings come in at /api/in.'
+  if (kinds.some((k) => k === 'subscription') && !schema.getSubscriptionType()) return 'There is nothing to subscribe to yet.'
+  return kinds.some((k) => k === 'query') && !schema.getQueryType() ? 'There is nothing to ask for yet.' : null
+}
+
+function inOurWords({ message, nodes }: GraphQLError): GraphQLError {
+  return new GraphQLError(message, { nodes: nodes ?? null, extensions: { code: 'TM303' } })
+}
+
+function check(schema: GraphQLSchema, query: string, hideSuggestions: boolean): Checked {
+  const { document, errors: unread } = parsed(query)
+  if (!document) return { errors: unread ?? [] }
   // Ours first and alone: the standard rules take long on exactly the documents that these refuse.
   const size = sizeProblem(document, schema)
   if (typeof size === 'string') return { errors: [refusal(size)] }
   // Each complaint is looked up against all names of the schema, so a few of them are enough.
   const errors = validate(schema, document, specifiedRules, { maxErrors: 5, hideSuggestions })
   if (errors.length === 0) return { document, introspects: size.introspects, calls: callsOf(schema, document) }
-  return {
-    errors: errors.map(
-      ({ message, nodes }) => new GraphQLError(message, { nodes: nodes ?? null, extensions: { code: 'TM303' } }),
-    ),
-    introspects: size.introspects,
-  }
+  return { errors: errors.map(inOurWords), introspects: size.introspects }
 }
 
 /** See functions.ts. */
 function callsOf(schema: GraphQLSchema, document: DocumentNode): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, readonly string[]>()
   const types = new TypeInfo(schema)
-  const Field = () => {
-    const { tmidbFunction, tmidbRoles } = (types.getFieldDef()?.extensions ?? {}) as {
-      tmidbFunction?: string
-      tmidbRoles?: string[]
-    }
+  const note = (field: { extensions: object } | undefined) => {
+    const { tmidbFunction, tmidbRoles } = (field?.extensions ?? {}) as { tmidbFunction?: string; tmidbRoles?: string[] }
     if (tmidbFunction !== undefined && tmidbRoles !== undefined) found.set(tmidbFunction, tmidbRoles)
   }
-  visit(document, visitWithTypeInfo(types, { Field }))
+  const Field = () => note(types.getFieldDef() ?? undefined)
+  const ObjectField = (node: ObjectFieldNode) => {
+    const type = getNamedType(types.getParentInputType())
+    if (isInputObjectType(type)) note(type.getFields()[node.name.value])
+  }
+  visit(document, visitWithTypeInfo(types, { Field, ObjectField }))
   return found
 }
 

@@ -16,7 +16,7 @@ import { BehaviourMemoPlugin } from './behaviour-memo.ts'
 import { ConnectionArgumentsPlugin } from './connection-arguments.ts'
 import { shownError } from './errors.ts'
 import { FunctionsPlugin } from './functions.ts'
-import { digestCaller, httpPlugin, identifyReader, socketCaller } from './http.ts'
+import { digestCaller, httpPlugin, identifyReader, socketCaller, type ViewOf } from './http.ts'
 import { limits } from './limits.ts'
 import { defaultBehavior, NamingPlugin, withoutNodes } from './naming.ts'
 import { pgService, settingsOf } from './pg-client.ts'
@@ -29,6 +29,8 @@ export interface PresetOptions {
   pool: Pool
   access: Admitting & Partial<Pick<Access, 'onChange'>>
   hub: LiveSource
+  /** Whoever serves the schema says it; a schema that is only looked at is nobody's. */
+  viewOf?: ViewOf
   /** Off only to compare the schema with and without it. */
   memo?: boolean
   plugins?: GraphileConfig.Plugin[]
@@ -36,7 +38,14 @@ export interface PresetOptions {
 
 export const graphqlPath = '/graphql'
 
-export function makePreset({ pool, access, hub, memo = true, plugins = [] }: PresetOptions): GraphileConfig.Preset {
+export function makePreset({
+  pool,
+  access,
+  hub,
+  memo = true,
+  plugins = [],
+  viewOf = async () => null,
+}: PresetOptions): GraphileConfig.Preset {
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, PostGraphileConnectionFilterPreset],
     plugins: [
@@ -49,7 +58,7 @@ export function makePreset({ pool, access, hub, memo = true, plugins = [] }: Pre
       FunctionsPlugin,
       SubscriptionsPlugin,
       RelationTagsPlugin,
-      httpPlugin({ access, graphqlPath, documentText: documentText(pool) }),
+      httpPlugin({ access, graphqlPath, documentText: documentText(pool), viewOf }),
       ruruPolicyPlugin,
       ...(memo ? [BehaviourMemoPlugin] : []),
       ...plugins,

@@ -3,6 +3,7 @@
 // leads through. The schema can then be told to somebody without what is hidden; a name alone does not say it.
 import type {} from 'postgraphile'
 import type { PgCodecRelation, PgCodecWithAttributes, PgResource } from 'postgraphile/@dataplan/pg'
+import { fieldFunctions } from './field-functions.ts'
 
 export const RelationTagsPlugin: GraphileConfig.Plugin = {
   name: 'TmidbRelationTagsPlugin',
@@ -12,7 +13,8 @@ export const RelationTagsPlugin: GraphileConfig.Plugin = {
       GraphQLObjectType(config, build, { scope }) {
         const { pgCodec, isPgClassType } = scope as { pgCodec?: PgCodecWithAttributes; isPgClassType?: boolean }
         const tmidbRelation = nameOf(pgCodec)
-        if (!isPgClassType || !pgCodec || !tmidbRelation) return config
+        // A type that functions give is nobody's relation.
+        if (!isPgClassType || !pgCodec || !tmidbRelation || pgCodec.extensions?.isTableLike === false) return config
         const tmidbColumns = Object.fromEntries(
           Object.keys(pgCodec.attributes).map((name) => [
             name,
@@ -22,7 +24,12 @@ export const RelationTagsPlugin: GraphileConfig.Plugin = {
         return { ...config, extensions: { ...config.extensions, tmidbRelation, tmidbColumns } }
       },
       GraphQLObjectType_fields_field(field, build, { scope }) {
-        const { isPgManyToManyRelationField, pgCodec, fieldName } = scope as Partial<ManyToManyScope>
+        const { isPgManyToManyRelationField, pgCodec, fieldName, pgRelationDetails } = scope as Partial<RelationScope>
+        if (pgRelationDetails) {
+          const { registry, codec, relationName } = pgRelationDetails
+          const relation = registry.pgRelations[codec.name]?.[relationName]
+          return relation ? { ...field, extensions: { ...field.extensions, tmidbOver: over(relation) } } : field
+        }
         if (!isPgManyToManyRelationField) return field
         const all = (build as unknown as { pgManyToManyRealtionshipsByResource: Map<PgResource, ManyToMany[]> })
           .pgManyToManyRealtionshipsByResource
@@ -36,10 +43,20 @@ export const RelationTagsPlugin: GraphileConfig.Plugin = {
       GraphQLInputObjectType_fields(fields, build, { scope }) {
         const { pgCodec, isPgConnectionFilter } = scope as { pgCodec?: PgCodecWithAttributes; isPgConnectionFilter?: boolean }
         if (!isPgConnectionFilter || !pgCodec) return fields
-        const through = relationFields(build, pgCodec)
+        const relations = relationFields(build, pgCodec)
+        const functions = fieldFunctions(build, { isPgClassType: true, pgCodec })
         for (const [name, field] of Object.entries(fields)) {
-          const tmidbThrough = through.get(name)
-          if (tmidbThrough) field.extensions = { ...field.extensions, tmidbThrough }
+          const relation = relations.get(name)
+          const tmidbThrough = nameOf(relation?.remoteResource.codec)
+          if (relation)
+            field.extensions = { ...field.extensions, tmidbOver: over(relation), ...(tmidbThrough ? { tmidbThrough } : {}) }
+          // What a function makes of a row can be filtered by where its comment says so; columns have names of their own.
+          const called = functions?.get(name)?.extensions
+          if (called?.pg && !relation && !columnsOf(build, pgCodec).has(name)) {
+            const tmidbFunction = `${called.pg.schemaName}.${called.pg.name}`
+            const { tmidbRoles } = called as { tmidbRoles?: readonly string[] }
+            field.extensions = { ...field.extensions, tmidbFunction, tmidbRoles }
+          }
         }
         return fields
       },
@@ -51,27 +68,51 @@ interface ManyToMany {
   junctionTable: PgResource
 }
 
-interface ManyToManyScope {
+interface RelationScope {
   isPgManyToManyRelationField: boolean
   pgCodec: PgCodecWithAttributes
   fieldName: string
+  pgRelationDetails: {
+    registry: { pgRelations: Record<string, Record<string, PgCodecRelation>> }
+    codec: PgCodecWithAttributes
+    relationName: string
+  }
 }
 
-/** Where the fields lead that ask whether there is a related row. */
-function relationFields({ inflection, pgRelations }: GraphileBuild.Build, codec: PgCodecWithAttributes): Map<string, string> {
-  const found = new Map<string, string>()
+/** Which columns a relation compares: who does not see one of them does not know the relation. */
+function over({ localAttributes, remoteAttributes, remoteResource }: PgCodecRelation) {
+  return {
+    own: localAttributes as readonly string[],
+    theirs: remoteAttributes as readonly string[],
+    relation: nameOf(remoteResource.codec),
+  }
+}
+
+/** The relations that fields of a filter go through, by how they are called: the related rows, and whether there are any. */
+function relationFields({ inflection, pgRelations }: GraphileBuild.Build, codec: PgCodecWithAttributes) {
+  const found = new Map<string, PgCodecRelation>()
   const relations = (pgRelations[codec.name] ?? {}) as Record<string, PgCodecRelation>
-  for (const [relationName, { isReferencee, isUnique, remoteResource }] of Object.entries(relations)) {
+  for (const [relationName, relation] of Object.entries(relations)) {
+    const { isReferencee, isUnique, remoteResource } = relation
     const details = { registry: remoteResource.registry, codec, relationName } as never
-    const name = isReferencee
-      ? isUnique
-        ? inflection.filterBackwardSingleRelationExistsFieldName(inflection.singleRelationBackwards(details))
-        : inflection.filterBackwardManyRelationExistsFieldName(inflection._manyRelation(details))
-      : inflection.filterForwardRelationExistsFieldName(inflection.singleRelation(details))
-    const to = nameOf(remoteResource.codec)
-    if (to) found.set(name, to)
+    const single = isReferencee ? inflection.singleRelationBackwards(details) : inflection.singleRelation(details)
+    const many = inflection._manyRelation(details)
+    const [name, exists] = !isReferencee
+      ? [inflection.filterSingleRelationFieldName(single), inflection.filterForwardRelationExistsFieldName(single)]
+      : isUnique
+        ? [
+            inflection.filterSingleRelationByKeysBackwardsFieldName(single),
+            inflection.filterBackwardSingleRelationExistsFieldName(single),
+          ]
+        : [inflection.filterManyRelationByKeysFieldName(many), inflection.filterBackwardManyRelationExistsFieldName(many)]
+    found.set(name, relation)
+    found.set(exists, relation)
   }
   return found
+}
+
+function columnsOf({ inflection }: GraphileBuild.Build, codec: PgCodecWithAttributes): Set<string> {
+  return new Set(Object.keys(codec.attributes).map((attributeName) => inflection.attribute({ codec, attributeName })))
 }
 
 interface Named {

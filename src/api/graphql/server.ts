@@ -7,17 +7,20 @@ import type { GraphQLSchema } from 'postgraphile/graphql'
 import type { Access } from '../../db/access.ts'
 import type { Pool } from '../../db/pool.ts'
 import { coalesced } from '../coalesced.ts'
+import type { LiveCatalog } from '../rest/catalog.ts'
 import { type Built, buildSchema } from './build.ts'
 import { handoverOf } from './handover.ts'
 import { graphqlPath, makePreset } from './preset.ts'
 import { type GraphqlSockets, openSockets } from './socket.ts'
 import type { LiveSource } from './subscriptions.ts'
+import { openViews } from './visible.ts'
 
 export interface GraphqlOptions {
   /** Connections of the login tmidb_api. */
   pool: Pool
   access: Pick<Access, 'identify' | 'limits' | 'onChange'>
   hub: LiveSource
+  catalog: Pick<LiveCatalog, 'current'>
 }
 
 export interface GraphqlStatus {
@@ -47,7 +50,9 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
   let builtAt = new Date()
   let builds = 1
   let lastError: string | null = null
-  const serv = grafserv({ preset: makePreset(options), schema: built.schema })
+  const views = openViews(options.pool, options.catalog)
+  options.access.onChange(views.forget)
+  const serv = grafserv({ preset: makePreset({ ...options, viewOf: views.of }), schema: built.schema })
   await serv.ready()
   // Sockets are ours (socket.ts), so of grafserv only this is wanted.
   const handler = serv.createHandler()
@@ -76,6 +81,8 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
       const url = req.url ?? ''
       const path = url.split('?', 1)[0] ?? ''
       if (!isOurs(path)) return false
+      // The editor's files have ETags and are the same for everybody.
+      if (path.startsWith(staticPath)) res.setHeader('Cache-Control', 'no-cache')
       void handler(req, res, next)
       return true
     },
@@ -98,6 +105,8 @@ export async function createGraphql(options: GraphqlOptions): Promise<Graphql> {
   }
 }
 
+const staticPath = '/ruru-static/'
+
 function isOurs(path: string): boolean {
-  return path === graphqlPath || path === '/ruru' || path.startsWith('/ruru-static/')
+  return path === graphqlPath || path === '/ruru' || path.startsWith(staticPath)
 }

@@ -28,7 +28,12 @@ const nothing: Size = { depth: 0, aliases: 0, fields: 0, typeLists: 0, repeats: 
 const typeLists = new Set(['fields', 'inputFields', 'interfaces', 'possibleTypes'])
 
 /** Why a document is refused, or what it is. */
-export function sizeProblem(document: DocumentNode, schema: GraphQLSchema): string | { introspects: boolean } {
+export function sizeProblem(
+  document: DocumentNode,
+  schema: GraphQLSchema,
+  /** Whether a field of Query is there for the caller. */
+  isThere: (name: string) => boolean = () => true,
+): string | { introspects: boolean } {
   const operations: OperationDefinitionNode[] = []
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const d of document.definitions) {
@@ -118,7 +123,7 @@ export function sizeProblem(document: DocumentNode, schema: GraphQLSchema): stri
     const sum = { fields: 0, calls: 0 }
     for (const s of set?.selections ?? []) {
       let one = { fields: 1, calls: 0 }
-      if (s.kind === Kind.FIELD) one.calls = queries[s.name.value]?.extensions.tmidbCall ? 1 : 0
+      if (s.kind === Kind.FIELD) one.calls = queries[s.name.value]?.extensions.tmidbCall && isThere(s.name.value) ? 1 : 0
       else if (s.kind === Kind.INLINE_FRAGMENT) one = roots(s.selectionSet)
       else {
         const name = s.name.value

@@ -23,6 +23,7 @@ import { planCache } from './plans.ts'
 import { applied } from './prefer.ts'
 import { type Recent, recentOf } from './recent.ts'
 import {
+  type CallRoute,
   checkProfile,
   findRelation,
   functionOf,
@@ -35,7 +36,6 @@ import {
   routeOf,
 } from './route.ts'
 import { argumentError, callSql, functionPage, readCall } from './rpc.ts'
-import type { ApiFunction } from './rpc-catalog.ts'
 import { type Answer, type Page, type Statement, selectSql } from './sql.ts'
 import { listenerClaims, tellStranger, visibleCategories } from './visible.ts'
 import { isWrite, planWrite } from './write.ts'
@@ -93,18 +93,22 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
       checkProfile(catalog.current, profile)
       if (route.kind === 'index' || route.kind === 'newest') tellStranger(access, identity, route.listener, callerOf(req))
       if (route.kind === 'call') {
-        await sendCall(req, res, identity.claims, functionOf(route, catalog.current, identity.claims.role), search)
+        await sendCall(req, res, identity.claims, route, search)
       } else if (route.kind === 'rows' && isWrite(req.method)) {
         await sendWrite(req, res, identity.claims, route, req.method, search)
       } else if (route.kind === 'index') {
         const claims = await listenerClaims(pool, identity, route.listener).catch((e: unknown) => {
-          throw isWrite(req.method) && e instanceof TmiError ? unknownRelation(`api.${route.listener}`, null) : e
+          if (!isWrite(req.method)) asked(req)
+          return isNobody(`api.${route.listener}`)(e)
         })
         // What is no relation may be a listener, which can only be read.
         if (isWrite(req.method)) throw unsupported(req.method, onlyRead)
         sendJson(req, res, 200, await listenerIndex(pool, catalog.current, claims, route.listener))
       } else {
-        const claims = route.kind === 'newest' ? await listenerClaims(pool, identity, route.listener) : identity.claims
+        const claims =
+          route.kind === 'newest'
+            ? await listenerClaims(pool, identity, route.listener).catch(isNobody(`api.${route.category}`))
+            : identity.claims
         await sendRows(req, res, claims, route, search)
       }
     } catch (e) {
@@ -114,17 +118,16 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
   }
 
   /** Of what is hidden from the caller or not there, what could be. */
-  async function options(route: Route, { kind, claims }: Identity): Promise<string> {
+  async function options(route: Route, { kind, name, claims }: Identity): Promise<string> {
     if (kind === 'anonymous') return allowed(route)
+    if (route.kind === 'index' && name !== route.listener && claims.role !== 'tmidb_admin') return allowed(route)
     const relation = route.kind === 'rows' ? findRelation(route, catalog.current) : undefined
     if (relation && (await isHidden(claims, relation))) return allowed(route)
     return allowedTo(claims.role, route, relation, catalog.current)
   }
 
   async function sendRows(req: IncomingMessage, res: ServerResponse, claims: Claims, route: RowsRoute, search: string) {
-    // What is wrong with the headers is wrong with them for any relation, there or not.
-    const accepted = acceptedForm(req.headers)
-    const prefer = preference(req.headers.prefer)
+    const { accepted, prefer } = asked(req)
     const relation = relationOf(route, catalog.current, claims.role)
     const { plan, answer } = await read().catch(async (e) => {
       if (await isHidden(claims, relation)) throw notThere(route)
@@ -138,7 +141,8 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     async function read() {
       const shape = shapeOf(req, accepted)
       const major = 'major' in route ? route.major : null
-      const key = `${shape} ${accepted.form} ${prefer.count} ${major} ${req.headers.range ?? ''} ${search}`
+      // What is bound by rules does not see every relation and column.
+      const key = `${isBound(claims.role) ? claims.role : ''} ${shape} ${accepted.form} ${prefer.count} ${major} ${req.headers.range ?? ''} ${search}`
       const make = (isKnown: LinkContext['isKnown']): Plan => {
         const query = parseQuery(search)
         checkQuery(query)
@@ -218,15 +222,17 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
   }
 
   /**
-   * A category that the listener may read nothing of is as if it were not there; asked only where nothing was found, so that who sees
-   * rows does not pay for it.
+   * A category that the listener may read nothing of, or a table that it has no right on, is as if it were not there; asked only where
+   * nothing was found, so that who sees rows does not pay for it.
    */
   async function isHidden(claims: Claims, relation: Relation): Promise<boolean> {
-    if (!isBound(claims.role) || relation.category === null) return false
+    if (!isBound(claims.role)) return false
+    if (relation.category === null) return (relation.rights.get(claims.role)?.size ?? 0) === 0
     return !(await visibleCategories(pool, claims)).has(relation.category)
   }
 
-  async function sendCall(req: IncomingMessage, res: ServerResponse, claims: Claims, fn: ApiFunction, search: string) {
+  async function sendCall(req: IncomingMessage, res: ServerResponse, claims: Claims, route: CallRoute, search: string) {
+    const fn = functionOf(route, catalog.current, claims.role)
     const accepted = acceptedForm(req.headers)
     const { form } = accepted
     const prefer = preference(req.headers.prefer)
@@ -283,6 +289,18 @@ export function restHandler({ pool, catalog, access }: RestOptions): RestHandler
     if (last && cursor && n === plan.window.limit) links.push(`<${withCursor(url, cursor)}>; rel="next"`)
     if (links.length > 0) headers.link = links.join(', ')
     return headers
+  }
+}
+
+/** What is wrong with the headers is wrong with them for any relation, there or not. */
+function asked({ headers }: IncomingMessage) {
+  return { accepted: acceptedForm(headers), prefer: preference(headers.prefer) }
+}
+
+/** An address of a listener that is somebody else's, or nobody's, is no address: names of tables are looked for there too. */
+function isNobody(name: string) {
+  return (e: unknown): never => {
+    throw e instanceof TmiError && (e.code === 'TM102' || e.code === 'TM107') ? unknownRelation(name, null) : e
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Which relationship an embedded name means. One that is not there, and one that could be several, are refused as PostgREST does.
-import type { RequestRole } from '../../db/pool.ts'
+import { isBound, type RequestRole } from '../../db/pool.ts'
 import { type Catalog, may, type Relation } from './catalog.ts'
 import { RestError } from './error.ts'
 import { type Embed, embedsOf, type Query } from './query.ts'
@@ -30,7 +30,7 @@ export interface LinkContext {
 
 export function link(context: LinkContext, relation: Relation, query: Query): Linked {
   return {
-    relation,
+    relation: asSeen(relation, context.role),
     query,
     embeds: embedsOf(query).map((embed) => {
       const via = relationship(context, relation, embed)
@@ -44,9 +44,44 @@ export function embeddedCategories({ embeds }: Linked): string[] {
   return embeds.flatMap((e) => [...(e.relation.category === null ? [] : [e.relation.category]), ...embeddedCategories(e)])
 }
 
+const seen = new WeakMap<Relation, Map<RequestRole, Relation>>()
+
+/** A table without the columns that a role bound by rules may not read; a key that it does not see whole is none. */
+export function asSeen(relation: Relation, role: RequestRole): Relation {
+  if (!isBound(role) || relation.category !== null) return relation
+  let ofRole = seen.get(relation)
+  if (!ofRole) seen.set(relation, (ofRole = new Map()))
+  let found = ofRole.get(role)
+  if (!found) {
+    const shown = [...relation.columns].filter(([, c]) => c.rights === undefined || (c.rights.get(role)?.has('select') ?? false))
+    const columns = new Map(shown)
+    const isWhole = (key: readonly string[]) => key.every((c) => columns.has(c))
+    found =
+      shown.length === relation.columns.size
+        ? relation
+        : { ...relation, columns, key: isWhole(relation.key) ? relation.key : [], uniques: relation.uniques.filter(isWhole) }
+    ofRole.set(role, found)
+  }
+  return found
+}
+
 function relationship(context: LinkContext, from: Relation, embed: Embed): Relationship {
-  const known = (context.catalog.relationships.get(from) ?? []).filter(
-    ({ to }) => to.category === null || context.isKnown(to.category),
+  // Of who is bound by rules: tables and columns that it has no right on are not there.
+  const sees = (r: Relation, columns: readonly string[]) =>
+    !isBound(context.role) || (may(r, context.role, 'select') && columns.every((c) => asSeen(r, context.role).columns.has(c)))
+  const joins = (r: Relationship) =>
+    sees(
+      r.from,
+      r.columns.map(([a]) => a),
+    ) &&
+    (r.junction === null
+      ? sees(
+          r.to,
+          r.columns.map(([, b]) => b),
+        )
+      : sees(r.to, []) && sees(r.junction.relation, []))
+  const known = (context.catalog.relationships.get(from) ?? []).filter((r) =>
+    r.to.category === null ? joins(r) : context.isKnown(r.to.category),
   )
   const matching = known.filter((r) => matches(context, r, embed))
   // As in addresses: a relation, then a category, then the view of a category.

@@ -14,7 +14,7 @@ export type Route =
   | { kind: 'call'; name: string; schema: string | null }
 
 /** First path segments that belong to others. */
-const reserved = new Set(['in', ''])
+const reserved = new Set(['in', 'auth', ''])
 
 /** null: the address is somebody else's. */
 export function routeOf(path: string, catalog: Catalog, profile: Profile): Route | null {
@@ -119,11 +119,11 @@ export function callable({ name, schema }: CallRoute, { functions, everyFunction
 
 export function functionOf(route: CallRoute, catalog: Catalog, role: RequestRole): ApiFunction {
   const found = callable(route, catalog)
-  if (found) return found
-  const { name, schema } = route
-  const { everyFunction } = catalog
-  const near = everyFunction.find((f) => f.roles.has(role) && (f.name.startsWith(name) || name.startsWith(f.name)))
-  throw new RestError(404, 'PGRST202', `Could not find the function ${schema ?? 'api'}.${name} in the schema cache`, {
+  // Who is bound by rules is not told of functions that others call.
+  if (found && (found.roles.has(role) || !isBound(role))) return found
+  const { name } = route
+  const near = catalog.everyFunction.find((f) => f.roles.has(role) && (f.name.startsWith(name) || name.startsWith(f.name)))
+  throw new RestError(404, 'PGRST202', `Could not find the function ${route.schema ?? 'api'}.${name} in the schema cache`, {
     ...(near === undefined ? {} : { hint: `Perhaps you meant to call the function ${near.schema}.${near.name}` }),
   })
 }

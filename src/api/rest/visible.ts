@@ -4,6 +4,7 @@ import { type Caller, viaOf } from '../../base/caller.ts'
 import { TmiError } from '../../base/errors.ts'
 import type { Access, Identity } from '../../db/access.ts'
 import { type Claims, type Pool, readAs } from '../../db/pool.ts'
+import { viewedClaims } from '../view-as.ts'
 
 /** By category: the columns of fields that are visible; null means all. */
 export type Visible = ReadonlyMap<string, ReadonlySet<string> | null>
@@ -34,15 +35,7 @@ export async function listenerClaims(pool: Pool, identity: Identity, listener: s
   if (identity.claims.role !== 'tmidb_admin') {
     throw new TmiError('TM102', 'Only this listener itself and administrators may open its address.')
   }
-  const { rows } = await readAs<{ listener_id: string }>(pool, identity.claims, {
-    name: 'listener_by_name',
-    text: 'select listener_id::text from tmidb.listener where name = $1',
-    values: [listener],
-  })
-  const found = rows[0]
-  if (!found) throw new TmiError('TM107', `There is no listener named "${listener.slice(0, 80)}".`)
-  const { timeout_ms } = identity.claims
-  return { role: 'tmidb_listener', listener_id: found.listener_id, name: listener, ...(timeout_ms ? { timeout_ms } : {}) }
+  return await viewedClaims(pool, identity, `listener:${listener}`)
 }
 
 /**
