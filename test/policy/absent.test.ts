@@ -128,3 +128,14 @@ test('by GraphQL: a hidden target by its identity or key, and a hidden reading b
     )
   }
 })
+
+test('by GraphQL: a hidden category and a hidden field are as unknown as ones that are not there', async () => {
+  const unknown = async (query: string, who: string, names: [string, string]) => {
+    const [hidden, absent] = [await graphql(query.replace('NAME', names[0]), who), await graphql(query.replace('NAME', names[1]), who)]
+    assert.ok(hidden.body.includes('errors'), hidden.body)
+    alike(hidden, absent, names)
+  }
+  await unknown('{ NAME { totalCount } }', served.world.tokens.dan, ['secretV1', 'sesameV1'])
+  await unknown('{ sensorV1 { nodes { NAME } } }', served.world.tokens.cat, ['humidity', 'nothing'])
+  assert.ok(!(await graphql('{ secretV1 { totalCount } }', served.world.tokens.admin)).body.includes('errors'))
+})
