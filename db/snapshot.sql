@@ -1522,7 +1522,7 @@ function api.enable_account(login text) returns void language sql volatile set s
   comment: '@param login Their login or email.
 Lets a user in again. TM107: there is no such user.';
 
-function api.explain_access(who text DEFAULT NULL::text, category text DEFAULT NULL::text, target text DEFAULT NULL::text, field text DEFAULT NULL::text, ts timestamp with time zone DEFAULT NULL::timestamp with time zone, action text DEFAULT 'read'::text, address text DEFAULT NULL::text) returns TABLE(verdict boolean, "grant" bigint, because text, steps text[], grants jsonb) language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 56a0c8a57a65c7ce1b8b5bd185815c64;
+function api.explain_access(who text DEFAULT NULL::text, category text DEFAULT NULL::text, target text DEFAULT NULL::text, field text DEFAULT NULL::text, ts timestamp with time zone DEFAULT NULL::timestamp with time zone, action text DEFAULT 'read'::text, address text DEFAULT NULL::text, OUT verdict boolean, OUT "grant" bigint, OUT because text, OUT steps text[], OUT grants jsonb) returns record language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 95299e2abfc0cc9521adacb595c59428;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
   comment: '@param who listener:<name>, user:<login>, role:<name>, speaker:<name> or token:<prefix>; null: yourself. Only administrators ask about others.
 @param category The category; null: any.
@@ -1786,7 +1786,7 @@ function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind te
   execute: tmidb_api, tmidb_edge;
   comment: 'Who holds the token with this sha-256, the claims of its requests, and its limits: no row if it is unknown, expired or revoked, if its owner is disabled or if its owner has nothing left of its scopes.';
 
-function tmidb.authenticate_session(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, claims jsonb, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, allow_from text[]) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5926f997f5366e1964a9b5419def0233;
+function tmidb.authenticate_session(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, claims jsonb, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, allow_from text[]) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 20a348e1ff094a041e1a3457965a584e;
   execute: tmidb_api, tmidb_edge;
   comment: 'Whose session has the secret with this sha-256, and the claims of its requests: no row if it is unknown, over or was unused for too long.';
 
@@ -2351,7 +2351,7 @@ function tmidb.refusal(p_sqlstate text, p_message text) returns jsonb language s
 function tmidb.refusals(p_speaker_id bigint, p_bound text, p_category text, p_readings jsonb) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 783ca7eb4c6b7c9acd3c3118317e7f9b;
   comment: 'Targets of these readings that a speaker may not write, {"<key>": code}.';
 
-function tmidb.refused_targets(p_speaker_id bigint, p_category text, p_targets text[]) returns TABLE(target text, code text) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 dd94226f8fde493681e0aab0b0398b01;
+function tmidb.refused_targets(p_speaker_id bigint, p_category text, p_targets text[]) returns TABLE(target text, code text) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5fe9955e229b8951805821995a879624;
   execute: tmidb_edge;
   comment: 'Of these targets (null: all) the ones that a speaker may not write: TM102 not granted, TM103 it may not make new targets or categories.';
 

@@ -14,6 +14,7 @@ const addresses = {
   api: '/api/v1/{category}',
   in: ['/api/in/{category}/{target}', '/ws/in', '/api/v2/write', '/write', '/api/v1/{token}/telemetry'],
   openapi: '/api/openapi.json',
+  auth: '/api/auth/me',
   docs: '/docs',
   graphql: '/graphql',
   ruru: '/ruru',

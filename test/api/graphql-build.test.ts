@@ -81,8 +81,12 @@ test('an empty database has a schema, without subscriptions', async () => {
     await admin(db, `select tmidb.allow_introspection('a')`)
     return token
   })
-  const { data } = await api.ask('{ targets { totalCount } __schema { subscriptionType { name } mutationType { name } } }')
-  assert.deepEqual(data, { targets: { totalCount: 0 }, __schema: { subscriptionType: null, mutationType: { name: 'Mutation' } } })
+  const { data } = await api.ask('{ targets { totalCount } }')
+  assert.deepEqual(data, { targets: { totalCount: 0 } })
+  // A listener changes nothing.
+  const seen = await api.ask('{ __schema { subscriptionType { name } mutationType { name } } }')
+  assert.deepEqual(seen.data, { __schema: { subscriptionType: null, mutationType: null } })
+  assert.equal((await api.ask('{ targets { totalCount } __schema { queryType { name } } }')).status, 400)
 })
 
 test('fields of any name are there, and each can be read, filtered and sorted by', async () => {

@@ -11,6 +11,7 @@ import WebSocket from 'ws'
 import { createGraphql, type Graphql, type GraphqlOptions } from '../../src/api/graphql/server.ts'
 import type { LiveRow, LiveSource, LiveTopic } from '../../src/api/graphql/subscriptions.ts'
 import { openCatalog } from '../../src/api/rest/catalog.ts'
+import { viewing } from '../../src/api/view-as.ts'
 import { TmiError } from '../../src/base/errors.ts'
 import { hashPassword } from '../../src/base/password.ts'
 import { type Access, openAccess } from '../../src/db/access.ts'
@@ -57,7 +58,7 @@ export interface Served extends AsyncDisposable {
   /** The schema that is served now, in the schema language. */
   sdl(): string
   url: string
-  ask(query: string, options?: { token?: string | null; variables?: object; accept?: string }): Promise<Answer>
+  ask(query: string, options?: { token?: string | null; variables?: object; accept?: string; viewAs?: string }): Promise<Answer>
   /** A graphql-transport-ws client; closed with the rest. */
   socket(token: string | null, closed?: (code: number, reason: string) => void): Client
 }
@@ -70,8 +71,8 @@ export async function serve(
   const stack = new AsyncDisposableStack()
   const db = stack.use(await testDatabase())
   const token = await prepare(db)
-  const access = stack.use(await openAccess(db.url('tmidb_api')))
   const pool = stack.adopt(openPool(db.url('tmidb_api'), { max: 4, application: 'test' }), (p) => p.end())
+  const access = stack.use(viewing(await openAccess(db.url('tmidb_api')), pool))
   const hub = new TestHub()
   const catalog = await openCatalog(pool)
   const built = stack.use(await createGraphql({ pool, access, hub, catalog, ...options }))
@@ -111,13 +112,14 @@ export async function serve(
     graphql,
     sdl: () => printSchema(graphql.schema()),
     url: `http://${at}`,
-    async ask(query, { token: other, variables, accept } = {}) {
+    async ask(query, { token: other, variables, accept, viewAs } = {}) {
       const authorization = other === undefined ? token : other
       const res = await fetch(`http://${at}/graphql`, {
         method: 'POST',
         headers: {
           'content-type': 'application/json',
           ...(accept ? { accept } : {}),
+          ...(viewAs ? { 'tmidb-view-as': viewAs } : {}),
           ...(authorization === null
             ? {}
             : { authorization: authorization.includes(' ') ? authorization : `Bearer ${authorization}` }),

@@ -157,7 +157,7 @@ async function guesses(count: number, login: string, address: string): Promise<n
   return row?.n ?? 0
 }
 
-test('of 10,000 guesses from 100 addresses 10 are looked at, as from one; 50 an address, whatever the names', async () => {
+test('10,000 guesses: 10 a name are looked at, from one address or from 100; 50 an address, whatever the names', async () => {
   await db.query('delete from tmidb.sign_in_try')
   assert.equal(await guesses(1000, `'root'`, `'192.0.2.' || i / 10001`), 10)
   await db.query('delete from tmidb.sign_in_try')

@@ -35,16 +35,18 @@ before(async () => {
         create function app.site_vault_mark(s app.site) returns text language sql stable as 'select ''x''';
         comment on function app.site_vault_mark is E'@behavior +filterBy +typeField';
         insert into app.vault_log values (1, 'x'); insert into app.site values (1, 'here', 1, 'n');
-        grant select (site_id, name) on app.site to tmidb_listener`)
-      await db.query(`select tmidb.create_role('fleet'), tmidb.create_account('kim', $1, 'fleet')`, [
-        await hashPassword('secret'),
-      ])
+        grant select (site_id, name), insert (site_id, name) on app.site to tmidb_listener`)
+      await db.query(
+        `select tmidb.create_role('fleet'), tmidb.create_account('kim', $1, 'fleet'), tmidb.create_account('root', $1, 'admin')`,
+        [await hashPassword('secret')],
+      )
       const token = await admin(db, `select tmidb.create_listener('few')`)
       for (const to of ['listener:few', 'role:fleet'])
         await db.query(`select tmidb.grant_access($1, p_category => 'sensor', p_targets => '{truck-1}', p_fields => '{temp}')`, [
           to,
         ])
       who.listener = `Bearer ${token}`
+      who.admin = `Basic ${Buffer.from('root:secret').toString('base64')}`
       who.member = `Basic ${Buffer.from('kim:secret').toString('base64')}`
       return token
     }),
@@ -171,6 +173,8 @@ const rest: Asked[] = [
 for (const as of ['listener', 'member']) {
   test(`REST: ${rest.length} ways to ask are the same to a ${as}`, async () => {
     assert.equal((await asked({ path: '/api/v1/sensor?select=temp' }, who[as]!)).body, '[{"temp":20}]')
+    // What an administrator asked before is remembered for administrators.
+    for (const one of rest) if (/select=/.test(one.path)) await asked(one, who.admin!)
     const wrong: unknown[] = []
     for (const one of rest) {
       const other = { ...one, path: absent(one.path), ...(one.body === undefined ? {} : { body: absent(one.body) }) }
@@ -278,8 +282,7 @@ for (const as of ['listener', 'member', 'listener that may introspect']) {
 }
 
 test('the same documents mean something to who sees everything', async () => {
-  await api.db.query(`select tmidb.create_account('root', $1, 'admin')`, [await hashPassword('secret')])
-  const token = `Basic ${Buffer.from('root:secret').toString('base64')}`
+  const token = who.admin!
   const wrong: string[] = []
   for (const { query, variables } of documents) {
     if (
@@ -365,4 +368,97 @@ test('what is granted is there with the next request, and gone with the one afte
   await until(200)
   await api.db.query('select tmidb.revoke_access($1)', [grant?.ids[0]])
   await until(400)
+})
+
+for (const [as, viewed] of [
+  ['listener', 'listener:few'],
+  ['member', 'user:kim'],
+] as const) {
+  test(`an administrator who views as a ${as} is answered as that one, by every address and document`, async () => {
+    const wrong: unknown[] = []
+    for (const one of rest.filter((r) => r.method === undefined && !/explain_access/.test(r.path))) {
+      const [own, seen] = [
+        await asked(one, who[as]!),
+        await asked({ ...one, headers: { ...one.headers, 'tmidb-view-as': viewed } }, who.admin!),
+      ]
+      const told = (text: string) => text.replaceAll(/"Perhaps you meant[^"]*"/g, 'null')
+      if (told(JSON.stringify(own)) !== told(JSON.stringify(seen))) wrong.push([one, own, seen])
+    }
+    for (const { query, variables } of documents) {
+      const own = await api.ask(query, { token: who[as]!, ...(variables ? { variables } : {}) })
+      const seen = await api.ask(query, { token: who.admin!, viewAs: viewed, ...(variables ? { variables } : {}) })
+      const told = (answer: object) => JSON.stringify(answer).replaceAll(/ Did you mean [^?]*\?/g, '')
+      // Administrators may look at the schema, as they see it then.
+      if (!/__schema|__type\(/.test(query) && told(own) !== told(seen)) wrong.push([query, own, seen])
+    }
+    assert.deepEqual(wrong, [])
+    assert.deepEqual((await api.ask('{ __type(name: "VaultV1") { name } }', { token: who.admin!, viewAs: viewed })).data, {
+      __type: null,
+    })
+    const sdl = (await asked({ path: '/api/schema.graphql', headers: { 'tmidb-view-as': viewed } }, who.admin!)).body
+    assert.match(sdl, /SensorV1/)
+    assert.doesNotMatch(sdl, /vault/i)
+  })
+}
+
+test('who views as somebody else writes nothing, by no door; only administrators do; it is written down once a minute', async () => {
+  const view = { 'tmidb-view-as': 'listener:few' }
+  const code = async (one: Asked, as: string) => {
+    const { status, body } = await asked(one, who[as]!)
+    return [status, (JSON.parse(body) as { code: string }).code]
+  }
+  const site = { path: '/api/site', method: 'POST', body: '{"site_id": 9}' }
+  assert.equal((await asked(site, who.admin!)).status, 201)
+  assert.deepEqual(await code({ ...site, body: '{"site_id": 10}', headers: view }, 'admin'), [403, 'TM102'])
+  const made = await api.ask('mutation { createSite(input: {site: {siteId: 11}}) { clientMutationId } }', {
+    token: who.admin!,
+    viewAs: 'listener:few',
+  })
+  assert.ok(made.errors)
+  assert.deepEqual(await api.db.query('select site_id from app.site where site_id > 9'), [])
+  assert.deepEqual(await code({ path: '/api/v1/sensor', headers: view }, 'member'), [403, 'TM102'])
+  assert.deepEqual(await code({ path: '/api/v1/sensor', headers: { 'tmidb-view-as': 'listener:nobody' } }, 'admin'), [
+    404,
+    'TM107',
+  ])
+  assert.deepEqual(await code({ path: '/api/v1/sensor', headers: { 'tmidb-view-as': 'role:fleet' } }, 'admin'), [400, 'TM108'])
+  assert.deepEqual(
+    await api.db.query(
+      `select actor, detail, count(*)::int from tmidb.audit where kind = 'access.viewed_as' and detail->>'who' ~ '(few|kim)$' group by 1, 2 order by 2`,
+    ),
+    [
+      { actor: 'root', detail: { who: 'listener:few' }, count: 1 },
+      { actor: 'root', detail: { who: 'user:kim' }, count: 1 },
+    ],
+  )
+})
+
+test('grants, groups and explanations are there for administrators, by REST and GraphQL', async () => {
+  const made = await api.ask(
+    `mutation { createGroup(input: {name: "trucks", condition: "$key starts with \\"truck\\""}) { groupId }
+      grantAccess(input: {to: "listener:few", category: "sensor", group: "trucks", fields: ["vault_level"], window: {hours: 24}}) { grants } }`,
+    { token: who.admin! },
+  )
+  assert.equal(made.errors, undefined)
+  const [id] = made.data.grantAccess.grants as string[]
+  const listed = await asked({ path: `/api/access_grant?grant_id=eq.${id}&select=holder,words` }, who.admin!)
+  assert.deepEqual(JSON.parse(listed.body), [
+    { holder: 'listener:few', words: `grant ${id}: group trucks, category sensor, fields vault_level, last 24 hours` },
+  ])
+  const told = await api.ask(
+    '{ explainAccess(who: "listener:few", category: "sensor", target: "truck-1", field: "vault_level") { verdict because } targetGroups { nodes { name targets } } }',
+    { token: who.admin! },
+  )
+  assert.equal(told.errors, undefined)
+  assert.deepEqual(told.data, {
+    explainAccess: { verdict: true, because: `grant ${id}: group trucks, category sensor, fields vault_level, last 24 hours` },
+    targetGroups: { nodes: [{ name: 'trucks', targets: '1' }] },
+  })
+  assert.equal(
+    (await asked({ path: '/api/rpc/revoke_access', method: 'POST', body: `{"grant": ${id}}` }, who.admin!)).status,
+    204,
+  )
+  for (const path of ['/api/access_grant', '/api/target_group', '/api/rpc/grant_access?to=listener:few']) {
+    assert.equal((await asked({ path }, who.listener!)).status, 404, path)
+  }
 })

@@ -3,9 +3,9 @@
 -- Why somebody sees something or not. Administrators ask about anybody; the others about themselves, and are told what their own grants
 -- come to and nothing beside: not whether there is such a category or target, nor what is said of it.
 create or replace function api.explain_access(who text default null, category text default null, target text default null,
-  field text default null, ts timestamptz default null, action text default 'read', address text default null)
-returns table (verdict boolean, "grant" bigint, because text, steps text[], grants jsonb)
-language plpgsql stable security definer rows 1 set search_path = pg_catalog, pg_temp
+  field text default null, ts timestamptz default null, action text default 'read', address text default null,
+  out verdict boolean, out "grant" bigint, out because text, out steps text[], out grants jsonb)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -19,12 +19,12 @@ begin
   end if;
   select * into v from tmidb.explain_access(coalesce(explain_access.who, v_self), explain_access.category, explain_access.target,
     explain_access.field, coalesce(explain_access.ts, now()), explain_access.action, explain_access.address::inet);
-  if v_is_admin then
-    return query select v.verdict, v.grant_id, v.because, v.steps, v.grants;
-  else
-    return query select v.verdict, v.grant_id, case when v.verdict then v.because else 'none of your grants allows it' end, '{}'::text[],
-      (select coalesce(jsonb_agg(g - 'why' order by (g->>'grant_id')::bigint), '[]') from jsonb_array_elements(v.grants) g);
-  end if;
+  verdict := v.verdict;
+  "grant" := v.grant_id;
+  because := case when v_is_admin or v.verdict then v.because else 'none of your grants allows it' end;
+  steps := case when v_is_admin then v.steps else '{}' end;
+  grants := case when v_is_admin then v.grants
+    else (select coalesce(jsonb_agg(g - 'why' order by (g->>'grant_id')::bigint), '[]') from jsonb_array_elements(v.grants) g) end;
 end $$;
 
 comment on function api.explain_access(text, text, text, text, timestamptz, text, text) is $$@param who listener:<name>, user:<login>, role:<name>, speaker:<name> or token:<prefix>; null: yourself. Only administrators ask about others.

@@ -26,7 +26,9 @@ begin
     s.seen_at := now();
   end if;
   return query
-    select null::bigint, 'session', c.claims->>'name', c.claims || jsonb_build_object('session_id', s.session_id::text), null::text, true,
+    select null::bigint, 'session', c.claims->>'name', c.claims || jsonb_build_object('session_id', s.session_id::text), null::text,
+      -- Of everybody else each target is asked for.
+      c.claims->>'role' in ('tmidb_admin', 'tmidb_editor'),
       least(s.expires_at, s.seen_at + v_idle), true, false, null::text[]
     from tmidb.account_claims(s.account_id) as c(claims) where c.claims is not null;
 end $$;

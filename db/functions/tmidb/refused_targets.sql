@@ -2,7 +2,7 @@
 -- after: granted_targets, target_key
 -- Who may write what, for every way in: of these targets the ones that a speaker may not write readings of a category for. A speaker
 -- writes what it was granted, or everything if it never had a grant; one for a single target only that. The speaker of an administrator
--- or editor writes everything, of another person what that person and its role were granted.
+-- or editor writes everything, of another person what that person and its role were granted, of one who is disabled or gone nothing.
 create or replace function tmidb.refused_targets(p_speaker_id bigint, p_category text, p_targets text[])
 returns table (target text, code text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -10,7 +10,7 @@ as $$
   with who as materialized (
     select tmidb.target_key(s.target_id) as bound, s.may_create, a.account_id,
       s.is_restricted and coalesce(r.request_role not in ('tmidb_admin', 'tmidb_editor'), true) as is_restricted
-    from tmidb.speaker s left join tmidb.account a on a.speaker_id = s.speaker_id left join tmidb.access_role r using (role_id)
+    from tmidb.speaker s left join tmidb.account a on a.speaker_id = s.speaker_id and a.disabled_at is null left join tmidb.access_role r using (role_id)
     where s.speaker_id = p_speaker_id
   ), granted as materialized (
     select g.key from who w cross join lateral tmidb.granted_targets('write', p_speaker_id, w.account_id, p_category, p_targets) g(key)

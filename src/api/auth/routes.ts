@@ -145,7 +145,10 @@ export function authRoutes({ pool, access }: AuthOptions): Router {
       const login = said ?? session?.claims.name ?? ''
       const person = await signedIn(req, login, password, true)
       if (chosen === password) throw new TmiError('TM112', 'This is the password that you have.', { hint: 'Choose another one.' })
-      checkPassword(chosen, [login, person.claims.name])
+      const { rows } = await readAs<{ email: string | null }>(pool, person.claims, {
+        text: `select tmidb.me()->>'email' as email`,
+      })
+      checkPassword(chosen, [login, person.claims.name, rows[0]?.email])
       const passwordHash = await hashPassword(chosen)
       await changePassword(pool, person, passwordHash, callerOf(req))
       const isProgram = session !== null && callerOf(req).authorization !== undefined
@@ -153,16 +156,27 @@ export function authRoutes({ pool, access }: AuthOptions): Router {
     }),
   )
 
-  router.use('/users', userRoutes({ change, ask }))
-  router.use((req, _res, next) => next(new TmiError(...notThere(req, router))))
+  userRoutes(router, { change, ask })
+  router.use((req, res, next) => {
+    const allowed = methodsOf(req.path, router)
+    if (allowed === '') return next(new TmiError('TM301', 'There is nothing at this address.'))
+    res.setHeader('Allow', allowed)
+    if (req.method === 'OPTIONS') res.status(200).end()
+    else next(new TmiError('TM302', `${req.method} is not taken here.`))
+  })
   router.use(refusing)
   return router
 }
 
-/** 405 where another method would be answered. */
-function notThere({ path, method }: Request, { stack }: Router): ['TM301' | 'TM302', string] {
-  const isKnown = stack.some(({ route }) => route && new RegExp(`^${String(route.path).replace(/:\w+/g, '[^/]+')}$`).test(path))
-  return isKnown ? ['TM302', `${method} is not taken here.`] : ['TM301', 'There is nothing at this address.']
+/** What an address takes; '' where there is none. */
+function methodsOf(path: string, { stack }: Router): string {
+  const methods = stack.flatMap(({ route }) =>
+    route && new RegExp(`^${route.path.replace(/:\w+/g, '[^/]+')}$`).test(path)
+      ? route.stack.map(({ method }) => method.toUpperCase())
+      : [],
+  )
+  if (methods.length === 0) return ''
+  return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].join(', ')
 }
 
 /** In the words of OAuth 2. */

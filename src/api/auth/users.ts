@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT
 // /api/auth/users: accounts, for administrators. What needs no password hash is a function of the schema api too.
-import { type Request, Router } from 'express'
+import type { Request, Router } from 'express'
 import { createAccount, resetPassword } from '../../db/accounts.ts'
 import type { Statement } from '../../db/pool.ts'
 import { answering, textsOf } from './exchange.ts'
 
 type Run = <T extends object>(req: Request, statement: Statement) => Promise<T[]>
 
-export function userRoutes({ change, ask }: { change: Run; ask: Run }): Router {
-  const router = Router({ caseSensitive: true })
+export function userRoutes(router: Router, { change, ask }: { change: Run; ask: Run }): void {
   router.get(
-    '/',
+    '/users',
     answering(async (req) => ({ users: await ask(req, { text: 'select * from tmidb.accounts()' }) })),
   )
   router.post(
-    '/',
+    '/users',
     answering(async (req, res) => {
       const given = textsOf(req, ['login', 'role'], ['email', 'display_name', 'password'])
       const { email, display_name: displayName, password } = given as Record<string, string>
@@ -27,7 +26,7 @@ export function userRoutes({ change, ask }: { change: Run; ask: Run }): Router {
     }),
   )
   router.post(
-    '/:login/password',
+    '/users/:login/password',
     answering(async (req) => {
       const login = String(req.params.login)
       const { password } = textsOf(req, [], ['password']) as { password?: string }
@@ -37,5 +36,4 @@ export function userRoutes({ change, ask }: { change: Run; ask: Run }): Router {
       return made === undefined ? undefined : { login, password: made }
     }),
   )
-  return router
 }

@@ -97,7 +97,7 @@ export function documentHandler({ pool, catalog, access, graphqlSchema, mqttPort
     // Examples are rows: a target that was taken away is gone from them at once.
     const rules = isNobody ? '' : await rulesDigest(pool, claims)
     // A speaker that makes nothing new, or writes one target, has its categories from whoever set it up.
-    const namesCategories = identity.kind !== 'speaker' || (identity.mayCreate && identity.target === null)
+    const namesCategories = claims.role !== 'tmidb_speaker' || (identity.mayCreate && identity.target === null)
     const host = req.headers.host ?? 'localhost'
     const isSecure = 'encrypted' in req.socket
     const key = JSON.stringify([

@@ -4,6 +4,7 @@
 import { defaultPage, largestPage } from '../rest/page.ts'
 import type { ApiFunction } from '../rest/rpc-catalog.ts'
 import type { Examples } from './examples.ts'
+import { authPaths, userPaths } from './openapi-auth.ts'
 import { callPath } from './openapi-calls.ts'
 import { foreignPaths } from './openapi-foreign.ts'
 import { ingestPaths, listenerPath, openapiParts, type Schema } from './openapi-parts.ts'
@@ -51,7 +52,8 @@ export function openapi({ seen, functions, examples, baseUrl, listener, major, w
     if (callable.length > 0) tags.push({ name: 'functions' })
     for (const fn of callable) paths[`/api/rpc/${fn.name}`] = callPath(fn)
     if (listener !== null) Object.assign(paths, listenerPath(listener))
-    if (waysIn) Object.assign(paths, ingestPaths, foreignPaths)
+    if (waysIn) Object.assign(paths, ingestPaths, foreignPaths, authPaths)
+    if (seen.role === 'tmidb_admin') Object.assign(paths, userPaths)
   }
   return {
     openapi: '3.1.0',
@@ -73,7 +75,7 @@ export function openapi({ seen, functions, examples, baseUrl, listener, major, w
       parameters: openapiParts.parameters,
       responses: openapiParts.responses,
       securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', description: 'The token of a speaker or listener.' },
+        bearer: { type: 'http', scheme: 'bearer', description: 'The token of a speaker, listener or user, or a session.' },
         basic: { type: 'http', scheme: 'basic', description: 'Login and password of an account.' },
       },
     },

@@ -152,11 +152,12 @@ const say = (text) => {
   main.replaceChildren(p)
 }
 const authorization = sessionStorage.getItem(tmidbKey)
-if (!authorization) say('Sign in above to see what changed of what you may see.')
-else {
-  fetch('/api/changelog.json', { headers: { authorization } })
+{
+  // Without a token in the tab, the browser may have a session's cookie.
+  fetch('/api/changelog.json', authorization ? { headers: { authorization } } : {})
     .then(async (res) => {
       const body = await res.json()
+      if (res.status === 401 && !authorization) return say('Sign in above to see what changed of what you may see.')
       if (!res.ok) return say(body.message)
       if (body.days.length === 0) return say('Nothing yet: the first reading of a category makes its first version.')
       main.replaceChildren(

@@ -7,6 +7,7 @@ import {
   buildASTSchema,
   type DocumentNode,
   type EnumTypeDefinitionNode,
+  type FieldDefinitionNode,
   type GraphQLSchema,
   isInputObjectType,
   isObjectType,
@@ -119,15 +120,39 @@ export function lensOf(schema: GraphQLSchema, catalog: Catalog, seen: Seen): Len
     const verb = verbOf(name)
     return verb !== null && named.some((s) => s && !s.verbs.has(verb))
   }
-  const known = memo((type: string) => memo((name: string) => isHidden(type, name)))
+  const known = memo((type: string) => memo((name: string) => isHidden(type, name) || leadsNowhere(type, name)))
   const hides = (type: string, name: string) => known(type)(name)
+  /** A type of which nothing is left, such as the sums of a relation whose numbers are hidden, is none; nor is what gives or needs it. */
+  const leadsNowhere = (type: string, name: string): boolean => {
+    const field = fields.get(type)?.get(name)
+    if (field?.kind !== Kind.FIELD_DEFINITION && field?.kind !== Kind.INPUT_VALUE_DEFINITION) return false
+    const needed =
+      field.kind === Kind.FIELD_DEFINITION ? (field.arguments ?? []).filter((a) => a.type.kind === Kind.NON_NULL_TYPE) : []
+    return [field, ...needed].some((f) => typesIn(f.type).some(isEmpty))
+  }
+  const emptiness = new Map<string, boolean>()
+  const isEmpty = (type: string): boolean => {
+    let empty = emptiness.get(type)
+    if (empty === undefined) {
+      // Whatever comes back to itself is not empty for that.
+      emptiness.set(type, false)
+      const names = [...(fields.get(type)?.keys() ?? [])]
+      empty = names.length > 0 && names.every((name) => hides(type, name))
+      emptiness.set(type, empty)
+    }
+    return empty
+  }
 
   const open = once(() => {
     const shown = <T extends { name: { value: string } }>(type: string, list: readonly T[] | undefined) =>
       list?.filter((f) => !hides(type, f.name.value)) ?? []
+    const withoutEmpty = (f: FieldDefinitionNode): FieldDefinitionNode => ({
+      ...f,
+      ...(f.arguments ? { arguments: f.arguments.filter((a) => !typesIn(a.type).some(isEmpty)) } : {}),
+    })
     const cut = (d: TypeDefinitionNode): TypeDefinitionNode =>
       'fields' in d
-        ? ({ ...d, fields: shown(d.name.value, d.fields as never) } as TypeDefinitionNode)
+        ? ({ ...d, fields: shown(d.name.value, d.fields as FieldDefinitionNode[]).map(withoutEmpty) } as TypeDefinitionNode)
         : d.kind === Kind.ENUM_TYPE_DEFINITION
           ? ({ ...d, values: shown(d.name.value, d.values) } satisfies EnumTypeDefinitionNode)
           : d
