@@ -52,18 +52,15 @@ test('it is OpenAPI 3.1, titled "tmiDB API", also for nobody, who sees only the 
 
 test('an administrator sees every category and version', async () => {
   const d = await doc('/api/openapi.json', 'admin')
-<<<<<<< HEAD
-  assert.deepEqual(readPaths(d), ['/api/target', '/api/token', '/api/v1/secret', '/api/v1/sensor', '/api/v2/sensor'])
-=======
   assert.deepEqual(readPaths(d), [
     '/api/access_grant',
     '/api/target',
     '/api/target_group',
+    '/api/token',
     '/api/v1/secret',
     '/api/v1/sensor',
     '/api/v2/sensor',
   ])
->>>>>>> w/explain
 })
 
 test('a listener sees the categories and fields that its rules name, and no way in', async () => {
