@@ -235,7 +235,7 @@ test('people write as speakers of their own, named in the ledger, and lose the r
     `delete from tmidb.account where login = 'editor'`,
   ]) {
     await door.db.query(sql)
-    const refused = await door.db.query(
+    const refused: object[] = await door.db.query(
       `select r.code from tmidb.speaker s, tmidb.refused_targets(s.speaker_id, 'other', '{s1}') r where s.name = $1`,
       [editor?.name],
     )

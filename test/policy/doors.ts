@@ -7,8 +7,19 @@ import WebSocket from 'ws'
 import { withLogin } from '../../src/db/superuser.ts'
 import { encodeCursor } from '../../src/live/cursor.ts'
 import { reader } from '../../src/live/read.ts'
-import { everything, type Grant, given, givenToMember, type Listener, maskOf, type Reading, shows, valueAt } from './oracle.ts'
-import { answerTo, asGraphql, asRest, asSql, type Chance, camel, question, type Row } from './questions.ts'
+import {
+  everything,
+  type Grant,
+  given,
+  givenToMember,
+  type Listener,
+  maskOf,
+  type Reading,
+  shows,
+  valueAt,
+  views,
+} from './oracle.ts'
+import { answerTo, asGraphql, asRest, asSql, type Chance, camel, type Question, question, type Row } from './questions.ts'
 import { placesOf, visibleOf } from './rows.ts'
 import type { ServedWorld } from './served.ts'
 import { loginPassword, targets, type World } from './world.ts'
@@ -38,6 +49,13 @@ export function askers({ tokens }: World): Asker[] {
 }
 
 const mayKnow = (grants: Grant[], category: string): boolean => grants.some((g) => (g.category ?? category) === category)
+/** GraphQL knows for somebody bound by rules only the columns that may be seen of some target; others are as if they were not there. */
+const mayName = (grants: Grant[], q: Question, used: string[]): boolean => {
+  const of = grants.filter((g) => (g.category ?? q.category) === q.category)
+  const mask = new Set(of.flatMap((g) => g.fields ?? ['*']))
+  const paths = used.flatMap((name) => (views[q.view]?.[name] === undefined ? [] : [views[q.view]?.[name]?.[0] as string[]]))
+  return of.length > 0 && paths.every((path) => shows(mask, path))
+}
 const asText = (v: unknown): string => JSON.stringify(v)
 const inOrder = (rows: unknown[]): string[] => rows.map(asText).sort()
 
@@ -201,6 +219,12 @@ export function openDoors(served: ServedWorld): Doors & AsyncDisposable {
           data?: Record<string, { totalCount: number; nodes: Row[] }>
           errors?: unknown
         }
+        if (!mayName(who.grants, q, [...q.columns, ...q.filters.map((f) => f.column)]))
+          return {
+            question: query,
+            got: data === undefined && /Cannot query field|is not defined/.test(asText(errors)),
+            ought: true,
+          }
         assert.equal(errors, undefined, `${query}: ${asText(errors)}`)
         const { total, rows } = answerTo(q, who.grants, world)
         const { totalCount, nodes } = Object.values(data ?? {})[0] as { totalCount: number; nodes: Row[] }
@@ -243,34 +267,44 @@ export function openDoors(served: ServedWorld): Doors & AsyncDisposable {
         const { cursor, behind } = since(c, who, q.category, of)
         const field = asGraphql(q).slice(2).split('(')[0]
         const query = `subscription { ${field}(since: "${cursor}"${of === null ? '' : `, targets: ${asText(of)}`}) { target ts ${q.columns.map(camel).join(' ')} } }`
-        const client = createClient({
-          url: `${ws}/graphql`,
-          webSocketImpl: WebSocket,
-          retryAttempts: 0,
-          connectionParams: { authorization: who.token },
-        })
         const got: unknown[] = []
+        const isKnown = mayName(who.grants, q, q.columns)
+        let refused = false
         await new Promise<void>((resolve, reject) => {
           let quiet: NodeJS.Timeout | undefined
+          const over = (why?: unknown) => {
+            clearTimeout(quiet)
+            refused = why !== undefined
+            if (refused && isKnown) reject(new Error(asText(why)))
+            else resolve()
+            void client.dispose()
+          }
+          // Some time more than the last that is due, once there is a connection; a refusal is waited for.
           const enough = () => {
             clearTimeout(quiet)
-            quiet = setTimeout(resolve, got.length >= behind.length ? 150 : 5000)
+            quiet = setTimeout(over, isKnown && got.length >= behind.length ? 150 : 5000)
           }
-          enough()
+          const client = createClient({
+            url: `${ws}/graphql`,
+            webSocketImpl: WebSocket,
+            retryAttempts: 0,
+            connectionParams: { authorization: who.token },
+            on: { connected: enough },
+          })
           client.subscribe(
             { query },
             {
               next: ({ data, errors }) => {
-                if (errors) return reject(new Error(asText(errors)))
+                if (errors) return over(errors)
                 got.push(data?.[field as string])
                 enough()
               },
-              error: reject,
+              error: over,
               complete: () => {},
             },
           )
         })
-        await client.dispose()
+        if (!isKnown) return { question: query, got: refused && got.length === 0, ought: true }
         const { rows } = answerTo({ ...q, filters: [], limit: 1000, offset: 0 }, who.grants, world)
         const due = new Set(behind.map((r) => r.ts))
         const named = rows

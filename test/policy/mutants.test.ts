@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { findings, type Lint, qualifiedNames, readLints } from '../../src/db/lints.ts'
 import { type Client, withClient } from '../../src/db/superuser.ts'
+import { seedOf } from '../lib/random.ts'
 import { catalogOf, counted, identities, tried } from './cells.ts'
 import { type Mutant, mutantsOfFunctions, mutantsOfRights, mutantsOfViews } from './mutants.ts'
 import { fillTables, surprisingRows } from './rows.ts'
@@ -76,9 +77,15 @@ const grantee = (mutant: Mutant): string | undefined =>
       ? /\b(?:to|from) (\w+)$/.exec(mutant.sql)?.[1]
       : undefined
 
+/** There are some 6,800 rights that nobody has: each run gives away a sixth of them, PROOF_MUTANTS=all every one. */
+const whole = process.env.PROOF_MUTANTS === 'all'
+const part = 6
+const seed = seedOf()
+
 test('nobody can be given or lose a right, and no policy, owner or option be changed, unnoticed', async (t) => {
   await inTransaction(async (client) => {
-    const mutants = await mutantsOfRights(client)
+    const all = await mutantsOfRights(client)
+    const mutants = all.filter((m, i) => whole || !m.kind.startsWith('right to') || (i + seed) % part === 0)
     await fillTables(client)
     const things = await catalogOf(client)
     const totals = await counted(client, things)
@@ -115,7 +122,7 @@ test('nobody can be given or lose a right, and no policy, owner or option be cha
           (await broken(client, silent, 1)).length > 0 || (await surprisingRows(client, world, [mutant.of], 1)).length > 0,
       )
     })
-    t.diagnostic(`killed: ${said}`)
+    t.diagnostic(`${mutants.length} of ${all.length} (TMIDB_SEED=${seed}), killed: ${said}`)
     assert.deepEqual(survivors, [])
   })
 })

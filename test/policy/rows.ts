@@ -219,15 +219,17 @@ export const probes: Record<string, Probe> = {
   tokens: {
     through: ['api.token', 'tmidb.token', 'tmidb.account', 'tmidb.listener', 'tmidb.speaker'],
     sql: 'select to_jsonb(owner) as r from api.token order by owner',
-    // Each listener has one, and the speaker; people in these proofs have none. Administrators see all.
+    // Each listener has one, the speaker, and kim. Administrators see all.
     ought: (_, world, who) =>
       who === 'admin'
-        ? [...Object.values(world.names)].sort()
-        : who in world.names
-          ? [world.names[who as keyof World['names']]]
-          : who.endsWith(' by psql')
-            ? [world.names[who.slice(0, 3) as Listener]]
-            : [],
+        ? [...Object.values(world.names), 'kim'].sort()
+        : who === 'member'
+          ? ['kim']
+          : who in world.names
+            ? [world.names[who as keyof World['names']]]
+            : who.endsWith(' by psql')
+              ? [world.names[who.slice(0, 3) as Listener]]
+              : [],
   },
   may: {
     through: ['tmidb.may'],

@@ -118,7 +118,8 @@ export const sentences: Sentence[] = [
     who: ['views', 'owner'],
     may: ['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger'],
   },
-  { it: 'Readers read the views.', of: /^api\./, is: 'view', who: readers, may: ['select'] },
+  { it: 'Readers read the views.', of: /^api\.(?!access_grant$|target_group$)/, is: 'view', who: readers, may: ['select'] },
+  { it: 'Administrators see who was granted what.', of: ['api.access_grant', 'api.target_group'], who: admins, may: ['select'] },
   { it: 'Who may write writes readings into the views.', of: /^api\..*_v\d+$/, is: 'view', who: writers, may: ['insert'] },
   { it: 'Editors make targets.', of: ['api.target'], who: editors, may: ['insert'], columns: words('key name meta') },
   {
@@ -174,6 +175,18 @@ export const calls: Calls[] = [
     it: 'Whoever has tokens makes, exchanges and revokes its own.',
     of: `api.create_token api.rotate_token api.revoke_token tmidb.create_token tmidb.rotate_token tmidb.revoke_token`,
     who: [...readers, ...speakers],
+  },
+  { it: 'Readers ask why they do not see something.', of: 'api.explain_access', who: readers },
+  {
+    it: 'Administrators ask it for others, and look as others do.',
+    of: 'tmidb.explain_access tmidb.viewed tmidb.view_as tmidb.newest_rows',
+    who: admins,
+  },
+  {
+    it: 'Administrators grant and take back.',
+    of: `api.grant_access api.revoke_access api.create_group api.set_group api.remove_group api.create_role api.remove_role tmidb.access_grants
+      tmidb.target_groups tmidb.group_members`,
+    who: admins,
   },
   {
     it: 'Administrators set limits and look at the audit.',

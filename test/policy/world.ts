@@ -141,6 +141,8 @@ export async function proofWorld(): Promise<World> {
   for (const g of givenToRole) await grant('role:fleet', g)
   const memberId = await made(`tmidb.create_account('kim', $1, 'fleet')::text`, [hash])
   for (const g of givenToKim) await grant('user:kim', g, '{read,write}')
+  // A key of its own, which nobody uses here.
+  await made(`tmidb.create_token('user', 'kim', 'phone')`, [])
   tokens.member = `Basic ${Buffer.from('kim:secret').toString('base64')}`
   const logins = { ann: named('ann'), ben: named('ben'), speaker: named('speaker') }
   for (const [who, login] of Object.entries(logins))
