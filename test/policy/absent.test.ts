@@ -131,7 +131,10 @@ test('by GraphQL: a hidden target by its identity or key, and a hidden reading b
 
 test('by GraphQL: a hidden category and a hidden field are as unknown as ones that are not there', async () => {
   const unknown = async (query: string, who: string, names: [string, string]) => {
-    const [hidden, absent] = [await graphql(query.replace('NAME', names[0]), who), await graphql(query.replace('NAME', names[1]), who)]
+    const [hidden, absent] = [
+      await graphql(query.replace('NAME', names[0]), who),
+      await graphql(query.replace('NAME', names[1]), who),
+    ]
     assert.ok(hidden.body.includes('errors'), hidden.body)
     alike(hidden, absent, names)
   }
