@@ -83,9 +83,10 @@ test('an empty database has a schema, without subscriptions', async () => {
   })
   const { data } = await api.ask('{ targets { totalCount } }')
   assert.deepEqual(data, { targets: { totalCount: 0 } })
-  // A listener changes nothing.
-  const seen = await api.ask('{ __schema { subscriptionType { name } mutationType { name } } }')
-  assert.deepEqual(seen.data, { __schema: { subscriptionType: null, mutationType: null } })
+  // A listener changes nothing but its own tokens.
+  const seen = await api.ask('{ __schema { subscriptionType { name } mutationType { fields { name } } } }')
+  const fields = ['revokeToken', 'rotateToken', 'createToken'].map((name) => ({ name }))
+  assert.deepEqual(seen.data, { __schema: { subscriptionType: null, mutationType: { fields } } })
   assert.equal((await api.ask('{ targets { totalCount } __schema { queryType { name } } }')).status, 400)
 })
 

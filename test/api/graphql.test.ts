@@ -233,10 +233,7 @@ test("what is no GraphQL request is answered in GraphQL's form", async () => {
   assert.equal(((await bad.json()) as { errors: unknown[] }).errors.length, 1)
   const ruru = await fetch(`${api.url}/ruru`, { headers: { accept: 'text/html' } })
   assert.equal(ruru.status, 200)
-  assert.deepEqual(
-    [ruru.headers.get('content-security-policy'), ruru.headers.get('x-frame-options')],
-    ["frame-ancestors 'none'", 'DENY'],
-  )
+  assert.match(ruru.headers.get('content-security-policy') ?? '', /frame-ancestors 'none'/)
   assert.doesNotMatch(await ruru.text(), /(src|href)="https?:/)
   assert.equal((await fetch(`${api.url}/elsewhere`)).status, 404)
 })

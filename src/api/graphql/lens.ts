@@ -116,7 +116,8 @@ export function lensOf(schema: GraphQLSchema, catalog: Catalog, seen: Seen): Len
     const by = /By([A-Z].*)$/.exec(name)?.[1]
     const isRoot = type === 'Query' || type === 'Mutation'
     if (isRoot && by && named.some((s) => s && hiddenFields.get(s)?.(lowerFirst(by)))) return true
-    if (type !== 'Mutation') return false
+    // api.create_token is a function, however much it sounds like an insert into api.token.
+    if (type !== 'Mutation' || tmidbFunction !== undefined) return false
     const verb = verbOf(name)
     return verb !== null && named.some((s) => s && !s.verbs.has(verb))
   }
