@@ -1888,7 +1888,7 @@ function tmidb.create_group(p_name text, p_condition text) returns integer langu
   execute: tmidb_admin;
   comment: 'Makes a group of the targets whose meta passes a condition: $.site == "busan", {"site": "busan"} or meta->>''site'' = ''busan''. TM106: the name is taken; TM108: the condition cannot be read.';
 
-function tmidb.create_listener(p_name text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0f1fbabbee7ed51912f2fad3cc447243;
+function tmidb.create_listener(p_name text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 036d442ae9ba8782f1c399de77c9a158;
   execute: tmidb_admin;
   comment: 'Makes a listener and returns its token, shown once; subscribe it with tmidb.subscribe.';
 
@@ -2424,7 +2424,7 @@ function tmidb.rollup_lag() returns TABLE(shard smallint, behind bigint, rolled_
   execute: tmidb_admin, tmidb_api, tmidb_drain, tmidb_editor, tmidb_viewer;
   comment: 'Of each shard: how many readings are not in the roll-ups yet, and when they were last merged.';
 
-function tmidb.rotate_token(p_token text, p_overlap interval DEFAULT '1 day'::interval) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d69e613ae907a50204007efad2d8b147;
+function tmidb.rotate_token(p_token text, p_overlap interval DEFAULT '1 day'::interval) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8b4cb5d649d25a9e3e130e52ebec944c;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
   comment: 'Makes a token like this one (by text, prefix or number) and returns it, once; the old one ends after the overlap. TM107 if there is none.';
 

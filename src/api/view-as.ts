@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // "Tmidb-View-As: listener:A": an administrator's requests show what somebody else sees. Who is viewed as is somebody's own identity, so
 // every door answers as to that one; nothing is written meanwhile. Each view is written down, once a minute.
+import { type Via, viaOf } from '../base/caller.ts'
 import { fromPg, TmiError } from '../base/errors.ts'
 import { observe } from '../base/observe.ts'
 import type { Access, Identity } from '../db/access.ts'
@@ -15,13 +16,13 @@ export function viewing(access: Access, pool: Pool): Access {
   const audited = new Map<string, number>()
   access.onChange(() => known.clear())
 
-  async function note(actor: string | null, who: string): Promise<void> {
+  async function note(actor: string | null, who: string, via: Via): Promise<void> {
     const key = JSON.stringify([actor, who])
     const now = Date.now()
     if (now < (audited.get(key) ?? 0) + auditedEveryMs) return
     if (audited.size > mostKept) audited.clear()
     audited.set(key, now)
-    await access.audit('access.viewed_as', actor, { who }).catch((e: unknown) => {
+    await access.audit('access.viewed_as', actor, { who }, { ...via, role: 'tmidb_admin', resource: who }).catch((e: unknown) => {
       observe({ kind: 'log', level: 'error', message: `a view as ${who} was not written down: ${String(e)}` })
     })
   }
@@ -35,7 +36,7 @@ export function viewing(access: Access, pool: Pool): Access {
       if (identity.claims.role !== 'tmidb_admin') {
         throw new TmiError('TM102', 'Only administrators view as somebody else.', { hint: 'Leave the header Tmidb-View-As out.' })
       }
-      await note(identity.name, who)
+      await note(identity.name, who, typeof caller === 'object' ? viaOf(caller) : {})
       // Of each administrator apart: whose view it is stands in the claims.
       const key = JSON.stringify([identity.claims, who])
       let viewed = known.get(key)

@@ -207,7 +207,8 @@ export async function openAccess(url: string): Promise<Access> {
     if (allows !== undefined && !allows(caller.address)) {
       // Its key is good and its address is not: whoever owns it should hear of that.
       const { name, tokenId, claims } = identity
-      void access.audit('token.refused', name, { code: 'TM111', token_id: tokenId }, { ...viaOf(caller), role: claims.role })
+      const from = { ...viaOf(caller), role: claims.role, resource: `token:${tokenId}` }
+      void access.audit('token.refused', name, { code: 'TM111', token_id: tokenId }, from)
       throw new TmiError('TM111')
     }
     if (identity.tokenId !== undefined && !counted.has(caller)) {

@@ -21,6 +21,8 @@ export interface Connection {
   postgres: string
   /** For publishing on tmi.pub.>; it may do nothing else. */
   nats: string
+  /** Port of the monitoring of our own NATS; null where NATS is somebody else's. */
+  natsMonitor: number | null
   s3: string | null
   admin: { login: string; password: string }
   speaker: { name: string; token: string }
@@ -69,6 +71,7 @@ function describe(config: Config, servers: Servers, tokens: FirstRun): Connectio
     mqtts: config.tls ? `mqtts://${certifiedHost(config.tls, host)}:${config.mqttsPort}` : null,
     postgres: withLogin(servers.pgUrl, 'admin', servers.adminPassword),
     nats: servers.natsUrl,
+    natsMonitor: config.natsUrl ? null : config.natsHttpPort,
     s3: null,
     admin: { login: 'admin', password: servers.adminPassword },
     speaker: tokens.speaker,
@@ -86,6 +89,13 @@ function reachableHost(host: string): string {
 async function knows(url: string, file: string): Promise<boolean> {
   const token = read(file)?.speaker?.token
   return token ? await knowsToken(url, token) : false
+}
+
+/** Where the running instance has its NATS, else where this one would have it; without the users of the addresses. */
+export function natsOf(config: Config): { url: string; monitor: number | null } {
+  const running = config.natsUrl ? null : read(connectionFile(config.dataDir))
+  const url = config.natsUrl ?? (running ? `nats://${new URL(running.nats).host}` : `nats://127.0.0.1:${config.natsPort}`)
+  return { url, monitor: config.natsUrl ? null : (running?.natsMonitor ?? config.natsHttpPort) }
 }
 
 export function read(file: string): Connection | null {

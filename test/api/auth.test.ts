@@ -379,6 +379,14 @@ test('ten wrong passwords, and the right one waits too: in the same words for wh
   assert.equal(await codeOf(login('kim')), '200')
 })
 
+test('an address has so many logins a minute, whoever it names', async () => {
+  await world.db.query(`delete from tmidb.sign_in_try; select tmidb.set_rate_limit('address', 'login', 5)`)
+  const refused = async () => (await login(`somebody ${Math.random()}`)).status === 429
+  for (let n = 0; !(await refused()); n++) assert.ok(n < 100)
+  await world.db.query(`select tmidb.set_rate_limit('address', 'login', 0)`)
+  for (let n = 0; await refused(); n++) assert.ok(n < 100)
+})
+
 test('by login and by email at once there are no more tries, and nothing tells that they are one person', async () => {
   await world.db.query('delete from tmidb.sign_in_try')
   const statuses = []

@@ -5,7 +5,7 @@ create or replace function tmidb.create_listener(p_name text) returns text
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if p_name ~ '^v[0-9]+$' or p_name in ('in', 'openapi.json', 'rpc', 'v', 'target', 'token', 'auth') then
+  if p_name ~ '^v[0-9]+$' or p_name in ('in', 'openapi.json', 'rpc', 'v', 'target', 'token', 'access_grant', 'target_group', 'audit_events', 'auth') then
     raise exception 'The name % is an address of the API.', quote_literal(p_name) using errcode = 'TM106', hint = 'Choose another name.';
   end if;
   insert into tmidb.listener (name, class_id) values (p_name, tmidb.class_of_grants('[]'));

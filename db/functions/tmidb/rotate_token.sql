@@ -24,7 +24,8 @@ begin
   values (sha256(convert_to(v_text, 'UTF8')), left(v_text, length(v.kind) + 13), v.kind, v.speaker_id, v.listener_id, v.account_id, v.label, v.expires_at,
     v.scopes, v.allow_from);
   update tmidb.token set expires_at = least(expires_at, now() + p_overlap) where token_id = v.token_id;
-  perform tmidb.record_audit('token.rotated', p_detail => jsonb_build_object('token', v.prefix, 'overlap', p_overlap));
+  perform tmidb.record_audit('token.rotated', p_resource => format('token:%s', v.prefix),
+    p_detail => jsonb_build_object('overlap', p_overlap));
   perform pg_notify(tmidb.channel('access'), 'token');
   return v_text;
 end $$;

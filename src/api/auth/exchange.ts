@@ -11,7 +11,7 @@ export function textsOf<K extends string>(
   needed: readonly K[],
   possible: readonly string[] = [],
 ): Record<K, string> {
-  const body: unknown = req.body
+  const body: unknown = req.body ?? (needed.length === 0 ? {} : undefined)
   if (body === null || typeof body !== 'object' || Array.isArray(body))
     throw new TmiError('TM303', 'The body is not a JSON object.')
   const texts = body as Record<string, unknown>

@@ -40,7 +40,7 @@ export function authRoutes({ pool, access }: AuthOptions): Router {
 
   const signedIn = async (req: Request, login: string, password: string, toChange = false): Promise<SignedIn> => {
     const caller = callerOf(req)
-    await access.limits.count('anonymous', { address: caller.address })
+    await access.limits.count('login', { address: caller.address })
     try {
       return await signIn(login, password, caller.address, toChange)
     } catch (e) {
@@ -78,7 +78,7 @@ export function authRoutes({ pool, access }: AuthOptions): Router {
     answering(async (req) => {
       const { refresh_token } = textsOf(req, ['refresh_token'])
       const caller = callerOf(req)
-      await access.limits.count('anonymous', { address: caller.address })
+      await access.limits.count('login', { address: caller.address })
       return secretsOf(await refreshSession(pool, refresh_token, caller))
     }),
   )

@@ -5,6 +5,7 @@ import type { Doubt } from '../../base/doubt.ts'
 import { TmiError } from '../../base/errors.ts'
 import { doubtsAboutSettings } from '../../db/boot-check.ts'
 import type { Finding } from '../../db/lints.ts'
+import { natsOf } from '../../supervisor/connection.ts'
 import { doubtsAboutNats } from '../../supervisor/nats-check.ts'
 import { withDatabase } from '../administrator.ts'
 import { finding } from './machine.ts'
@@ -22,9 +23,9 @@ function asFinding({ what, cure }: Doubt): Finding {
 }
 
 async function nats(config: Config): Promise<Finding[]> {
-  const url = config.natsUrl ?? `nats://127.0.0.1:${config.natsPort}`
+  const { url, monitor } = natsOf(config)
   try {
-    return (await doubtsAboutNats(url, config.natsHttpPort)).map(asFinding)
+    return (await doubtsAboutNats(url, monitor ?? config.natsHttpPort)).map(asFinding)
   } catch (e) {
     if (!(e instanceof TmiError)) throw e
     return [finding('error', 'durability', e.message, e.hint)]
