@@ -232,7 +232,7 @@ test('rotating gives the same again, and the old one stays good for the overlap,
     { ...like, is_new: true, hours: '720' },
   ])
   assert.equal((await whose(old))?.name, 'admin')
-  const told = `select actor, detail->>'token' as token, detail->>'overlap' as overlap from tmidb.audit where kind = 'token.rotated'`
+  const told = `select actor, replace(resource, 'token:', '') as token, detail->>'overlap' as overlap from tmidb.audit where kind = 'token.rotated'`
   assert.deepEqual((await db.query(told)).at(-1), { actor: 'admin', token: old.slice(0, 17), overlap: '02:00:00' })
   const last = await call(old, `api.rotate_token($1, '0')`, old)
   assert.equal(await whose(old), undefined)
