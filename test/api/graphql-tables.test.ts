@@ -192,8 +192,11 @@ test('a mutation is in the audit with the address, the program and the id of its
     auditEvents.nodes.map((n: { requestId: string; after: { key: string } }) => [n.requestId, n.after.key]),
     [['m-1', 'told-1']],
   )
-  for (const token of [as.editor, listener])
-    assert.equal((await api.ask(asked, { token })).errors?.[0]?.extensions?.code, 'TM102')
+  for (const [token, refusal] of [
+    [as.editor, 'TM102'],
+    [listener, 'TM303'],
+  ] as const)
+    assert.equal((await api.ask(asked, { token })).errors?.[0]?.extensions?.code, refusal)
 })
 
 test('an administrator makes listeners and speakers and says who reads what; nobody else does', async () => {
