@@ -713,6 +713,19 @@ comment on column tmidb.listener_subscriptions.fields is 'The fields; null: all.
 comment on column tmidb.listener_subscriptions.time_window is 'Only readings that are not older; null: however old.';
 comment on column tmidb.listener_subscriptions.created_at is 'When it was first said.';
 
+table tmidb.login_to_end (
+  role_oid oid not null,
+  at timestamp with time zone not null default now(),
+  constraint login_to_end_pkey PRIMARY KEY (role_oid)
+) owner tmidb_owner;
+row security on tmidb.login_to_end, forced;
+create policy admin_read on tmidb.login_to_end for select to tmidb_admin using (true);
+create policy owner_all on tmidb.login_to_end for all to tmidb_owner using (true) with check (true);
+grant select on tmidb.login_to_end to tmidb_admin;
+comment on table tmidb.login_to_end is 'Logins whose rights were taken or changed: their open connections are ended as soon as that is committed.';
+comment on column tmidb.login_to_end.role_oid is 'The role of PostgreSQL.';
+comment on column tmidb.login_to_end.at is 'Since when.';
+
 table tmidb.message_id (
   target_id uuid not null,
   category_id smallint not null,
@@ -1367,6 +1380,7 @@ create policy admin_read on tmidb.token for select to tmidb_admin using (true);
 create policy owner_all on tmidb.token for all to tmidb_owner using (true) with check (true);
 create policy owner_read on tmidb.token for select to tmidb_views using ((((( SELECT tmidb.identity() AS identity) ->> 'role'::text) = 'tmidb_admin'::text) OR (account_id = ((( SELECT tmidb.identity() AS identity) ->> 'account_id'::text))::bigint) OR (listener_id = ((( SELECT tmidb.identity() AS identity) ->> 'listener_id'::text))::bigint) OR ((NOT (( SELECT tmidb.identity() AS identity) ? 'account_id'::text)) AND (speaker_id = ((( SELECT tmidb.identity() AS identity) ->> 'speaker_id'::text))::bigint))));
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.token FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('token.created', 'token.changed', 'token.removed', 'token', '', '{hash}', '{used_at,use_count}', 'revoked_at token.revoked');
+CREATE TRIGGER ended AFTER DELETE OR UPDATE OF revoked_at, expires_at, allow_from, scopes ON tmidb.token FOR EACH ROW EXECUTE FUNCTION tmidb.tg_token__ended();
 grant select (token_id) on tmidb.token to tmidb_admin;
 grant select (token_id) on tmidb.token to tmidb_views;
 grant select (prefix) on tmidb.token to tmidb_admin;
@@ -1922,7 +1936,7 @@ function tmidb.cutoffs() returns timestamp with time zone[] language sql stable 
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'The same of the one who asks.';
 
-function tmidb.cutoffs(p_rules jsonb) returns timestamp with time zone[] language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ec3b6d496e4d7ae86aaeb1663f43902e;
+function tmidb.cutoffs(p_rules jsonb) returns timestamp with time zone[] language sql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e21b1e152803c40396b99c1a0b562c52;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'Moments from which on these rules show more, oldest first; null: there is none.';
 
@@ -1997,6 +2011,10 @@ function tmidb.enable_account(p_login text) returns void language plpgsql volati
 
 function tmidb.end_account_sessions(p_account_id bigint, p_keep bigint DEFAULT NULL::bigint) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e0b75f3833195f38c8835b978e753ffe;
   comment: 'Ends the sessions of an account, all but this one; gives how many.';
+
+function tmidb.end_logins() returns integer language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0cb61f72dca1fcb8930b3f65f4d969e5;
+  execute: tmidb_api;
+  comment: 'Ends open connections of logins that lost rights; returns how many.';
 
 function tmidb.end_session(p_session_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 86885594befbb75c5f054c1474f16ff2;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_viewer;
@@ -2103,6 +2121,9 @@ function tmidb.grant_access(p_to text, p_actions text[] DEFAULT '{read}'::text[]
 
 function tmidb.grant_words(p_grant tmidb.access_grant) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b7dbeefe1e1887612c7c3ac48b037e4c;
   comment: 'A grant in words.';
+
+function tmidb.granted_groups(p_target_id uuid) returns integer[] language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3005062a0437269a5519e4434666f226;
+  comment: 'Groups of a target that grants speak of.';
 
 function tmidb.granted_targets(p_action text, p_speaker_id bigint, p_account_id bigint, p_category text, p_targets text[]) returns SETOF text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c186da254e07dccf9f824e8e5325e02a;
   comment: 'Of these targets (null: all) the ones with which a speaker or an account may do this in a category (null: all), by its grants.';
@@ -2405,7 +2426,7 @@ function tmidb.revoke_access(p_grant_id bigint) returns void language plpgsql vo
   execute: tmidb_admin;
   comment: 'Takes a grant back, by its number; TM107 if there is none.';
 
-function tmidb.revoke_token(p_token text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c7234afd50ca1ef52ae738a44cad910f;
+function tmidb.revoke_token(p_token text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8c9b5db0551e4f4069d80dc97552a2ef;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
   comment: 'Revokes the token of this text, prefix or number; returns how many.';
 
@@ -2424,7 +2445,7 @@ function tmidb.rollup_lag() returns TABLE(shard smallint, behind bigint, rolled_
   execute: tmidb_admin, tmidb_api, tmidb_drain, tmidb_editor, tmidb_viewer;
   comment: 'Of each shard: how many readings are not in the roll-ups yet, and when they were last merged.';
 
-function tmidb.rotate_token(p_token text, p_overlap interval DEFAULT '1 day'::interval) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8b4cb5d649d25a9e3e130e52ebec944c;
+function tmidb.rotate_token(p_token text, p_overlap interval DEFAULT '1 day'::interval) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 643a7dffe4d89fd192a3e887b0990828;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
   comment: 'Makes a token like this one (by text, prefix or number) and returns it, once; the old one ends after the overlap. TM107 if there is none.';
 
@@ -2499,7 +2520,7 @@ function tmidb.set_group(p_name text, p_condition text) returns void language pl
   execute: tmidb_admin;
   comment: 'Gives a group another condition. TM107: there is no such group; TM108: the condition cannot be read.';
 
-function tmidb.set_login(p_account_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d1a94072fceda28e0ff980391b01bb41;
+function tmidb.set_login(p_account_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 af4c52eb1887e6f83f4fe438ede36188;
   comment: 'Makes the PostgreSQL login of an account, if it has one, a member of its request role, or takes its rights if the account is disabled.';
 
 function tmidb.set_password_hash(p_login text, p_password_hash text, p_must_change boolean DEFAULT true) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 38f5a2ecba8a63673333cf310670458b;
@@ -2623,6 +2644,9 @@ function tmidb.tg_audit__guard() returns trigger language plpgsql volatile secur
 function tmidb.tg_category__keep_floor() returns trigger language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4b623a1e001ac9f35cd48d93a77fa561;
   comment: 'Remembers from when on no reading can have been dropped.';
 
+function tmidb.tg_ddl__close_function() returns event_trigger language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d7fb5c610d8a70d4a7a485e26c8efd98;
+  comment: 'Takes a new function of an administrator''s from PUBLIC.';
+
 function tmidb.tg_ddl__reload_api() returns event_trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a4063fc28168568ea943750c2718dba0;
   comment: 'Lets the API follow a change of what it shows.';
 
@@ -2647,8 +2671,11 @@ function tmidb.tg_target__join_groups() returns trigger language plpgsql volatil
 function tmidb.tg_target__lock_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cc7ea1990faedc2fac5802333b21a5c3;
   comment: 'Makes who changes groups wait for who makes targets.';
 
-function tmidb.tg_target__write() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ad453a3e643dfc150e59f8220b273600;
+function tmidb.tg_target__write() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 503a2e5661fc76ab5acd62f3a29cb4af;
   comment: 'Writes a row of the view api.target. TM102: no right to change it; TM105: its key or meta cannot be used; TM106: the key is taken.';
+
+function tmidb.tg_token__ended() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 323c7f70fe4c1597b176905cdb5729b7;
+  comment: 'Tells the doors that a token ended or changed.';
 
 function tmidb.tg_view__ingest() returns trigger language plpgsql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3419311bb6e04fee3b179fff855e2ea6;
   comment: 'Turns an inserted row of a view into a reading.';

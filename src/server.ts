@@ -39,6 +39,11 @@ endWith(async () => {
   const pool = openPool(config.pg.api, { max: 10, application: 'api' })
   await using access = viewing(await openAccess(config.pg.api), pool)
 
+  // Whoever lost rights keeps no connection of PostgreSQL that still has them.
+  const endLogins = () => void pool.query('select tmidb.end_logins()').catch(() => {})
+  access.onChange(endLogins)
+  endLogins()
+
   const nc = await openNats(config.natsServer, ended)
   const manager = await ensureStreams(nc, config.streamMaxBytes)
   using room = openRoom(manager, config)

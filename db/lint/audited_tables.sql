@@ -20,6 +20,6 @@ where c.relnamespace = 'tmidb'::regnamespace and c.relkind in ('r', 'p')
     -- What processes say of their own work.
     'connector_seen', 'connector_run', 'api_state', 'rate_count',
     -- Doors say by themselves who signs in, out, or fails to.
-    'session', 'spent_refresh', 'sign_in_try',
+    'session', 'spent_refresh', 'sign_in_try', 'login_to_end',
     -- Migrations: tmiDB's own are part of its version; users' own are in the audit by tmidb.record_migration.
     'migration', 'code_version', 'migration_run')

@@ -12,6 +12,10 @@ begin
         'CREATE INDEX', 'CREATE SCHEMA', 'ALTER SCHEMA', 'COMMENT', 'GRANT', 'REVOKE')
       execute function tmidb.tg_ddl__reload_api();
   end if;
+  if not exists (select from pg_event_trigger where evtname = 'tmidb_functions') then
+    create event trigger tmidb_functions on ddl_command_end when tag in ('CREATE FUNCTION', 'CREATE PROCEDURE')
+      execute function tmidb.tg_ddl__close_function();
+  end if;
   if not exists (select from pg_event_trigger where evtname = 'tmidb_drop') then
     create event trigger tmidb_drop on sql_drop execute function tmidb.tg_ddl__reload_api();
   end if;

@@ -27,6 +27,12 @@ alter role tmidb_owner createrole;
 grant tmidb_views, tmidb_worker to tmidb_owner;
 grant tmidb_anonymous, tmidb_speaker, tmidb_listener, tmidb_member, tmidb_viewer, tmidb_editor, tmidb_admin to tmidb_api;
 grant tmidb_speaker, tmidb_listener, tmidb_member, tmidb_viewer, tmidb_editor, tmidb_admin to tmidb_owner with admin option;
+-- Who lost rights is cut off from open connections too (tmidb.end_logins); no superuser's can be.
+do $$
+begin
+  grant pg_signal_backend to tmidb_owner;
+exception when insufficient_privilege then null;
+end $$;
 -- People of a role of one's own: bound by the rules as listeners are, and they may write where they were granted to.
 grant tmidb_listener to tmidb_member;
 grant tmidb_admin to admin;

@@ -94,8 +94,16 @@ comment on column tmidb.instance.session_idle is 'How long a browser''s session 
 
 drop function if exists tmidb.create_account(text, text, text), tmidb.account_named(text);
 
+create table tmidb.login_to_end (
+  role_oid oid primary key,
+  at timestamptz not null default now()
+);
+comment on table tmidb.login_to_end is 'Logins whose rights were taken or changed: their open connections are ended as soon as that is committed.';
+comment on column tmidb.login_to_end.role_oid is 'The role of PostgreSQL.';
+comment on column tmidb.login_to_end.at is 'Since when.';
+
 -- Down Migration
-drop table tmidb.spent_refresh, tmidb.session, tmidb.sign_in_try;
+drop table tmidb.spent_refresh, tmidb.session, tmidb.sign_in_try, tmidb.login_to_end;
 alter table tmidb.instance drop column session_lifetime, drop column session_idle;
 -- An account without a password had none to sign in with.
 delete from tmidb.account where password_hash is null or disabled_at is not null;

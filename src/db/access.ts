@@ -86,12 +86,15 @@ const forgetEveryMs = 100
 
 export async function openAccess(url: string): Promise<Access> {
   const pool = openPool(url, { max: 2, application: 'access' })
-  const signIn = openSignIn(pool)
+  /** For what may wait for somebody: it never keeps "who is this?" from being answered. */
+  const beside = openPool(url, { max: 2, application: 'access-beside' })
+  const signIn = openSignIn(beside)
   const known = new Map<string, Answer>()
   /** Refused a moment ago; apart, so that a flood of wrong tokens does not push the right ones out. */
   const refused = new Map<string, number>()
+  /** What was known of speakers before access changed: only good while PostgreSQL is away. What ended is not in it. */
   const stale = new Map<string, Answer>()
-  const uses = openTokenUses(pool)
+  const uses = openTokenUses(beside)
   /** Callers that were counted: what is open asks again with the same one. */
   const counted = new WeakSet<Caller>()
   const changed = new Set<() => void>()
@@ -102,7 +105,7 @@ export async function openAccess(url: string): Promise<Access> {
     generation++
     asking.clear()
     if (stale.size > mostKnown) stale.clear()
-    for (const [key, answer] of known) stale.set(key, answer)
+    for (const [key, answer] of known) if (answer.identity.kind === 'speaker') stale.set(key, answer)
     known.clear()
     refused.clear()
     for (const fn of changed) fn()
@@ -140,13 +143,24 @@ export async function openAccess(url: string): Promise<Access> {
   // Who is away keeps what it knew; it is asked again when PostgreSQL is back.
   const reload = () => void limits.load().catch(() => {})
   const anew = () => {
-    forgetSoon()
+    forget()
+    // What ended meanwhile was told to nobody.
+    stale.clear()
     reload()
   }
-  const listening = await listenTo(url, ['access'], (what) => (what === 'rates' ? reload() : forgetSoon()), anew)
+  const heard = (what: string): void => {
+    if (what === 'rates') return reload()
+    const [, ended] = /^token (\d+)$/.exec(what) ?? []
+    if (ended !== undefined) {
+      for (const answers of [known, stale])
+        for (const [key, { identity }] of answers) if (identity.tokenId === ended) answers.delete(key)
+    }
+    forgetSoon()
+  }
+  const listening = await listenTo(url, ['access'], heard, anew)
   await limits.load()
   const log = openAudit(async ({ kind, actor, detail, from: { resource, ...via } = {} }) => {
-    await pool.query('select tmidb.record_audit($1, $2, $3, $4, p_via => $5)', [
+    await beside.query('select tmidb.record_audit($1, $2, $3, $4, p_via => $5)', [
       kind,
       actor ?? 'nobody',
       JSON.stringify(detail),
@@ -178,8 +192,8 @@ export async function openAccess(url: string): Promise<Access> {
       answer = await ask()
     } catch (cause) {
       if (cause instanceof TmiError) throw cause
-      const old = stale.get(key)
-      if (old !== undefined) return old
+      const old = isAway(cause) ? stale.get(key) : undefined
+      if (old !== undefined && now < (old.endsAt ?? Number.POSITIVE_INFINITY)) return old
       throw new TmiError('TM401', undefined, { cause })
     }
     stale.delete(key)
@@ -289,10 +303,20 @@ export async function openAccess(url: string): Promise<Access> {
       await listening[Symbol.asyncDispose]()
       await uses[Symbol.asyncDispose]()
       await log[Symbol.asyncDispose]()
+      await beside.end()
       await pool.end()
     },
   }
   return access
+}
+
+/** Whether PostgreSQL is not there, as opposed to slow, busy or of another opinion. */
+function isAway(e: unknown): boolean {
+  const { code, message } = e as { code?: unknown; message?: unknown }
+  return (
+    (typeof code === 'string' && /^(ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|57P0[123]|08...)$/.test(code)) ||
+    (typeof message === 'string' && /^Connection terminated/.test(message) && !message.includes('timeout'))
+  )
 }
 
 function personOf(claims: Claims): Identity {

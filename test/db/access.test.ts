@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a process knows of tokens: from where they may come, how often they were used, and until when an answer holds.
 import assert from 'node:assert/strict'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { TmiError } from '../../src/base/errors.ts'
 import { sleep } from '../../src/base/retry.ts'
@@ -155,4 +156,34 @@ test('changes that come one upon the other are looked at together, the last one 
   off()
   assert.ok(heard > 0 && heard < tokens.length, `${heard} times`)
   for (const token of tokens) await assert.rejects(access.identify(token), code('TM101'))
+})
+
+test('while PostgreSQL is away devices go on, but nobody whose token ended, and nobody else', async () => {
+  const there = new URL(db.url('tmidb_api'))
+  const lines = new Set<Socket>()
+  const proxy = createServer((line) => {
+    const on = connect(Number(there.port), there.hostname)
+    for (const end of [line, on]) lines.add(end.on('error', () => {}))
+    line.pipe(on).pipe(line)
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  const url = new URL(there)
+  url.host = `127.0.0.1:${(proxy.address() as AddressInfo).port}`
+  await using away = await openAccess(url.href)
+  await db.query(`select tmidb.create_speaker('s')`)
+  const [good, ended, person] = [await made(`'speaker', 's'`), await made(`'speaker', 's'`), await made(`'user', 'kim'`)]
+  const shown = (token: string) => away.identify(`Bearer ${token}`)
+  for (const token of [good, ended, person]) await shown(token)
+  await new Promise<void>((resolve) => {
+    const off = away.onChange(() => {
+      off()
+      resolve()
+    })
+    void db.query('select tmidb.revoke_token($1)', [ended])
+  })
+  proxy.close()
+  for (const line of lines) line.destroy()
+  assert.equal((await shown(good)).name, 's')
+  await assert.rejects(shown(ended), code('TM401'))
+  await assert.rejects(shown(person), code('TM401'))
 })

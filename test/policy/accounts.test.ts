@@ -219,3 +219,47 @@ test('two passwords are hashed at a time; a crowd is told to come again', async 
   assert.deepEqual([codes.filter((c) => c === 'looked at').length, codes.filter((c) => c === 'TM403').length], [34, 26])
   assert.equal(await verifyPassword('blue horses walk slowly', hash), true)
 })
+
+test('whoever is shut out or demoted keeps no connection of psql that had taken a role before', async () => {
+  const edi = `edi_${process.pid}`
+  await db.query(`select tmidb.create_account('${edi}', null, 'admin'), tmidb.create_login('user', '${edi}', 'psql-password')`)
+  try {
+    for (const taken of [`set_account_role('${edi}', 'viewer')`, `remove_account('${edi}')`]) {
+      await withClient(as(edi, 'psql-password'), async (client) => {
+        await client.query(taken.startsWith('remove') ? 'set role tmidb_viewer' : 'set role tmidb_admin')
+        await db.query(`select tmidb.${taken}`)
+        // What the api process asks when it hears that access changed.
+        await pool.query('select tmidb.end_logins()')
+        await assert.rejects(client.query('select tmidb.create_role($1)', ['mine']), (e: { code?: string; message: string }) =>
+          /^57P01|terminat|not queryable|ECONNRESET/.test(`${e.code} ${e.message}`),
+        )
+      }).catch((e: unknown) => {
+        // The connection is gone before it can be said goodbye to.
+        if (e instanceof assert.AssertionError) throw e
+      })
+    }
+    assert.deepEqual(await db.query('select from tmidb.login_to_end'), [])
+  } finally {
+    await db.query(`drop role if exists ${edi}`)
+  }
+})
+
+test('a function that an administrator makes is nobody else’s until it is granted', async () => {
+  const ann = `ann_${process.pid}`
+  await db.query(`select tmidb.create_account('${ann}', null, 'admin'), tmidb.create_login('user', '${ann}', 'psql-password')`)
+  try {
+    const acl = async () => (await db.query(`select proacl::text as acl from pg_proc where proname = 'mine'`))[0]?.acl
+    await withClient(as(ann, 'psql-password'), async (client) => {
+      const make = (n: number) =>
+        client.query(`create or replace function app.mine() returns int language sql security definer as 'select ${n}'`)
+      await make(1)
+      assert.equal(await acl(), `{${ann}=X/${ann}}`)
+      await client.query('grant execute on function app.mine() to public')
+      await make(2)
+      assert.match(await acl(), /[{,]=X/)
+      await client.query('drop function app.mine()')
+    })
+  } finally {
+    await db.query(`select tmidb.remove_account('${ann}'); drop role if exists ${ann}`)
+  }
+})

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- after: rules
 -- The moments from which on rules show more, oldest first: width_bucket(ts, cutoffs) is the age class of a reading. Null where no grant
--- has a time window, which is nearly always: nothing is computed for a row then.
+-- has a time window, which is nearly always: nothing is computed for a row then. Time goes on within a transaction.
 create or replace function tmidb.cutoffs(p_rules jsonb) returns timestamptz[]
 language sql stable strict set search_path = pg_catalog, pg_temp
 as $$
   select case when p_rules ? 'w' then array(
-    select now() - w.seconds::bigint * interval '1 second' from jsonb_array_elements_text(p_rules -> 'w') with ordinality w(seconds, o) order by o) end
+    select statement_timestamp() - w.seconds::bigint * interval '1 second' from jsonb_array_elements_text(p_rules -> 'w') with ordinality w(seconds, o) order by o) end
 $$;
 create or replace function tmidb.cutoffs() returns timestamptz[]
 language sql stable set search_path = pg_catalog, pg_temp

@@ -13,7 +13,6 @@ begin
   select * into v_mine from tmidb.token where token_id = (tmidb.identity()->>'token_id')::bigint;
   perform tmidb.check_token(v.scopes, v_mine.allow_from, v_mine.expires_at);
   update tmidb.token set revoked_at = now() where token_id = v.token_id;
-  perform pg_notify(tmidb.channel('access'), 'token');
   return 1;
 end $$;
 

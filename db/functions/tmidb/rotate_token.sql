@@ -26,7 +26,6 @@ begin
   update tmidb.token set expires_at = least(expires_at, now() + p_overlap) where token_id = v.token_id;
   perform tmidb.record_audit('token.rotated', p_resource => format('token:%s', v.prefix),
     p_detail => jsonb_build_object('overlap', p_overlap));
-  perform pg_notify(tmidb.channel('access'), 'token');
   return v_text;
 end $$;
 

@@ -1,5 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What the PostgreSQL login of a person may: what its account says, or nothing. Rights are taken from open connections too.
+-- after: channel
+-- What the PostgreSQL login of a person may: what its account says, or nothing. PostgreSQL looks at memberships only when a role is set, so
+-- open connections are ended, once this is committed (tmidb.end_logins): before, they could be opened anew.
 create or replace function tmidb.set_login(p_account_id bigint) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -15,7 +17,9 @@ begin
   for v_old in select g.rolname from pg_auth_members m join pg_roles g on g.oid = m.roleid join pg_roles p on p.oid = m.member
                where p.rolname = v_role_name and g.rolname ~ '^tmidb_' and (g.rolname <> v_member_of or not v_enabled) loop
     execute format('revoke %I from %I', v_old, v_role_name);
+    insert into tmidb.login_to_end (role_oid) select oid from pg_roles where rolname = v_role_name on conflict (role_oid) do nothing;
   end loop;
+  perform pg_notify(tmidb.channel('access'), 'login');
   if v_enabled then
     execute format('grant %I to %I', v_member_of, v_role_name);
     execute format('alter role %I login', v_role_name);

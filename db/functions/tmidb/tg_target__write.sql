@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- after: api.target, audit_target, may
+-- after: api.target, audit_target, may, granted_groups
 -- A target made or named through the API's view, whose grants say which columns may be written. The key stays for ever: devices send it.
 -- Who sees a target may change it only if it was granted that.
 create or replace function tmidb.tg_target__write() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_before int[];
 begin
   if TG_OP = 'INSERT' then
     insert into tmidb.target (key, name, meta) values (NEW.key, NEW.name, coalesce(NEW.meta, '{}'))
@@ -15,8 +17,14 @@ begin
       raise exception 'The target % may not be changed.', quote_literal(OLD.key) using errcode = 'TM102',
         hint = 'Ask an administrator to grant the action admin on it.';
     end if;
+    v_before := tmidb.granted_groups(OLD.target_id);
     update tmidb.target set name = NEW.name, meta = coalesce(NEW.meta, '{}') where target_id = OLD.target_id
     returning meta into NEW.meta;
+    -- A group may be granted to the very person who would move the target into it.
+    if tmidb.identity()->>'role' not in ('tmidb_admin', 'tmidb_editor') and tmidb.granted_groups(OLD.target_id) <> v_before then
+      raise exception 'This would change who may see the target %.', quote_literal(OLD.key) using errcode = 'TM102',
+        hint = 'Ask an editor or administrator: what is said of it puts it into another group.';
+    end if;
   end if;
   return NEW;
 exception
