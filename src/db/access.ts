@@ -149,7 +149,10 @@ export async function openAccess(url: string): Promise<Access> {
     reload()
   }
   const heard = (what: string): void => {
-    if (what === 'rates') return reload()
+    if (what === 'rates') {
+      reload()
+      return
+    }
     const [, ended] = /^token (\d+)$/.exec(what) ?? []
     if (ended !== undefined) {
       for (const answers of [known, stale])
