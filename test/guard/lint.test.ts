@@ -158,8 +158,8 @@ const faults: Record<string, string[]> = {
     'create function app.f() returns int language sql return 1',
   ],
   audit_chain: [
-    "alter table tmidb.audit disable trigger all; update tmidb.audit set actor = 'nobody' where seq = 1",
-    'alter table tmidb.audit disable trigger all; delete from tmidb.audit where seq = 1',
+    "select tmidb.seal_audit(); alter table tmidb.audit disable trigger all; update tmidb.audit set actor = 'nobody' where seq = 1",
+    'select tmidb.seal_audit(); alter table tmidb.audit disable trigger all; delete from tmidb.audit where seq = 1',
   ],
   bypass_role: ['create role stray login bypassrls'],
   default_rights: [
