@@ -59,6 +59,11 @@ const quiet = (head: string, body = 'return 1') =>
 
 /** For each rule, what would break it. */
 const faults: Record<string, string[]> = {
+  advisory_locks: [
+    "create function tmidb.stray() returns void language sql as 'select pg_advisory_xact_lock_shared(1)'",
+    'create function api.stray() returns boolean language sql return pg_try_advisory_lock(1, 2)',
+    "create function tmidb.stray() returns void language plpgsql as 'begin perform pg_catalog.pg_advisory_lock(1); end'",
+  ],
   api_functions: [
     'create function api.stray(int) returns int language sql stable return 1',
     'create function api.latest(n int) returns int language sql stable return 1',
