@@ -1860,7 +1860,7 @@ function tmidb.class_of(p_who jsonb) returns bigint language sql volatile securi
 function tmidb.class_of_grants(p_grants jsonb) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 314fbf0925bfa9b78fadd8ff96e3ba02;
   comment: 'class_id of a set of grants.';
 
-function tmidb.classify(p_listener_id bigint, p_account_id bigint DEFAULT NULL::bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f761cff66093bc0d1a2e9dba245d452e;
+function tmidb.classify(p_listener_id bigint, p_account_id bigint DEFAULT NULL::bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 82f2a2c0b653f0f3a1dd68ecba9f5233;
   comment: 'Works the permission class of a listener or a person out anew; null, null: of everybody.';
 
 function tmidb.classify_holder(p_grant tmidb.access_grant) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 51e6447f92753f6bcf94f9d95f7b3c48;
@@ -1904,7 +1904,7 @@ function tmidb.create_connector(p_name text, p_kind text, p_category text, p_spe
   execute: tmidb_admin;
   comment: 'Makes a connector: name, kind (url or postgres), category, speaker (null: connectors), schedule, definition, enabled.';
 
-function tmidb.create_group(p_name text, p_condition text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e8d194f98bf9421551e01e0f8d9d357f;
+function tmidb.create_group(p_name text, p_condition text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7759db3f9cf471a0fa64adee8102aee8;
   execute: tmidb_admin;
   comment: 'Makes a group of the targets whose meta passes a condition: $.site == "busan", {"site": "busan"} or meta->>''site'' = ''busan''. TM106: the name is taken; TM108: the condition cannot be read.';
 
@@ -2121,7 +2121,7 @@ function tmidb.geo_rights(p_category text DEFAULT NULL::text) returns TABLE(sour
 function tmidb.geo_visible(p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(target_id uuid, target text, category_id smallint, category text, sources smallint[], since timestamp with time zone[], low timestamp with time zone) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 529bcdd978f0c48c72f677ad2a8e6fb6;
   comment: 'Targets and categories whose places the one who asks may see, with the sources that count; since: from when on each, null: all.';
 
-function tmidb.grant_access(p_to text, p_actions text[] DEFAULT '{read}'::text[], p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[], p_group text DEFAULT NULL::text, p_fields text[] DEFAULT NULL::text[], p_window interval DEFAULT NULL::interval) returns bigint[] language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e207f5c9c1f616d9610d06d4d60a5eae;
+function tmidb.grant_access(p_to text, p_actions text[] DEFAULT '{read}'::text[], p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[], p_group text DEFAULT NULL::text, p_fields text[] DEFAULT NULL::text[], p_window interval DEFAULT NULL::interval) returns bigint[] language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4a0df1821dfae7d1ff0788f63d56e810;
   execute: tmidb_admin;
   comment: 'Lets listener:<name>, user:<login>, role:<name> or speaker:<name> do actions (read, write, command, admin) with a category, targets or a group of targets, fields, readings of a time window; null: all. Gives the grants'' numbers. TM107: there is no such holder or group; TM108: what cannot be granted.';
 
@@ -2199,7 +2199,7 @@ function tmidb.introspection() returns text language sql stable set search_path=
 function tmidb.is_path(p_spec jsonb) returns boolean language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8bece7ba2d92e1f7fa7b809e9cf01119;
   comment: 'Whether this is an SQL/JSON path.';
 
-function tmidb.keep_an_administrator(p_account_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a99888fbf5dd0725f8fb955bfd7fb483;
+function tmidb.keep_an_administrator(p_account_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 76956f7343848e4357de779493b2b401;
   comment: 'TM102 if this account is the only one of an administrator that is enabled.';
 
 function tmidb.keep_refused(p_speaker_id bigint, p_category text, p_refused jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c5c347bd11d11bc203f41e4ba590b6a0;
@@ -2398,7 +2398,7 @@ function tmidb.remove_document(p_id text) returns void language plpgsql volatile
   execute: tmidb_admin;
   comment: 'Removes a registered GraphQL document by its id, sha256:<hex>.';
 
-function tmidb.remove_group(p_name text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d95b26c1595ef1cb5146614c4f24336b;
+function tmidb.remove_group(p_name text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0bc09ca560d57a2cf7dffba70b335a12;
   execute: tmidb_admin;
   comment: 'Removes a group with the grants that name it; gives how many these were.';
 
@@ -2526,7 +2526,7 @@ function tmidb.set_connector(p_name text, p_config jsonb DEFAULT NULL::jsonb, p_
   execute: tmidb_admin;
   comment: 'Changes a connector: definition, schedule, enabled, category, speaker; null leaves as it is.';
 
-function tmidb.set_group(p_name text, p_condition text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d6695d5d995608b0dc1c144eea53e240;
+function tmidb.set_group(p_name text, p_condition text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0d41ce778d5eaddb6ac740f79ea50770;
   execute: tmidb_admin;
   comment: 'Gives a group another condition. TM107: there is no such group; TM108: the condition cannot be read.';
 
@@ -2675,7 +2675,7 @@ function tmidb.tg_shape__geo_source() returns trigger language plpgsql volatile 
 function tmidb.tg_target__join_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 60c023c35d8b5cd6966dffa3d495e875;
   comment: 'Adds new and changed targets to the rules of who was granted something of their groups.';
 
-function tmidb.tg_target__lock_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cc7ea1990faedc2fac5802333b21a5c3;
+function tmidb.tg_target__lock_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e0ed7d7f7a2a90fed878ddb106f09201;
   comment: 'Makes who changes groups wait for who makes targets.';
 
 function tmidb.tg_target__write() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 503a2e5661fc76ab5acd62f3a29cb4af;
