@@ -89,7 +89,7 @@ export const sentences: Sentence[] = [
   },
   {
     it: 'What was spent and who tried is for nobody to see.',
-    of: words('tmidb.spent_refresh tmidb.sign_in_try tmidb.login_to_end'),
+    of: words('tmidb.spent_refresh tmidb.sign_in_try'),
     who: [],
     may: [],
   },
@@ -200,6 +200,7 @@ export const calls: Calls[] = [
     of: 'tmidb.seal_audit tmidb.audit_head_now',
     who: [drainProcess],
   },
+  { it: 'The api process ends what lost its rights.', of: 'tmidb.end_logins', who: [apiProcess] },
   { it: 'The drain forgets old counts.', of: 'tmidb.forget_counts', who: [drainProcess] },
   {
     it: 'Anybody may know who it is and what it may see; the answers are cut to it. Views ask for everybody.',
