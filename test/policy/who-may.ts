@@ -89,7 +89,7 @@ export const sentences: Sentence[] = [
   },
   {
     it: 'What was spent and who tried is for nobody to see.',
-    of: words('tmidb.spent_refresh tmidb.sign_in_try'),
+    of: words('tmidb.spent_refresh tmidb.sign_in_try tmidb.login_to_end'),
     who: [],
     may: [],
   },
