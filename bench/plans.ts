@@ -77,7 +77,9 @@ const rest = selectSql(link(context, view, parseQuery('target=eq.device-7&order=
 // As the API asks: under the login, role and claims of a listener.
 const few = (await client.query<{ id: string }>(`select listener_id as id from tmidb.listener where name = 'few'`)).rows[0]?.id
 await client.query(`set session authorization tmidb_api; set role tmidb_listener`)
-await client.query(`select set_config('tmidb.claims', $1, false)`, [JSON.stringify({ role: 'tmidb_listener', listener_id: few })])
+await client.query(`select set_config('tmidb.claims', $1, false)`, [
+  JSON.stringify({ role: 'tmidb_listener', listener_id: few, few: true }),
+])
 await plan(
   'REST: latest 20 of one target',
   'Wanted: the rules as InitPlans (once), an index scan backward on the key, no sort over the target.',

@@ -211,7 +211,6 @@ table tmidb.audit (
   request_id text,
   constraint audit_pkey PRIMARY KEY (audit_id),
   constraint audit_seq_is_unique UNIQUE (seq),
-  constraint chain TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint place_in_the_chain_is_whole CHECK ((((seq IS NULL) = (hash IS NULL)) AND (octet_length(hash) = 32)))
 ) owner tmidb_owner;
 row security on tmidb.audit, forced;
@@ -219,10 +218,9 @@ CREATE INDEX audit_actor_idx ON tmidb.audit USING btree (actor, audit_id);
 CREATE INDEX audit_at_idx ON tmidb.audit USING btree (at);
 CREATE INDEX audit_kind_idx ON tmidb.audit USING btree (kind, audit_id);
 CREATE INDEX audit_resource_idx ON tmidb.audit USING btree (resource, audit_id);
-CREATE INDEX audit_unchained_idx ON tmidb.audit USING btree (audit_id) WHERE (seq IS NULL);
+CREATE INDEX audit_unsealed_idx ON tmidb.audit USING btree (audit_id) WHERE (seq IS NULL);
 create policy admin_read on tmidb.audit for select to tmidb_admin using (true);
 create policy owner_all on tmidb.audit for all to tmidb_owner using (true) with check (true);
-CREATE CONSTRAINT TRIGGER chain AFTER INSERT ON tmidb.audit DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tmidb.tg_audit__chain();
 CREATE TRIGGER guard BEFORE DELETE OR UPDATE ON tmidb.audit FOR EACH ROW EXECUTE FUNCTION tmidb.tg_audit__guard();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON tmidb.audit FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_audit__guard();
 grant select on tmidb.audit to tmidb_admin;
@@ -232,7 +230,7 @@ comment on column tmidb.audit.at is 'When it happened.';
 comment on column tmidb.audit.kind is 'What happened; tmidb.audit_kind says what each means.';
 comment on column tmidb.audit.actor is 'Who did it, or tried.';
 comment on column tmidb.audit.detail is 'What else is known of it.';
-comment on column tmidb.audit.seq is 'Its place in the chain, 1, 2, 3 … without a gap, in the order of commits.';
+comment on column tmidb.audit.seq is 'Its place in the chain, 1, 2, 3 … without a gap, in the order of sealing; null: it is not sealed yet (up to a second).';
 comment on column tmidb.audit.hash is 'sha-256 of the hash before it and of everything else in this row (tmidb.audit_text).';
 comment on column tmidb.audit.role is 'As what the actor was here, such as tmidb_admin or tmidb_listener.';
 comment on column tmidb.audit.resource is 'On what it was done: listener:A, user:kim, category:sensor, target:truck-17, …';
@@ -255,7 +253,7 @@ create policy owner_all on tmidb.audit_head for all to tmidb_owner using (true) 
 CREATE TRIGGER guard BEFORE DELETE OR UPDATE ON tmidb.audit_head FOR EACH ROW EXECUTE FUNCTION tmidb.tg_audit__guard();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON tmidb.audit_head FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_audit__guard();
 grant select on tmidb.audit_head to tmidb_admin;
-comment on table tmidb.audit_head is 'The end of the chain of tmidb.audit; a transaction that adds to it locks this row as it commits.';
+comment on table tmidb.audit_head is 'The end of the chain of tmidb.audit; who seals locks this row, who writes does not.';
 comment on column tmidb.audit_head.only_one is 'Keeps the table at one row.';
 comment on column tmidb.audit_head.seq is 'The place of the last row; 0: there is none yet.';
 comment on column tmidb.audit_head.hash is 'The hash of the last row.';
@@ -1300,7 +1298,11 @@ table tmidb.target (
 ) owner tmidb_owner;
 row security on tmidb.target, forced;
 create policy admin_read on tmidb.target for select to tmidb_admin using (true);
-create policy listener_read on tmidb.target for select to tmidb_views using ((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY['t/*'::text, ('t/'::text || target_id)]), false) IS NOT NULL));
+create policy listener_read on tmidb.target for select to tmidb_views using (((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY['t/*'::text, ('t/'::text || target_id)]), false) IS NOT NULL) AND ((target_id = target_id) OR (target_id <
+CASE
+    WHEN (current_setting('tmidb.claims'::text, true) ~~ '%"few":true%'::text) THEN '08000000-0000-0000-0000-000000000000'::uuid
+    ELSE 'f8000000-0000-0000-0000-000000000000'::uuid
+END))));
 create policy owner_all on tmidb.target for all to tmidb_owner using (true) with check (true);
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON tmidb.target FOR EACH ROW EXECUTE FUNCTION tmidb.tg_any__audit('', 'target.changed', 'target.removed', 'target', 'key', '{}', '{}');
 CREATE TRIGGER join_groups_changed AFTER UPDATE ON tmidb.target REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION tmidb.tg_target__join_groups();
@@ -1439,7 +1441,7 @@ table tmidb.ts_obs (
 ) partition by RANGE (ts) owner tmidb_owner;
 row security on tmidb.ts_obs, forced;
 create policy admin_read on tmidb.ts_obs for select to tmidb_admin using (true);
-create policy listener_read on tmidb.ts_obs for select to tmidb_views using (((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY['*/*'::text, (category_id || '/*'::text), ((category_id || '/'::text) || target_id), ('*/'::text || target_id)]), false) IS NOT NULL) OR ((( SELECT tmidb.cutoffs() AS cutoffs) IS NOT NULL) AND (NULLIF((( SELECT tmidb.rules() AS rules) ?| string_to_array(replace(((((((('@*/* @'::text || category_id) || '/* @'::text) || category_id) || '/'::text) || target_id) || ' @*/'::text) || target_id), '@'::text, COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text)), ' '::text)), false) IS NOT NULL))));
+create policy listener_read on tmidb.ts_obs for select to tmidb_views using (((NULLIF((( SELECT tmidb.rules() AS rules) ?| ARRAY[((category_id || '/'::text) || target_id), '*/*'::text, (category_id || '/*'::text), ('*/'::text || target_id)]), false) IS NOT NULL) OR ((( SELECT tmidb.cutoffs() AS cutoffs) IS NOT NULL) AND (NULLIF((( SELECT tmidb.rules() AS rules) ?| string_to_array(replace(((((((('@*/* @'::text || category_id) || '/* @'::text) || category_id) || '/'::text) || target_id) || ' @*/'::text) || target_id), '@'::text, COALESCE((NULLIF(width_bucket(ts, ( SELECT tmidb.cutoffs() AS cutoffs)), 0) || ':'::text), ''::text)), ' '::text)), false) IS NOT NULL))));
 create policy owner_all on tmidb.ts_obs for all to tmidb_owner using (true) with check (true);
 grant select on tmidb.ts_obs to tmidb_admin;
 grant select on tmidb.ts_obs to tmidb_views;
@@ -1473,7 +1475,7 @@ comment on column tmidb.version_seen.example is 'The payload that made it, cut t
 
 function api.audit_events(of_kind text DEFAULT NULL::text, of_actor text DEFAULT NULL::text, of_resource text DEFAULT NULL::text, since timestamp with time zone DEFAULT NULL::timestamp with time zone, most integer DEFAULT 100) returns TABLE(seq text, at timestamp with time zone, kind text, actor text, role text, resource text, detail jsonb, before jsonb, after jsonb, address text, agent text, request_id text) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5b1837ea620914c0599c60cb4efc7f5b;
   execute: tmidb_admin;
-  comment: '@column seq Its place in the chain.
+  comment: '@column seq Its place in the chain; null: it is not sealed yet (up to a second).
 @column at When it happened, to the second.
 @column kind What happened: token.revoked, grant.added, ...
 @column actor Who did it, or tried.
@@ -1746,8 +1748,8 @@ function tmidb.access_grants() returns TABLE(grant_id bigint, holder text, actio
   execute: tmidb_admin;
   comment: 'All grants, with names.';
 
-function tmidb.account_claims(p_account_id bigint) returns jsonb language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 bb1211b0e4da91580c03370f49ffd303;
-  comment: 'The claims of a person: {"role", "name", "account_id", "speaker_id", "timeout_ms"}; null if the account is disabled.';
+function tmidb.account_claims(p_account_id bigint) returns jsonb language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 06033ad94387c8679f76a38c333ed74e;
+  comment: 'The claims of a person: {"role", "name", "account_id", "speaker_id", "timeout_ms", "few"?}; null if the account is disabled.';
 
 function tmidb.account_id_named(p_name text) returns bigint language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a3d2cd09fd519d2e71f953eeb379758f;
   comment: 'account_id of a login or email; TM107 if there is none.';
@@ -1774,9 +1776,13 @@ function tmidb.api_status() returns jsonb language sql stable security definer s
   execute: tmidb_admin;
   comment: 'What the api processes serve: a list of {process, part, builtAt, buildMs, builds, failingSince, reason, leftOut}.';
 
-function tmidb.audit_head_now() returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 adb2d946dc2478b36f8e329300d390b6;
-  execute: tmidb_admin, tmidb_drain;
-  comment: 'The end of the audit''s chain, <place>:<sha-256 in hex>; 0: when there is none yet.';
+function tmidb.audit_check(p_known_seq bigint DEFAULT NULL::bigint, p_known_hash text DEFAULT NULL::text) returns TABLE(checked bigint, head_seq bigint, head_hash text, broken_seq bigint, why text, unsealed bigint) language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 496fd80353e47e8c88944c61f2539243;
+  execute: tmidb_admin;
+  comment: 'Checks the sealed part of the audit and changes nothing: rows checked, its end, the first place that is broken and why (null: none), and how many rows are not sealed yet. With a place and hash (hex) written down earlier it also finds a chain that was cut or made anew.';
+
+function tmidb.audit_head_now() returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9c862f66f1d48efadd488b157d510779;
+  execute: tmidb_drain;
+  comment: 'Seals the audit and tells the end of its chain, <place>:<sha-256 in hex>; 0: when there is none yet. 55P03: another has been sealing for 2 s.';
 
 function tmidb.audit_names(p_row jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f441850c948572738cf4efac9c0debb2;
   comment: 'Of a row with ids the names: {"listener", "speaker", "user", "role", "category", "target", "group"}; of what is gone "#<id>".';
@@ -1792,11 +1798,11 @@ function tmidb.audit_text(a tmidb.audit) returns text language sql stable securi
   execute: tmidb_admin;
   comment: 'An audit row as its hash sees it: [seq, audit_id, microseconds since 1970, kind, actor, role, resource, detail, before, after, address, agent, request_id].';
 
-function tmidb.audit_verify(p_known_seq bigint DEFAULT NULL::bigint, p_known_hash text DEFAULT NULL::text) returns TABLE(checked bigint, head_seq bigint, head_hash text, broken_seq bigint, why text) language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8976c5614891931deea920f9ce51368b;
+function tmidb.audit_verify(p_known_seq bigint DEFAULT NULL::bigint, p_known_hash text DEFAULT NULL::text) returns TABLE(checked bigint, head_seq bigint, head_hash text, broken_seq bigint, why text, unsealed bigint) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 563788ccef08e41acbde398ed917b3c4;
   execute: tmidb_admin;
-  comment: 'Checks the whole chain of the audit: rows checked, its end (write it down elsewhere), and the first place that is broken and why (null: none). With a place and hash (hex) written down earlier it also finds a chain that was cut or made anew.';
+  comment: 'Seals the audit and checks the whole chain: rows checked, its end (write it down elsewhere), the first place that is broken and why (null: none), and how many rows could not be sealed. With a place and hash (hex) written down earlier it also finds a chain that was cut or made anew.';
 
-function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, claims jsonb, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, allow_from text[]) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 97f15a06cfb1e39d9e765e74b2a1a488;
+function tmidb.authenticate(p_hash bytea) returns TABLE(token_id bigint, kind text, name text, claims jsonb, target text, may_create boolean, expires_at timestamp with time zone, may_introspect boolean, only_documents boolean, allow_from text[]) language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2d6787a5ac581f9a6023cfe6662f5ff1;
   execute: tmidb_api, tmidb_edge;
   comment: 'Who holds the token with this sha-256, the claims of its requests, and its limits: no row if it is unknown, expired or revoked, if its owner is disabled or if its owner has nothing left of its scopes.';
 
@@ -1854,7 +1860,7 @@ function tmidb.class_of(p_who jsonb) returns bigint language sql volatile securi
 function tmidb.class_of_grants(p_grants jsonb) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 314fbf0925bfa9b78fadd8ff96e3ba02;
   comment: 'class_id of a set of grants.';
 
-function tmidb.classify(p_listener_id bigint, p_account_id bigint DEFAULT NULL::bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f761cff66093bc0d1a2e9dba245d452e;
+function tmidb.classify(p_listener_id bigint, p_account_id bigint DEFAULT NULL::bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 82f2a2c0b653f0f3a1dd68ecba9f5233;
   comment: 'Works the permission class of a listener or a person out anew; null, null: of everybody.';
 
 function tmidb.classify_holder(p_grant tmidb.access_grant) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 51e6447f92753f6bcf94f9d95f7b3c48;
@@ -1898,7 +1904,7 @@ function tmidb.create_connector(p_name text, p_kind text, p_category text, p_spe
   execute: tmidb_admin;
   comment: 'Makes a connector: name, kind (url or postgres), category, speaker (null: connectors), schedule, definition, enabled.';
 
-function tmidb.create_group(p_name text, p_condition text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e8d194f98bf9421551e01e0f8d9d357f;
+function tmidb.create_group(p_name text, p_condition text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7759db3f9cf471a0fa64adee8102aee8;
   execute: tmidb_admin;
   comment: 'Makes a group of the targets whose meta passes a condition: $.site == "busan", {"site": "busan"} or meta->>''site'' = ''busan''. TM106: the name is taken; TM108: the condition cannot be read.';
 
@@ -2115,7 +2121,7 @@ function tmidb.geo_rights(p_category text DEFAULT NULL::text) returns TABLE(sour
 function tmidb.geo_visible(p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(target_id uuid, target text, category_id smallint, category text, sources smallint[], since timestamp with time zone[], low timestamp with time zone) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 529bcdd978f0c48c72f677ad2a8e6fb6;
   comment: 'Targets and categories whose places the one who asks may see, with the sources that count; since: from when on each, null: all.';
 
-function tmidb.grant_access(p_to text, p_actions text[] DEFAULT '{read}'::text[], p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[], p_group text DEFAULT NULL::text, p_fields text[] DEFAULT NULL::text[], p_window interval DEFAULT NULL::interval) returns bigint[] language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e207f5c9c1f616d9610d06d4d60a5eae;
+function tmidb.grant_access(p_to text, p_actions text[] DEFAULT '{read}'::text[], p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[], p_group text DEFAULT NULL::text, p_fields text[] DEFAULT NULL::text[], p_window interval DEFAULT NULL::interval) returns bigint[] language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4a0df1821dfae7d1ff0788f63d56e810;
   execute: tmidb_admin;
   comment: 'Lets listener:<name>, user:<login>, role:<name> or speaker:<name> do actions (read, write, command, admin) with a category, targets or a group of targets, fields, readings of a time window; null: all. Gives the grants'' numbers. TM107: there is no such holder or group; TM108: what cannot be granted.';
 
@@ -2193,7 +2199,7 @@ function tmidb.introspection() returns text language sql stable set search_path=
 function tmidb.is_path(p_spec jsonb) returns boolean language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8bece7ba2d92e1f7fa7b809e9cf01119;
   comment: 'Whether this is an SQL/JSON path.';
 
-function tmidb.keep_an_administrator(p_account_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 a99888fbf5dd0725f8fb955bfd7fb483;
+function tmidb.keep_an_administrator(p_account_id bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 76956f7343848e4357de779493b2b401;
   comment: 'TM102 if this account is the only one of an administrator that is enabled.';
 
 function tmidb.keep_refused(p_speaker_id bigint, p_category text, p_refused jsonb) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c5c347bd11d11bc203f41e4ba590b6a0;
@@ -2392,7 +2398,7 @@ function tmidb.remove_document(p_id text) returns void language plpgsql volatile
   execute: tmidb_admin;
   comment: 'Removes a registered GraphQL document by its id, sha256:<hex>.';
 
-function tmidb.remove_group(p_name text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d95b26c1595ef1cb5146614c4f24336b;
+function tmidb.remove_group(p_name text) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0bc09ca560d57a2cf7dffba70b335a12;
   execute: tmidb_admin;
   comment: 'Removes a group with the grants that name it; gives how many these were.';
 
@@ -2480,6 +2486,10 @@ function tmidb.schema_of(p_category text) returns jsonb language plpgsql stable 
 function tmidb.scoped_role(p_role text, p_scopes text[]) returns text language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e64ae5418a71e5d044bf192fa3cde6fa;
   comment: 'The request role of a token: its owner''s role narrowed by its scopes; null: nothing is left.';
 
+function tmidb.seal_audit(p_limit integer DEFAULT 10000) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=2s set enable_seqscan=off owner tmidb_owner md5 fa91296f2d5d6c0828a8657deef265d3;
+  execute: tmidb_drain;
+  comment: 'Links the audit rows that are not in the chain yet, p_limit at most (null: all); returns how many. To be called in a transaction of its own. 55P03: another has been sealing for 2 s.';
+
 function tmidb.series_filled(p_category text, p_targets text[], p_field text, p_from timestamp with time zone, p_to timestamp with time zone, p_width interval, p_timezone text, p_fill text) returns TABLE(target text, bucket timestamp with time zone, count bigint, min double precision, max double precision, avg double precision, sum double precision, first double precision, last double precision) language plpgsql stable security definer set search_path=pg_catalog, pg_temp set plan_cache_mode=force_custom_plan set jit=off owner tmidb_owner md5 53ade7e9e19bb6f2431fde5a5841b39b;
   comment: 'Aggregates of a numeric field per target and bucket as float64, empty buckets filled as asked.';
 
@@ -2516,7 +2526,7 @@ function tmidb.set_connector(p_name text, p_config jsonb DEFAULT NULL::jsonb, p_
   execute: tmidb_admin;
   comment: 'Changes a connector: definition, schedule, enabled, category, speaker; null leaves as it is.';
 
-function tmidb.set_group(p_name text, p_condition text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d6695d5d995608b0dc1c144eea53e240;
+function tmidb.set_group(p_name text, p_condition text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0d41ce778d5eaddb6ac740f79ea50770;
   execute: tmidb_admin;
   comment: 'Gives a group another condition. TM107: there is no such group; TM108: the condition cannot be read.';
 
@@ -2635,9 +2645,6 @@ function tmidb.text_of(p_bytes bytea) returns text language plpgsql immutable se
 function tmidb.tg_any__audit() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 56d0522cd3cfc765114eb030365904ce;
   comment: 'Writes an inserted, changed or removed row into the audit.';
 
-function tmidb.tg_audit__chain() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 491735b53ae695bd76b74badde997efe;
-  comment: 'Links the audit rows of a transaction to the ones before, at commit.';
-
 function tmidb.tg_audit__guard() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1ee429e5182724bbe1bd6f9063cda5bc;
   comment: 'Refuses to change, remove or truncate rows of the audit and its head. TM102: always.';
 
@@ -2668,7 +2675,7 @@ function tmidb.tg_shape__geo_source() returns trigger language plpgsql volatile 
 function tmidb.tg_target__join_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 60c023c35d8b5cd6966dffa3d495e875;
   comment: 'Adds new and changed targets to the rules of who was granted something of their groups.';
 
-function tmidb.tg_target__lock_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cc7ea1990faedc2fac5802333b21a5c3;
+function tmidb.tg_target__lock_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e0ed7d7f7a2a90fed878ddb106f09201;
   comment: 'Makes who changes groups wait for who makes targets.';
 
 function tmidb.tg_target__write() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 503a2e5661fc76ab5acd62f3a29cb4af;
@@ -2756,7 +2763,7 @@ function tmidb.view_fields(p_version tmidb.schema_version) returns jsonb languag
 function tmidb.view_sql(p_category_id smallint, p_major smallint, p_fields jsonb) returns text language plpgsql stable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fc81df8849b92657d38a9ae95cf7dcf8;
   comment: 'The statement that makes the view api.<category>_v<major>.';
 
-function tmidb.viewed(p_who text) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4d1f90e167e55d9ddee6ae14102a7134;
+function tmidb.viewed(p_who text) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3244a6e6157d884879ef94629d991f3a;
   execute: tmidb_admin;
   comment: 'Claims of listener:<name> or user:<login>, for who views as them. TM107: there is nobody of that name; TM108: nobody reads so.';
 
@@ -2769,3 +2776,6 @@ function tmidb.visible_diff(p_diff jsonb, p_fields text[]) returns jsonb languag
 
 function tmidb.who_named(p_who text, p_action text DEFAULT 'read'::text, p_address inet DEFAULT NULL::inet) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b4327bbeaacac0ea1237dd0ddbc65518;
   comment: 'Somebody by listener:<name>, user:<login>, role:<name>, speaker:<name> or token:<prefix>: kind, name, ids, request role, and why all would be refused. TM107: there is nobody of that name; TM108: it is not said who.';
+
+function tmidb.with_reach(p_claims jsonb) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7c090654dfd9240a286c087272b6f877;
+  comment: 'The claims of who reads, with "few": true if that one sees a small part of the targets.';

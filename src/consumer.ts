@@ -6,6 +6,7 @@ import { openPool, whenReachable } from './db/pool.ts'
 import { letGo } from './nats-bridge/pull.ts'
 import { ensureStreams, openNats, streamCount } from './nats-bridge/streams.ts'
 import { openConnectors } from './tasks/connectors.ts'
+import { sealAudit } from './tasks/seal-audit.ts'
 import { openStreamDrain } from './tasks/stream-drain.ts'
 import { runWorker } from './tasks/worker.ts'
 
@@ -14,7 +15,7 @@ endWith(async () => {
   await whenReachable(config.pg.drain, ended)
   const nc = await openNats(config.natsServer, ended)
   const manager = await ensureStreams(nc, config.streamMaxBytes)
-  const pool = openPool(config.pg.drain, { max: streamCount + 3, application: 'drain' })
+  const pool = openPool(config.pg.drain, { max: streamCount + 4, application: 'drain' })
   let parked = () => {}
   const drains = Array.from({ length: streamCount }, (_, stream) =>
     openStreamDrain(stream, { nc, manager, pool, onStored: (s) => s.quarantined > 0 && parked() }),
@@ -28,9 +29,11 @@ endWith(async () => {
   await using connectors = openConnectors({ url: config.pg.drain, allow: config.fetchAllow })
   const worker = runWorker({ url: config.pg.worker, pool, drains, nc, connectors })
   parked = worker.parked
+  const sealing = sealAudit(pool, ended)
   ready()
   await worker.ended
   clearInterval(room)
+  await sealing
   await pool.end()
   await nc.close()
 })

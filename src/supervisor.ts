@@ -200,7 +200,7 @@ function refuse(run: Run, doubts: Doubt[]): void {
 
 async function migrateTo(run: Run, pgUrl: string): Promise<void> {
   const { postgres: _, nats: __, nats_speaker: ___, ...passwords } = run.folder.secrets
-  const done = await migrate({ superuserUrl: pgUrl, passwords, createDatabase: !run.config.pgUrl })
+  const done = await migrate({ superuserUrl: pgUrl, passwords, createDatabase: !run.config.pgUrl, say: run.say })
   run.log.event('supervisor', { kind: 'migrate.done', ...done })
   if (done.steps.length > 0) run.say(`database: ${done.steps.length} schema steps (${(done.ms / 1000).toFixed(1)} s)`)
   else if (done.codeApplied) run.say('database: functions and policies brought up to date')

@@ -3,5 +3,5 @@
 -- level: error
 select format('place %s: %s', v.broken_seq, v.why) as what,
   'tmictl audit verify --head ... with an end that was written down before tells more.' as mend
-from tmidb.audit_verify() v
+from tmidb.audit_check() v
 where v.broken_seq is not null

@@ -2,7 +2,7 @@
 -- A function that neither writes nor draws lots nor calls one that does says stable or immutable; volatile is also what a forgotten word means.
 -- level: warn
 with writer as (
-  select p.oid, p.proname, p.prosrc ~* '\m(insert|update|delete|merge|execute|create|alter|grant|pg_notify|pg_advisory_xact_lock\w*|add_job|gen_random_uuid|for update)\M' as writes, p.prosrc
+  select p.oid, p.proname, p.prosrc ~* '\m(insert|update|delete|merge|execute|create|alter|grant|pg_notify|lock table|add_job|gen_random_uuid|for update|for no key update|for share)\M' as writes, p.prosrc
   from pg_proc p
   where p.pronamespace in ('tmidb'::regnamespace, 'api'::regnamespace) and p.provolatile = 'v'
 )

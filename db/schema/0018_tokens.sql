@@ -30,6 +30,7 @@ comment on column tmidb.token.used_at is 'When it was last used, some seconds be
 drop function if exists tmidb.create_token(text, text, text, timestamptz), tmidb.authenticate(bytea);
 
 -- Down Migration
+drop trigger if exists ended on tmidb.token;
 drop view if exists api.token;
 drop policy if exists owner_read on tmidb.token;
 drop policy if exists self_read on tmidb.speaker;

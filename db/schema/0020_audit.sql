@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Up Migration
 -- The audit tells what was before and after, from where and in which request; its rows form a chain, so that whoever changes or takes
--- out one of them is found out. The rows that are there already join the chain when the functions are applied.
+-- out one of them is found out. They get their places beside, as the rows that are there already do (tmidb.seal_audit).
 
 alter table tmidb.audit
   add column seq bigint,
@@ -15,14 +15,14 @@ alter table tmidb.audit
   add column request_id text,
   add constraint audit_seq_is_unique unique (seq),
   add constraint place_in_the_chain_is_whole check ((seq is null) = (hash is null) and octet_length(hash) = 32);
-create index audit_unchained_idx on tmidb.audit (audit_id) where seq is null;
+create index audit_unsealed_idx on tmidb.audit (audit_id) where seq is null;
 create index audit_kind_idx on tmidb.audit (kind, audit_id);
 create index audit_actor_idx on tmidb.audit (actor, audit_id);
 create index audit_resource_idx on tmidb.audit (resource, audit_id);
 comment on table tmidb.audit is
   'What was done or refused, by whom, on what: rows are only ever added and kept for ever, each with the hash of the one before.';
 comment on column tmidb.audit.kind is 'What happened; tmidb.audit_kind says what each means.';
-comment on column tmidb.audit.seq is 'Its place in the chain, 1, 2, 3 … without a gap, in the order of commits.';
+comment on column tmidb.audit.seq is 'Its place in the chain, 1, 2, 3 … without a gap, in the order of sealing; null: it is not sealed yet (up to a second).';
 comment on column tmidb.audit.hash is 'sha-256 of the hash before it and of everything else in this row (tmidb.audit_text).';
 comment on column tmidb.audit.role is 'As what the actor was here, such as tmidb_admin or tmidb_listener.';
 comment on column tmidb.audit.resource is 'On what it was done: listener:A, user:kim, category:sensor, target:truck-17, …';
@@ -39,7 +39,7 @@ create table tmidb.audit_head (
   constraint there_is_one_head check (only_one)
 ) with (fillfactor = 20);
 insert into tmidb.audit_head default values;
-comment on table tmidb.audit_head is 'The end of the chain of tmidb.audit; a transaction that adds to it locks this row as it commits.';
+comment on table tmidb.audit_head is 'The end of the chain of tmidb.audit; who seals locks this row, who writes does not.';
 comment on column tmidb.audit_head.only_one is 'Keeps the table at one row.';
 comment on column tmidb.audit_head.seq is 'The place of the last row; 0: there is none yet.';
 comment on column tmidb.audit_head.hash is 'The hash of the last row.';
@@ -58,13 +58,13 @@ begin
     execute format('drop trigger %I on %s', v.tgname, v.tab);
   end loop;
   for v in select p.oid::regprocedure as fn from pg_proc p where p.pronamespace = 'tmidb'::regnamespace
-           and (p.proname ~ '^(tg_.*audit|audit_)' or p.proname = 'record_audit') loop
+           and (p.proname ~ '^(tg_.*audit|audit_)' or p.proname in ('record_audit', 'seal_audit')) loop
     execute format('drop function %s cascade', v.fn);
   end loop;
 end $$;
 drop table tmidb.audit_head;
 alter table tmidb.audit drop column seq, drop column hash, drop column role, drop column resource, drop column before, drop column after,
   drop column address, drop column agent, drop column request_id;
-drop index if exists tmidb.audit_unchained_idx, tmidb.audit_kind_idx, tmidb.audit_actor_idx, tmidb.audit_resource_idx;
+drop index if exists tmidb.audit_unsealed_idx, tmidb.audit_kind_idx, tmidb.audit_actor_idx, tmidb.audit_resource_idx;
 comment on table tmidb.audit is 'What was done or refused, by whom.';
 comment on column tmidb.audit.kind is 'What happened, such as token.revoked or mqtt.denied.';

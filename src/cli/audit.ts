@@ -40,6 +40,7 @@ interface Verdict {
   head_hash: string
   broken_seq: string | null
   why: string | null
+  unsealed: string
 }
 
 const verbs: Record<string, (args: Args) => Promise<number>> = { list, kinds, verify }
@@ -95,17 +96,19 @@ async function verify(args: Args): Promise<number> {
   const [verdict] = await withDatabase(args.values.postgres as string | undefined, (ask) =>
     ask<Verdict>('select * from tmidb.audit_verify($1, $2)', [known?.[1] ?? null, known?.[2] ?? null]),
   )
-  const { checked, head_seq, head_hash, broken_seq, why } = verdict as Verdict
+  const { checked, head_seq, head_hash, broken_seq, why, unsealed } = verdict as Verdict
   const now = `${head_seq}:${head_hash}`
   if (args.json)
     printJson({
       ok: broken_seq === null,
       checked: Number(checked),
       head: now,
+      unsealed: Number(unsealed),
       ...(broken_seq === null ? {} : { broken: Number(broken_seq), why }),
     })
   else if (broken_seq === null) {
     print(`${checked} rows, whole and unchanged.`)
+    if (unsealed !== '0') print(`${unsealed} newer ones are not sealed yet: somebody else is at it. Check again.`)
     print(`head ${now}`)
     if (known === null) print('Keep the head where nobody can change it, and give it to the next check: --head.')
   } else print(`The audit is not what it was: place ${broken_seq}. ${why}`)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // From any earlier state to this checkout's: roles, queue, schema steps, code. Each part can be run again at will and does
-// nothing when there is nothing to do; one advisory lock lets only one process at a time try.
+// nothing when there is nothing to do; a lock lets only one process at a time try.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runMigrations } from 'graphile-worker'
@@ -9,6 +9,7 @@ import pg from 'pg'
 import { TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
 import { applyCode, applyFile, codeHashes, located, readCode, type superuserFiles } from './code.ts'
+import { takeLock } from './migrations/lock.ts'
 import { scramMatches, scramVerifier } from './scram.ts'
 import { lineAt } from './statements.ts'
 import { type Client, ensureDatabase, withClient } from './superuser.ts'
@@ -25,6 +26,10 @@ export interface MigrateOptions {
   /** Make the database of the URL if the server does not have it (ours does not, on its first start). */
   createDatabase?: boolean
   log?: (line: string) => void
+  /** Told to the person for whom it waits. */
+  say?: (line: string) => void
+  /** How long another process that migrates is waited for; ten minutes. */
+  waitMs?: number
   /** Where schema/, functions/ and policies/ are; another one only in tests. */
   dir?: string
 }
@@ -44,7 +49,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   const dir = options.dir ?? dbDir
   const t0 = performance.now()
   if (options.createDatabase) await ensureDatabase(options.superuserUrl)
-  return await locked(options.superuserUrl, async (client) => {
+  return await locked(options, async (client) => {
     await refuseNewer(client, dir)
     await applyAsSuperuser(client, dir, 'roles')
     await setPasswords(client, options.passwords ?? {})
@@ -64,7 +69,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
 /** Takes the last n steps back. The code is applied again by the next migrate. */
 export async function migrateDown(options: MigrateOptions, n = 1): Promise<string[]> {
   const dir = options.dir ?? dbDir
-  return await locked(options.superuserUrl, async (client) => {
+  return await locked(options, async (client) => {
     await refuseNewer(client, dir)
     await client.query(`create table if not exists tmidb.code_version (${codeVersionColumns}); delete from tmidb.code_version`)
     return await run(client, dir, 'down', options.log, n)
@@ -78,9 +83,10 @@ export async function history(options: MigrateOptions): Promise<HistoryRow[]> {
   return names.map((name) => ({ name, appliedAt: applied.get(name) ?? null }))
 }
 
-async function locked<T>(url: string, fn: (client: Client) => Promise<T>): Promise<T> {
-  return await withClient(url, async (client) => {
-    await client.query(`select pg_advisory_lock(hashtextextended('tmidb.migrate', 0))`)
+async function locked<T>(options: MigrateOptions, fn: (client: Client) => Promise<T>): Promise<T> {
+  const { superuserUrl, say = options.log ?? (() => {}), waitMs = 600_000 } = options
+  return await withClient(superuserUrl, async (client) => {
+    await takeLock(client, 'tmidb.migrate', { waitMs, say })
     return await fn(client)
   })
 }

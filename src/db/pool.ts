@@ -53,6 +53,8 @@ export interface Claims {
   viewed_by?: string
   /** How long a statement of this request may take (tmidb.request_limit). */
   timeout_ms?: number
+  /** Sees few of the targets: the planner begins at these (tmidb.with_reach). */
+  few?: true
 }
 
 /** For who is not in the database: anonymous, and tests. */
@@ -154,7 +156,7 @@ export async function writeAs<T extends pg.QueryResultRow>(
     let refusal: unknown
     try {
       await client.query('begin')
-      answer = await oneTrip<T>(client, asSomebody(as), statement, tidying(statement))
+      answer = await oneTrip<T>(client, asSomebody(as), ofItsKind(as, statement), tidying(statement))
       if (rollback) await client.query('set constraints all immediate')
       check?.(answer.rows)
     } catch (e) {
@@ -191,7 +193,8 @@ export async function runAs<T extends pg.QueryResultRow>(
   statement: Statement,
   rowMode?: 'array',
 ): Promise<pg.QueryResult<T>> {
-  const once = () => lend(pool, as, (client) => oneTrip<T>(client, asSomebody(as), statement, tidying(statement), rowMode))
+  const once = () =>
+    lend(pool, as, (client) => oneTrip<T>(client, asSomebody(as), ofItsKind(as, statement), tidying(statement), rowMode))
   try {
     return await once()
   } catch (e) {
@@ -231,6 +234,13 @@ function ownerOf(claims: string): string {
  */
 function tidying({ onlyOurs = false }: Statement): readonly Part[] {
   return onlyOurs ? [] : [{ text: 'reset all' }, { text: 'set role none' }]
+}
+
+/** PostgreSQL may keep one plan of a prepared statement for everybody; who sees few targets needs another than who sees all. */
+function ofItsKind({ claims }: As, statement: Statement): Statement {
+  return statement.name !== undefined && claims.includes('"few":true')
+    ? { ...statement, name: `few_${statement.name}` }
+    : statement
 }
 
 function asSomebody({ role, claims, timeoutMs, readOnly, via }: As) {

@@ -78,7 +78,7 @@ test('a door tells who, from where and as what; what is counted is written when 
     }
   }
   const rows = await db.query(`select actor, role, host(address) as address, agent, request_id, detail->'more' as more
-    from tmidb.audit where kind = 'nats.denied' order by seq`)
+    from tmidb.audit where kind = 'nats.denied' order by audit_id`)
   assert.equal(rows.length, 21)
   const [first, last] = [rows[0], rows.at(-1)]
   assert.deepEqual(first, {

@@ -68,6 +68,13 @@ test('23503, 23505: what fails only at the commit is told, and nothing is kept',
   assert.equal((await db.query('select * from app.late')).length, 0)
 })
 
+test('who sees few targets has prepared statements of its own: a plan that is kept for one kind is none for the other', async () => {
+  const named = { text: 'select 1 as kinds', name: 'kinds' }
+  for (const claims of [viewer, { ...viewer, few: true } as const]) await readAs(pool, claims, named)
+  const { rows } = await pool.query(`select name from pg_prepared_statements where statement = '${named.text}' order by 1`)
+  assert.deepEqual(rows, [{ name: 'few_kinds' }, { name: 'kinds' }])
+})
+
 test('a statement that cannot be parsed leaves no trace: the name is free again', async () => {
   await assert.rejects(readAs(pool, viewer, { text: 'select nonsense from nowhere', name: 'named' }), { code: '42P01' })
   assert.deepEqual((await readAs(pool, viewer, { text: 'select 1 as n', name: 'named' })).rows, [{ n: 1 }])

@@ -59,6 +59,11 @@ const quiet = (head: string, body = 'return 1') =>
 
 /** For each rule, what would break it. */
 const faults: Record<string, string[]> = {
+  advisory_locks: [
+    "create function tmidb.stray() returns void language sql as 'select pg_advisory_xact_lock_shared(1)'",
+    'create function api.stray() returns boolean language sql return pg_try_advisory_lock(1, 2)',
+    "create function tmidb.stray() returns void language plpgsql as 'begin perform pg_catalog.pg_advisory_lock(1); end'",
+  ],
   api_functions: [
     'create function api.stray(int) returns int language sql stable return 1',
     'create function api.latest(n int) returns int language sql stable return 1',
@@ -158,8 +163,8 @@ const faults: Record<string, string[]> = {
     'create function app.f() returns int language sql return 1',
   ],
   audit_chain: [
-    "alter table tmidb.audit disable trigger all; update tmidb.audit set actor = 'nobody' where seq = 1",
-    'alter table tmidb.audit disable trigger all; delete from tmidb.audit where seq = 1',
+    "select tmidb.seal_audit(); alter table tmidb.audit disable trigger all; update tmidb.audit set actor = 'nobody' where seq = 1",
+    'select tmidb.seal_audit(); alter table tmidb.audit disable trigger all; delete from tmidb.audit where seq = 1',
   ],
   bypass_role: ['create role stray login bypassrls'],
   default_rights: [

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { dbDir, history, migrate, migrateDown } from '../../src/db/migrate.ts'
+import { Busy } from '../../src/db/migrations/lock.ts'
 import { snapshot } from '../../src/db/snapshot.ts'
 import { withClient } from '../../src/db/superuser.ts'
 import { emptyDatabase, testDatabase, testPasswords } from '../lib/postgres.ts'
@@ -23,6 +24,20 @@ test('migrating a migrated database changes nothing', async () => {
   assert.deepEqual(again.steps, [])
   assert.equal(again.codeApplied, false)
   assert.equal(await withClient(db.superUrl, snapshot), before)
+})
+
+test('one migration at a time: an administrator’s is waited for, and a stranger who holds its lock is sent away', async () => {
+  await using db = await testDatabase()
+  const take = `select pg_advisory_lock(hashtextextended('tmidb.migrate', 0))`
+  await withClient(db.superUrl, async (other) => {
+    await other.query(take)
+    await assert.rejects(migrate({ superuserUrl: db.superUrl, waitMs: 0 }), Busy)
+  })
+  await withClient(db.url('tmidb_edge'), async (stranger) => {
+    await stranger.query(take)
+    await migrate({ superuserUrl: db.superUrl, waitMs: 0 })
+    await assert.rejects(stranger.query('select 1'))
+  })
 })
 
 test('up, all the way down, and up again gives the same database', async () => {

@@ -4,8 +4,11 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { sleep } from '../../src/base/retry.ts'
 import { migrate, migrateDown } from '../../src/db/migrate.ts'
-import { type Client, withClient } from '../../src/db/superuser.ts'
+import { openPool } from '../../src/db/pool.ts'
+import { type Client, withClient, withLogin } from '../../src/db/superuser.ts'
+import { sealAudit } from '../../src/tasks/seal-audit.ts'
 import { run } from '../lib/instance.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 
@@ -18,6 +21,7 @@ before(async () => {
 after(() => db[Symbol.asyncDispose]())
 
 interface Event {
+  audit_id: string
   seq: string
   kind: string
   actor: string
@@ -30,10 +34,14 @@ interface Event {
   agent: string | null
 }
 
+const seal = () => db.query('select tmidb.seal_audit(null)')
+
 /** What the audit tells of what was done. */
 async function told(act: () => Promise<unknown>): Promise<Event[]> {
+  await seal()
   const [last] = await db.query<{ seq: string }>('select seq from tmidb.audit_head')
   await act()
+  await seal()
   return await db.query<Event>('select * from tmidb.audit where seq > $1 order by seq', [last?.seq])
 }
 
@@ -44,11 +52,12 @@ interface Verdict {
   head: string
   broken: string | null
   why: string | null
+  unsealed: string
 }
 async function verify(known: string | null = null): Promise<Verdict> {
   const [seq, hash] = known?.split(':') ?? [null, null]
   const [row] = await db.query<Verdict>(
-    `select checked, head_seq || ':' || head_hash as head, broken_seq as broken, why from tmidb.audit_verify($1, $2)`,
+    `select checked, head_seq || ':' || head_hash as head, broken_seq as broken, why, unsealed from tmidb.audit_verify($1, $2)`,
     [seq, hash],
   )
   return row as Verdict
@@ -347,14 +356,15 @@ describe('what is forced is found', () => {
     })
   })
 
-  test('a row that was put in beside the chain is found', async () => {
-    await forced(`insert into tmidb.audit (kind, actor, detail) values ('x.y', 'me', '{}')`, async (c) =>
-      assert.match((await check(c))[1] ?? '', /^The row with audit_id \d+ has no place in the chain\.$/),
+  test('a row that was put in behind the end is found', async () => {
+    await forced(
+      `insert into tmidb.audit (kind, actor, detail, seq, hash) select 'x.y', 'me', '{}', seq + 1, hash from tmidb.audit_head`,
+      async (c) => assert.match((await check(c))[1] ?? '', /^Its hash is not that of what it says/),
     )
   })
 })
 
-describe('the order of commits', () => {
+describe('who writes waits for nobody', () => {
   test('eight that write at once make one whole chain', async () => {
     const { checked } = await verify()
     await Promise.all(
@@ -381,24 +391,83 @@ describe('the order of commits', () => {
     assert.equal((await verify()).broken, null)
   })
 
-  test('nobody waits for one who has not committed yet', async () => {
-    const [slow] = await told(() =>
+  test('what commits later is sealed later, though it was written first', async () => {
+    const events = await told(() =>
       withClient(db.url('admin'), async (c) => {
         await c.query(`begin; select tmidb.create_target('slow-1')`)
         await admin(`set lock_timeout = '2s'; select tmidb.create_target('quick-1')`)
+        await seal()
         await c.query('commit')
       }),
     )
-    assert.equal(slow?.resource, 'target:quick-1')
+    assert.deepEqual(events.map((e) => e.resource), ['target:quick-1', 'target:slow-1']) // biome-ignore format: one line
+    assert.ok(Number(events[0]?.audit_id) > Number(events[1]?.audit_id))
+    assert.equal((await verify()).broken, null)
   })
 
-  test('40001 a transaction that saw an earlier end is to be tried again', async () => {
+  test('a listener whose psql session makes constraints immediate and stays open holds up no administrator and no door', async () => {
+    const login = `seal_${process.pid}`
+    await admin(`select tmidb.create_listener('${login}')`)
+    await admin(`select tmidb.create_login('listener', '${login}', 'a long password')`)
+    try {
+      await withClient(withLogin(db.superUrl, login, 'a long password'), async (listener) => {
+        await listener.query('begin; set constraints all immediate')
+        await listener.query(`select tmidb.create_token(null, null, 'x')`)
+        const events = await told(async () => {
+          await admin(`set lock_timeout = '2s'; select tmidb.create_role('unheld')`)
+          await withClient(db.url('tmidb_api'), (c) =>
+            c.query(`set lock_timeout = '2s'; select tmidb.record_audit('login.failed', 'nobody')`),
+          )
+        })
+        assert.deepEqual(events.map((e) => e.kind), ['role.created', 'login.failed']) // biome-ignore format: one line
+        await assert.rejects(listener.query('select tmidb.seal_audit()'), { code: '42501' })
+      })
+    } finally {
+      await db.query(`drop role if exists ${login}`)
+    }
+  })
+
+  test('an administrator who checks and stays in the transaction holds up who seals, and nobody who writes', async () => {
+    await withClient(db.url('admin'), async (holder) => {
+      await admin(`select tmidb.create_target('held-1')`)
+      await holder.query('begin; select tmidb.audit_verify()')
+      await admin(`set lock_timeout = '2s'; select tmidb.create_target('held-2')`)
+      await assert.rejects(
+        withClient(db.url('tmidb_drain'), (c) => c.query('select tmidb.seal_audit()')),
+        { code: '55P03' },
+      )
+      await holder.query('rollback')
+    })
+    const { broken, unsealed } = await verify()
+    assert.deepEqual([broken, unsealed], [null, '0'])
+  })
+
+  test('who looks at an earlier snapshot checks what is sealed, and is told how much is not', async () => {
     await withClient(db.url('admin'), async (c) => {
       await c.query('begin isolation level repeatable read; select 1 from tmidb.category')
       await admin(`select tmidb.create_target('between-1')`)
+      await seal()
       await c.query(`select tmidb.create_target('old-view-1')`)
-      await assert.rejects(c.query('commit'), { code: '40001' })
+      const { rows } = await c.query('select broken_seq, unsealed from tmidb.audit_verify()')
+      assert.deepEqual(rows, [{ broken_seq: null, unsealed: '1' }])
+      await c.query('commit')
     })
+    assert.equal((await verify()).broken, null)
+  })
+
+  test('the consumer seals what comes, some rows at a time', async () => {
+    await db.query(`select tmidb.record_audit('login.failed', 'many') from generate_series(1, 25)`)
+    assert.deepEqual(await db.query('select tmidb.seal_audit(10) as n union all select tmidb.seal_audit(10)'), [{ n: 10 }, { n: 10 }]) // biome-ignore format: one line
+    const pool = openPool(db.url('tmidb_drain'), { max: 1, application: 'test' })
+    const stop = new AbortController()
+    const sealing = sealAudit(pool, stop.signal)
+    for (const more of ['first', 'second']) {
+      await db.query(`select tmidb.record_audit('login.failed', $1)`, [more])
+      while ((await db.query('select from tmidb.audit where seq is null')).length > 0) await sleep(20)
+    }
+    stop.abort()
+    await sealing
+    await pool.end()
     assert.equal((await verify()).broken, null)
   })
 })
@@ -412,6 +481,7 @@ test('rows from before there was a chain join it, oldest first', async () => {
     `insert into tmidb.audit (kind, actor, detail) select 'token.revoked', 'x' || i, '{}' from generate_series(1, 3) i`,
   )
   await migrate({ superuserUrl: old.superUrl })
+  await old.query('select tmidb.seal_audit()')
   assert.deepEqual(await old.query(`select seq, actor from tmidb.audit order by seq`), [1, 2, 3].map((i) => ({ seq: String(i), actor: `x${i}` }))) // biome-ignore format: one line
   assert.deepEqual(await old.query('select checked, head_seq, broken_seq from tmidb.audit_verify()'), [{ checked: '3', head_seq: '3', broken_seq: null }]) // biome-ignore format: one line
 })

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Claims, openPool, type Pool, readAs } from '../../src/db/pool.ts'
+import { withClient, withLogin } from '../../src/db/superuser.ts'
 import { type TestDatabase, testDatabase } from '../lib/postgres.ts'
 
 let db: TestDatabase
@@ -157,6 +158,36 @@ test('targets that are made while groups and grants change are in the rules afte
   const [sizes] = await db.query(`select count(*)::int as n from tmidb.permission_class, jsonb_object_keys(rules) k
     where grants @> '[{"f": ["f5-6"]}]' and k like 't/%'`)
   assert.deepEqual(sizes, { n: 12 })
+})
+
+test('what a login can lock hinders nobody: advisory locks are not ours, and our own are the owner’s', async () => {
+  const who = `holder_${process.pid}`
+  await db.query(
+    `select tmidb.create_listener('${who}'), tmidb.create_account('boss', null, 'admin'), tmidb.create_account('boss2', null, 'admin')`,
+  )
+  await db.query(`select tmidb.create_login('listener', '${who}', 'a long password')`)
+  try {
+    await withClient(withLogin(db.superUrl, who, 'a long password'), async (login) => {
+      const names = ['tmidb.target_group', 'tmidb.keep_an_administrator']
+      await login.query('select pg_advisory_lock(hashtextextended(name, 0)) from unnest($1::text[]) name', [names])
+      await withClient(db.url('admin'), async (admin) => {
+        for (const sql of ['lock table tmidb.target_group in row share mode', 'select from tmidb.access_role for key share']) {
+          for (const somebody of [login, admin]) {
+            await assert.rejects(somebody.query(`begin; ${sql}`), { code: '42501' }, sql)
+            await somebody.query('rollback')
+          }
+        }
+        await admin.query('begin; select from tmidb.target_group; select from tmidb.access_role')
+        await db.query(`set local lock_timeout = '5s';
+          select tmidb.ingest('sensor', 'unhindered', '{"temp": 1}');
+          select tmidb.grant_access('listener:${who}', p_targets => '{unhindered}');
+          select tmidb.create_group('free', '$key == "unhindered"'), tmidb.remove_group('free');
+          select tmidb.disable_account('boss')`)
+      })
+    })
+  } finally {
+    await db.query(`drop role ${who}`)
+  }
 })
 
 for (const [what, sql] of [

@@ -5,10 +5,12 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { PoolClient } from 'pg'
 import type { Part } from '../../src/db/one-trip.ts'
+import { type Claims, readAs } from '../../src/db/pool.ts'
 import { withClient } from '../../src/db/superuser.ts'
 import { type ServedWorld, servedWorld } from './served.ts'
 
 let served: ServedWorld
+let few: string
 before(async () => {
   served = await servedWorld()
   await served.world.db.query(`select tmidb.ingest('sensor', jsonb_agg(jsonb_build_object('target', 'many-' || t, 'ts', now() - n * interval '1 minute',
@@ -16,6 +18,12 @@ before(async () => {
   // A listener of fifty of them and one field, and one with a time window.
   await served.world.db.query(
     `select tmidb.subscribe('${name('ann')}', 'sensor', array(select 'many-' || i from generate_series(1, 50) i), array['temperature'])`,
+  )
+  // One who sees few of the targets.
+  few =
+    (await served.world.db.query<{ token: string }>(`select tmidb.create_listener('${name('few')}') as token`))[0]?.token ?? ''
+  await served.world.db.query(
+    `select tmidb.subscribe('${name('few')}', 'sensor', array(select 'many-' || i from generate_series(1, 5) i))`,
   )
   await served.world.db.query('vacuum analyze')
 })
@@ -93,6 +101,8 @@ async function statementsOf(
 
 interface Node {
   'Node Type': string
+  'Relation Name'?: string
+  'Index Cond'?: string
   'Subplan Name'?: string
   Plans?: Node[]
 }
@@ -145,3 +155,44 @@ for (const who of ['ann', 'fay'] as const) {
     })
   }
 }
+
+/** How a day of all that one sees is counted: the conditions by which readings are looked up, and the count. */
+async function dayCounted(claims: Claims): Promise<{ lookups: string[]; n: number }> {
+  const text = `select count(*)::int as n from api.sensor_v1 where ts >= now() - interval '1 day'`
+  const { rows: plans } = await readAs<{ 'QUERY PLAN': { Plan: Node }[] }>(served.pool, claims, {
+    text: `explain (format json) ${text}`,
+  })
+  const { rows } = await readAs<{ n: number }>(served.pool, claims, { text })
+  return { lookups: [...new Set(lookups(plans[0]?.['QUERY PLAN'][0]?.Plan as Node))], n: rows[0]?.n ?? -1 }
+}
+
+function lookups(node: Node): string[] {
+  const own = node['Relation Name']?.startsWith('ts_obs')
+    ? [node['Index Cond']?.includes('t.target_id') ? 'of a target' : 'of all']
+    : []
+  return [...own, ...(node.Plans ?? []).flatMap(lookups)]
+}
+
+const claimsOf = async (authorization: string): Promise<Claims> => (await served.access.identify({ authorization })).claims
+
+test('who sees few targets has their readings looked up by the index, with all rows and no other', async () => {
+  const claims = await claimsOf(`Bearer ${few}`)
+  assert.equal(claims.few, true)
+  const { few: _, ...unsaid } = claims
+  const [said, plain] = [await dayCounted(claims), await dayCounted(unsaid)]
+  assert.deepEqual([said.n, plain.n], [300, 300])
+  assert.deepEqual([said.lookups.includes('of a target'), plain.lookups.includes('of a target')], [true, false])
+})
+
+test('who sees many targets, or all, has the day read through', async () => {
+  const many = await claimsOf(served.world.tokens.ann)
+  const all = await claimsOf(served.world.tokens.admin)
+  for (const claims of [many, all]) {
+    assert.equal(claims.few, undefined)
+    const { lookups, n } = await dayCounted(claims)
+    assert.ok(n >= 3000, String(n))
+    assert.deepEqual(lookups, ['of all'])
+    // Who says so wrongly gets another plan, and the same rows.
+    assert.equal((await dayCounted({ ...claims, few: true })).n, n)
+  }
+})

@@ -190,12 +190,17 @@ export const calls: Calls[] = [
   },
   {
     it: 'Administrators set limits and look at the audit.',
-    of: 'tmidb.set_rate_limit tmidb.audit_verify tmidb.audit_text tmidb.audit_rows api.audit_events',
+    of: 'tmidb.set_rate_limit tmidb.audit_verify tmidb.audit_check tmidb.audit_text tmidb.audit_rows api.audit_events',
     who: admins,
   },
   { it: 'The doors count.', of: 'tmidb.rate_limits', who: [...admins, apiProcess, edgeProcess] },
   { it: 'The doors count.', of: 'tmidb.note_uses tmidb.lease_requests', who: [apiProcess, edgeProcess] },
-  { it: 'The head of the audit is shown outside.', of: 'tmidb.audit_head_now', who: [...admins, drainProcess] },
+  {
+    it: 'The drain seals the audit and shows its head outside.',
+    of: 'tmidb.seal_audit tmidb.audit_head_now',
+    who: [drainProcess],
+  },
+  { it: 'The api process ends what lost its rights.', of: 'tmidb.end_logins', who: [apiProcess] },
   { it: 'The drain forgets old counts.', of: 'tmidb.forget_counts', who: [drainProcess] },
   {
     it: 'Anybody may know who it is and what it may see; the answers are cut to it. Views ask for everybody.',

@@ -11,7 +11,7 @@ as $$
   from tmidb.audit_rows(of_kind, of_actor, of_resource, since, least(most, 10000)) a
 $$;
 
-comment on function api.audit_events(text, text, text, timestamptz, integer) is $$@column seq Its place in the chain.
+comment on function api.audit_events(text, text, text, timestamptz, integer) is $$@column seq Its place in the chain; null: it is not sealed yet (up to a second).
 @column at When it happened, to the second.
 @column kind What happened: token.revoked, grant.added, ...
 @column actor Who did it, or tried.

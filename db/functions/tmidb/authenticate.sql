@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: request_timeout, scoped_role, account_speaker
+-- after: request_timeout, scoped_role, account_speaker, with_reach
 -- Whose token this is, as what its requests run, and what it is held to: the claims are ready to be told to a transaction. The doors
 -- keep the answer until the channel access is notified, and count the uses themselves (note_uses). Who may_create writes whatever it
 -- likes; of the others each target is asked for (refused_targets).
@@ -27,9 +27,9 @@ begin
   end if;
   return query
     select t.token_id, t.kind, coalesce(a.login, s.name, l.name),
-      jsonb_strip_nulls(jsonb_build_object('role', v_role, 'name', coalesce(a.login, s.name, l.name), 'listener_id', t.listener_id::text,
+      tmidb.with_reach(jsonb_strip_nulls(jsonb_build_object('role', v_role, 'name', coalesce(a.login, s.name, l.name), 'listener_id', t.listener_id::text,
         'account_id', t.account_id::text, 'speaker_id', coalesce(t.speaker_id, a.speaker_id)::text, 'token_id', t.token_id::text,
-        'timeout_ms', tmidb.request_timeout(v_role))),
+        'timeout_ms', tmidb.request_timeout(v_role)))),
       g.key, coalesce(s.may_create and (not s.is_restricted or a.request_role in ('tmidb_admin', 'tmidb_editor')), false), t.expires_at, coalesce(l.may_introspect, t.account_id is not null),
       t.account_id is null and (coalesce(l.only_documents, false) or i.only_documents), t.allow_from::text[]
     from tmidb.instance i

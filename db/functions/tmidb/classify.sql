@@ -10,8 +10,8 @@ declare
     select class_id from tmidb.listener where listener_id = p_listener_id or p_listener_id is null and p_account_id is null
     union select class_id from tmidb.account where account_id = p_account_id or p_listener_id is null and p_account_id is null);
 begin
-  -- Against who makes targets at this moment: rules are worked out with all that there are.
-  perform pg_advisory_xact_lock(hashtextextended('tmidb.target_group', 0));
+  -- Against who makes targets at this moment (tmidb.tg_target__lock_groups): rules are worked out with all that there are.
+  lock table tmidb.target_group in exclusive mode;
   update tmidb.listener l set class_id = n.class_id
   from (
     select listener_id, tmidb.class_of_grants(tmidb.read_grants(listener_id, null)) as class_id from tmidb.listener

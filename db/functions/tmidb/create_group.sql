@@ -7,6 +7,8 @@ as $$
 declare
   v_id int;
 begin
+  -- At once: who only had the insert's lock and is granting it next would wait for whoever does the same, and that one for it.
+  lock table tmidb.target_group in exclusive mode;
   insert into tmidb.target_group (name, condition, path) values (p_name, p_condition, tmidb.group_path(p_condition)) returning group_id into v_id;
   return v_id;
 exception

@@ -30,7 +30,7 @@ begin
     raise exception 'This role sees everything as it is.' using errcode = 'TM108', hint = 'Make a role of your own: select tmidb.create_role(name).';
   end if;
   -- As tmidb.classify does, but before a target is made here.
-  perform pg_advisory_xact_lock(hashtextextended('tmidb.target_group', 0));
+  lock table tmidb.target_group in exclusive mode;
   with made as (
     insert into tmidb.access_grant as g (listener_id, account_id, role_id, speaker_id, actions, category_id, target_id, group_id, fields, time_window)
     select v_to.listener_id, v_to.account_id, v_to.role_id, v_to.speaker_id, v_actions, v_category,

@@ -8,6 +8,7 @@ declare
   v_id constant int := tmidb.group_named(p_name);
   v_count int;
 begin
+  lock table tmidb.target_group in exclusive mode;
   delete from tmidb.access_grant where group_id = v_id;
   get diagnostics v_count = row_count;
   perform tmidb.classify(null, null);

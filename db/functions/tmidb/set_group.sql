@@ -7,7 +7,7 @@ as $$
 declare
   v_id constant int := tmidb.group_named(p_name);
 begin
-  perform pg_advisory_xact_lock(hashtextextended('tmidb.target_group', 0));
+  lock table tmidb.target_group in exclusive mode;
   update tmidb.target_group set condition = p_condition, path = tmidb.group_path(p_condition) where group_id = v_id;
   perform tmidb.compile_classes(array[v_id]);
   perform pg_notify(tmidb.channel('access'), 'group');

@@ -77,7 +77,7 @@ export async function inSession<C, D extends ApiChange, T>(
       await using _ = await cancelling(client, url, signal)
       try {
         await client.query(ownSettings)
-        await takeLock(client, waitMs, say, signal)
+        await takeLock(client, 'tmidb.migration_run', { waitMs, say, signal })
         return await fn({ ...options, client, folder, done })
       } catch (e) {
         if (signal.aborted) throw new Interrupted(done.map((d) => d.name))
