@@ -197,7 +197,11 @@ function serve(ws: WebSocket, { hub, access }: { hub: Hub; access: Access }, ide
 
   ws.on('message', (data) => {
     const message = parse(String(data))
-    if (message === null) return fail(new TmiError('TM303', 'Send {"type":"subscribe",…} or {"type":"unsubscribe"}.'), undefined)
+    if ('wrong' in message)
+      return fail(
+        new TmiError('TM303', message.wrong, { hint: 'Send {"type":"subscribe",…} or {"type":"unsubscribe"}.' }),
+        message.id,
+      )
     inTurn(() => (message.type === 'subscribe' ? subscribe(message) : unsubscribe(message)))
   })
   limitMessages(ws, messagesPerSecond, messagesAtOnce)
@@ -218,16 +222,25 @@ function serve(ws: WebSocket, { hub, access }: { hub: Hub; access: Access }, ide
   }
 }
 
-function parse(text: string): (Subscribe & { type: 'subscribe' | 'unsubscribe' }) | null {
+type Message = Subscribe & { type: 'subscribe' | 'unsubscribe' }
+
+/** The message, or what is wrong with it and the id that it gave. */
+function parse(text: string): Message | { wrong: string; id?: string } {
+  let m: Record<string, unknown> | null
   try {
-    const m = JSON.parse(text) as Record<string, unknown> | null
-    if (m === null || typeof m !== 'object') return null
-    const isText = (v: unknown) => v === undefined || v === null || typeof v === 'string'
-    if (m.type !== 'subscribe' && m.type !== 'unsubscribe') return null
-    if (!(m.id === undefined || typeof m.id === 'string') || !isText(m.category) || !isText(m.since)) return null
-    if (!(m.targets == null || (Array.isArray(m.targets) && m.targets.every((t) => typeof t === 'string')))) return null
-    return m as unknown as Subscribe & { type: 'subscribe' | 'unsubscribe' }
+    m = JSON.parse(text)
   } catch {
-    return null
+    return { wrong: 'This is not JSON.' }
   }
+  if (m === null || typeof m !== 'object' || Array.isArray(m)) return { wrong: 'A message is a JSON object.' }
+  const { type, id, category, targets, since } = m
+  if (id !== undefined && typeof id !== 'string') return { wrong: '"id" is a text.' }
+  const wrong = (sentence: string) => ({ wrong: sentence, ...(id === undefined ? {} : { id }) })
+  const isText = (v: unknown) => v == null || typeof v === 'string'
+  if (type !== 'subscribe' && type !== 'unsubscribe') return wrong('"type" is "subscribe" or "unsubscribe".')
+  if (!isText(category)) return wrong('"category" is a text.')
+  if (!isText(since)) return wrong('"since" is a text: a cursor or a time.')
+  if (targets != null && !(Array.isArray(targets) && targets.every((t) => typeof t === 'string')))
+    return wrong('"targets" is a list of texts: ["truck-1"].')
+  return m as unknown as Message
 }

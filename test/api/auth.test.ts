@@ -324,6 +324,20 @@ test('administrators make users; others do not', async () => {
   assert.ok(!JSON.stringify(all).includes('argon2'))
 })
 
+test('TM208, TM209: text that no column can keep is refused, wherever it stands', async () => {
+  const root = await world.browser('root')
+  for (const [bad, code] of [
+    ['api\u0000', '400 TM208'],
+    ['api\ud800', '400 TM209'],
+  ] as const) {
+    const good = { login: 'api', role: 'viewer', email: 'api@example.com', display_name: 'Api', password: 'a long and good one' }
+    for (const key of Object.keys(good))
+      assert.equal(await codeOf(world.say('POST', '/api/auth/users', { ...good, [key]: bad }, root)), code, key)
+    assert.equal(await codeOf(world.say('POST', '/api/auth/login', { login: bad, password: 'x' })), code)
+  }
+  assert.equal(await codeOf(world.say('POST', '/api/auth/users/%00/password', {}, root)), '400 TM208')
+})
+
 test('another role holds at once for what is open', async () => {
   const lee = await world.browser('lee')
   assert.equal((await me(lee)).body.request_role, 'tmidb_editor')

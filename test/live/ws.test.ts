@@ -136,6 +136,23 @@ test('TM303 answers what cannot be understood, and the socket stays', async () =
   socket.ws.close()
 })
 
+test('what is wrong with a message is named, and its id comes back', async () => {
+  const socket = open('/tmi/ws')
+  await socket.say({ type: 'subscribe', id: '5', targets: 'truck-1' })
+  await socket.say({ type: 'subscribe', id: '6', category: 7 })
+  await socket.say({ type: 'listen', id: '7' })
+  await until(() => socket.seen.length >= 3)
+  assert.deepEqual(
+    socket.seen.map((m) => [m.id, /"\w+"/.exec(String(m.message))?.[0]]),
+    [
+      ['5', '"targets"'],
+      ['6', '"category"'],
+      ['7', '"type"'],
+    ],
+  )
+  socket.ws.close()
+})
+
 test('TM304 answers a cursor that cannot be used', async () => {
   const socket = open('/tmi/ws')
   await socket.say({ type: 'subscribe', id: 'x', since: 'yesterday' })

@@ -244,6 +244,49 @@ test('whoever is shut out or demoted keeps no connection of psql that had taken 
   }
 })
 
+test('who is removed or loses the login keeps no connection of psql; readings stay', async () => {
+  const [ear, mouth] = [`ear_${process.pid}`, `mouth_${process.pid}`]
+  const [tokensOf] = await db.query(`select tmidb.create_listener('${ear}') as ear, tmidb.create_speaker('${mouth}') as mouth`)
+  const tokens = Object.values(tokensOf as object)
+  await db.query(`select tmidb.create_speaker('pump'), tmidb.grant_access('listener:${ear}', p_category => 'sensor')`)
+  const ends = async (kind: string, name: string, how: string) => {
+    await db.query('select tmidb.create_login($1, $2, $3)', [kind, name, 'psql-password'])
+    await withClient(as(name, 'psql-password'), async (client) => {
+      client.on('error', () => undefined)
+      await client.query(
+        kind === 'speaker' ? `select tmidb.ingest('sensor', 'heard', '{"temperature": 1}')` : 'select from api.sensor_v1',
+      )
+      await db.query(`select tmidb.${how}`)
+      assert.equal((await pool.query('select tmidb.end_logins() as n')).rows[0]?.n, 1)
+      await assert.rejects(client.query('select 1'))
+    })
+    assert.deepEqual(await db.query('select from pg_roles where rolname = $1', [name]), [])
+  }
+  try {
+    await ends('listener', ear, `drop_login('listener', '${ear}')`)
+    await refused(`select tmidb.drop_login('listener', '${ear}')`, 'TM107')
+    await ends('speaker', mouth, `drop_login('speaker', '${mouth}')`)
+    await ends('listener', ear, `remove_listener('${ear}')`)
+    await ends('speaker', mouth, `remove_speaker('${mouth}')`)
+  } finally {
+    for (const name of [ear, mouth]) await db.query(`drop role if exists ${name}`)
+  }
+  const heard = await db.query(`select from tmidb.ts_obs o join tmidb.target t using (target_id) where t.key = 'heard'`)
+  assert.equal(heard.length, 2)
+  assert.deepEqual(await db.query('select * from tmidb.ledger_check()'), [])
+  for (const token of tokens)
+    assert.deepEqual(await db.query(`select from tmidb.authenticate(sha256(convert_to($1, 'UTF8')))`, [token]), [])
+  for (const what of [`remove_listener('${ear}')`, `remove_speaker('${mouth}')`]) await refused(`select tmidb.${what}`, 'TM107')
+})
+
+test('TM106: a speaker as which a connector writes stays', async () => {
+  await db.query(
+    `select tmidb.create_connector('sky', 'url', 'sky', 'pump', 'every 60 s', '{"url": "https://example.org/x"}', false)`,
+  )
+  await refused(`select tmidb.remove_speaker('pump')`, 'TM106')
+  await db.query(`select tmidb.remove_connector('sky'), tmidb.remove_speaker('pump')`)
+})
+
 test('a function that an administrator makes is nobody else’s until it is granted', async () => {
   const ann = `ann_${process.pid}`
   await db.query(`select tmidb.create_account('${ann}', null, 'admin'), tmidb.create_login('user', '${ann}', 'psql-password')`)

@@ -85,6 +85,7 @@ const acts: [sql: string, kind: string, resource: string, before: Part | undefin
   [`select tmidb.remove_group('busan')`, 'group.removed', 'group:busan', { name: 'busan' }, null],
   [`select tmidb.allow_introspection('map')`, 'listener.changed', 'listener:map', { may_introspect: false }, { may_introspect: true }],
   [`select tmidb.create_login('listener', 'audit_${process.pid}', 'a long password')`, 'login.given', `listener:audit_${process.pid}`, null, null],
+  [`select tmidb.drop_login('listener', 'audit_${process.pid}')`, 'login.taken', `listener:audit_${process.pid}`, null, null],
   [`select tmidb.create_target('lift-1', 'Lift', '{"site": "busan"}')`, 'target.created', 'target:lift-1', null, { key: 'lift-1', name: 'Lift', meta: { site: 'busan' } }],
   [`select tmidb.create_target('lift-1', 'Lift 1')`, 'target.changed', 'target:lift-1', { name: 'Lift' }, { name: 'Lift 1' }],
   [`select tmidb.set_retention('sensor', '90 days')`, 'category.changed', 'category:sensor', { retention: null }, { retention: '90 days' }],

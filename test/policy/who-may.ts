@@ -37,7 +37,7 @@ export const sentences: Sentence[] = [
   {
     it: 'An administrator reads the tables, and changes them by functions alone.',
     of: words(`access_grant access_role api_state audit audit_head audit_kind category chunk code_version connector_run connector_seen document field_setting geo_source geo_trace ingest_cursor
-      instance ledger ledger_minute listener listener_subscriptions message_id migration migration_run permission_class published_view rate_count rate_limit raw_bucket
+      instance ledger ledger_minute listener listener_subscriptions login_to_end message_id migration migration_run permission_class published_view rate_count rate_limit raw_bucket
       removal request_limit rollup_chunk rollup_cursor rollup_day rollup_field rollup_hour rollup_minute rollup_series schema_version shape speaker
       stream_cursor target target_group ts_obs version_seen`).map((t) => `tmidb.${t}`),
     who: admins,
@@ -237,7 +237,8 @@ export const calls: Calls[] = [
   },
   {
     it: 'Administrators administrate.',
-    of: `api.create_listener api.create_speaker api.subscribe api.unsubscribe
+    of: `api.create_listener api.create_speaker api.remove_listener api.remove_speaker tmidb.remove_listener tmidb.remove_speaker tmidb.drop_login
+      api.subscribe api.unsubscribe
       tmidb.allow_introspection tmidb.api_status tmidb.connector_runs tmidb.connectors tmidb.create_account tmidb.create_connector
       tmidb.create_listener tmidb.create_login tmidb.create_speaker tmidb.describe_category tmidb.describe_field
       tmidb.discard_dead_letter tmidb.discard_dead_letters tmidb.edit_dead_letter tmidb.expose_schema tmidb.exposed_warnings tmidb.hide_schema
@@ -267,7 +268,11 @@ export const calls: Calls[] = [
     of: 'tmidb.take_sign_in tmidb.accept_sign_in tmidb.authenticate tmidb.authenticate_session tmidb.record_audit',
     who: [apiProcess, edgeProcess],
   },
-  { it: 'The API opens sessions.', of: 'tmidb.begin_session tmidb.refresh_session tmidb.change_password', who: [apiProcess] },
+  {
+    it: 'The API opens sessions, and ends connections.',
+    of: 'tmidb.end_logins tmidb.begin_session tmidb.refresh_session tmidb.change_password',
+    who: [apiProcess],
+  },
   { it: 'Processes listen.', of: 'tmidb.channel', who: [apiProcess, edgeProcess, drainProcess] },
   {
     it: 'The ways in know what there is.',

@@ -42,6 +42,7 @@ select * from (values
   ('listener.removed', 'A listener was removed.'),
   ('login.failed', 'Somebody tried a wrong login or password.'),
   ('login.given', 'A listener, speaker or user got a PostgreSQL login, or another password for it.'),
+  ('login.taken', 'A listener, speaker or user no longer has a PostgreSQL login.'),
   ('login.throttled', 'Somebody tried logins or passwords more often than is allowed.'),
   ('migration.forced', 'A migration ran, or an edited one was accepted, though it broke the API.'),
   ('migration.run', 'A migration of the users'' own was applied or taken back.'),

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: disable_account, account_id_named
+-- after: disable_account, account_id_named, end_login
 -- A person goes with sessions, tokens, grants and the PostgreSQL login. The audit keeps the name, their readings stay.
 create or replace function tmidb.remove_account(p_login text) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -10,15 +10,7 @@ declare
 begin
   perform tmidb.disable_account(p_login);
   delete from tmidb.account where account_id = v_id returning role_name into v_role_name;
-  if exists (select from pg_roles where rolname = v_role_name) then
-    begin
-      execute format('drop role %I', v_role_name);
-    exception
-      -- It owns tables: they stay, and so does a name that opens nothing.
-      when dependent_objects_still_exist then
-        execute format('alter role %I password null', v_role_name);
-    end;
-  end if;
+  perform tmidb.end_login(v_role_name);
 end $$;
 comment on function tmidb.remove_account(text) is
   'Removes a user with sessions, tokens, grants and PostgreSQL login, at once. TM102: it is the last administrator; TM107: there is no such user.';

@@ -21,9 +21,17 @@ export function textsOf<K extends string>(
         hint: `Known are ${[...needed, ...possible].join(', ')}.`,
       })
     if (typeof value !== 'string') throw new TmiError('TM303', `"${name}" is not a text.`)
+    checkText(name, value)
   }
   for (const name of needed) if (texts[name] === undefined) throw new TmiError('TM303', `"${name}" is missing.`)
   return texts as Record<K, string>
+}
+
+/** TM208 or TM209 for what no text column can keep. */
+export function checkText(name: string, value: string): string {
+  if (value.includes('\0')) throw new TmiError('TM208', `"${name}" holds the character U+0000.`)
+  if (!value.isWellFormed()) throw new TmiError('TM209', `"${name}" holds half of a character.`)
+  return value
 }
 
 /** What a handler gives is the answer; nothing is 204. */

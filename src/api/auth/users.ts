@@ -3,7 +3,7 @@
 import type { Request, Router } from 'express'
 import { createAccount, resetPassword } from '../../db/accounts.ts'
 import type { Statement } from '../../db/pool.ts'
-import { answering, textsOf } from './exchange.ts'
+import { answering, checkText, textsOf } from './exchange.ts'
 
 type Run = <T extends object>(req: Request, statement: Statement) => Promise<T[]>
 
@@ -28,7 +28,7 @@ export function userRoutes(router: Router, { change, ask }: { change: Run; ask: 
   router.post(
     '/users/:login/password',
     answering(async (req) => {
-      const login = String(req.params.login)
+      const login = checkText('login', String(req.params.login))
       const { password } = textsOf(req, [], ['password']) as { password?: string }
       await ask(req, { text: 'select from tmidb.accounts($1)', values: [login] })
       const run = async <T extends object>(text: string, values: unknown[]) => await change<T>(req, { text, values })
