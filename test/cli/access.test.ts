@@ -77,13 +77,17 @@ test('roles are made, shown and removed', async () => {
 test('what PostgreSQL says is told as a sentence: a wrong login, a host that is not there, a value that cannot be', async () => {
   const wrong = new URL(db.url('admin'))
   wrong.username = 'nobody'
-  const [login, host, database, form] = await Promise.all(
-    [wrong.href, 'postgres://a:b@nosuch.invalid/x', db.url('admin').replace(/\/[^/]*$/, '/nosuch'), 'postgres://[bad'].map(
-      (url) => access('list', '--postgres', url),
-    ),
+  const [login, host, database, form, word] = await Promise.all(
+    [
+      wrong.href,
+      'postgres://a:b@nosuch.invalid/x',
+      db.url('admin').replace(/\/[^/]*$/, '/nosuch'),
+      'postgres://[bad',
+      'garbage',
+    ].map((url) => access('list', '--postgres', url)),
   )
-  assert.deepEqual([login?.code, host?.code, database?.code, form?.code], [4, 5, 5, 5])
-  for (const { err } of [login, host, database, form] as Said[]) {
+  assert.deepEqual([login?.code, host?.code, database?.code, form?.code, word?.code], [4, 5, 5, 5, 5])
+  for (const { err } of [login, host, database, form, word] as Said[]) {
     assert.match(err, /Say it as postgres:/)
     assert.doesNotMatch(err, /\n {4}at /)
   }
