@@ -3,7 +3,7 @@
 // 6 timeout, 7 problems found, 130 interrupted.
 import { parseArgs } from 'node:util'
 import { errorTable, TmiError } from './base/errors.ts'
-import { type Command, exit, UsageError } from './cli/command.ts'
+import { type Command, exit, UsageError, visible } from './cli/command.ts'
 import { nearestWord } from './cli/nearest-word.ts'
 
 const commands: Record<string, () => Promise<{ command: Command }>> = {
@@ -35,33 +35,40 @@ async function main(argv: string[]): Promise<number> {
   const [name, ...rest] = argv
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') return await help(rest[0])
   if (name === '--version' || name === '-v') return await main(['version', ...rest])
-  const load = commands[name]
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined
+  const json = rest.includes('--json')
   if (!load) {
     const near = nearestWord(name, Object.keys(commands))
-    return complain(
-      `There is no command "${name}".${near ? ` Did you mean "${near}"?` : ''}`,
-      'tmictl --help lists them.',
-      exit.usage,
-    )
+    const message = `There is no command "${name}".${near ? ` Did you mean "${near}"?` : ''}`
+    return complain({ code: 'usage', message, hint: 'tmictl --help lists them.' }, exit.usage, json)
   }
   const { command } = await load()
   if (rest.includes('--help') || rest.includes('-h')) return await help(name)
   try {
     const { values, positionals } = parse(command, rest)
+    if (command.isBare && positionals.length > 0) throw new UsageError(`"${positionals[0]}" is one word too many.`)
     return await command.run({ values, positionals, json: values.json === true })
   } catch (e) {
-    if (e instanceof UsageError) return complain(e.message, `usage: tmictl ${command.usage}`, exit.usage)
+    if (e instanceof UsageError)
+      return complain({ code: 'usage', message: e.message, hint: `usage: tmictl ${command.usage}` }, exit.usage, json)
+    if (!(e instanceof TmiError)) throw e
     // The table's own hint ("the message says it") adds nothing at a terminal.
-    if (e instanceof TmiError) return complain(e.message, e.hint === errorTable[e.code].hint ? '' : e.hint, exitOf(e))
-    throw e
+    const hint = e.hint === errorTable[e.code].hint && !json ? '' : e.hint
+    return complain({ code: e.code, message: e.message, hint }, exitOf(e), json)
   }
 }
 
 function exitOf(e: TmiError): number {
+  if (isMistyped(e)) return exit.usage
   if (e.code === 'TM107' || e.status === 404) return exit.notFound
   if (e.code === 'TM306') return exit.problems
   if (e.status === 401 || e.status === 403) return exit.notAllowed
   return e.code === 'TM401' ? exit.unreachable : exit.failed
+}
+
+/** What is no number, time, interval or address at all. */
+function isMistyped(e: TmiError): boolean {
+  return e.code === 'TM303' && ['22007', '22008', '22P02'].includes((e.cause as { code?: string } | undefined)?.code ?? '')
 }
 
 function parse(command: Command, args: string[]) {
@@ -103,16 +110,9 @@ examples:
   return exit.ok
 }
 
-function complain(sentence: string, hint: string, code: number): number {
-  process.stderr.write(
-    `${sentence}\n${
-      hint
-        ? `${hint
-            .split('\n')
-            .map((l) => `  ${l}`)
-            .join('\n')}\n`
-        : ''
-    }`,
-  )
+/** On stderr: a sentence and what to do, or the same as JSON. */
+function complain(error: { code: string; message: string; hint: string }, code: number, json: boolean): number {
+  const lines = [...error.message.split('\n'), ...(error.hint ? error.hint.split('\n').map((l) => `  ${l}`) : [])]
+  process.stderr.write(`${json ? visible(JSON.stringify({ error })) : lines.map(visible).join('\n')}\n`)
   return code
 }

@@ -4,7 +4,7 @@ import { explain, view } from './access/explain.ts'
 import { grant, list, revoke } from './access/grants.ts'
 import { group, groups, role, roles } from './access/groups.ts'
 import { type Ask, withDatabase } from './administrator.ts'
-import { type Args, type Command, UsageError } from './command.ts'
+import { type Args, type Command, refuseForeign, UsageError } from './command.ts'
 import { nearestWord } from './nearest-word.ts'
 
 const text = { type: 'string' } as const
@@ -44,18 +44,28 @@ export const command: Command = {
 
 export type Verb = (ask: Ask, args: Args, words: readonly string[]) => Promise<number>
 
-/** Each with how many words stand behind it, at least and at most. */
-const verbs: Record<string, readonly [Verb, number, number]> = {
-  explain: [explain, 1, 4],
-  view: [view, 1, 2],
-  grant: [grant, 1, 1],
-  revoke: [revoke, 1, 100],
-  list: [list, 0, 1],
-  groups: [groups, 0, 0],
-  group: [group, 1, 1],
-  roles: [roles, 0, 0],
-  role: [role, 1, 1],
+/** Each with how many words stand behind it, at least and at most, and its own options. */
+const verbs: Record<string, readonly [Verb, number, number, string[]]> = {
+  explain: [explain, 1, 4, ['ts', 'action', 'address']],
+  view: [view, 1, 2, ['limit']],
+  grant: [grant, 1, 1, ['action', 'category', 'target', 'group', 'fields', 'window']],
+  revoke: [revoke, 1, 100, []],
+  list: [list, 0, 1, []],
+  groups: [groups, 0, 0, []],
+  group: [group, 1, 1, ['condition', 'remove']],
+  roles: [roles, 0, 0, []],
+  role: [role, 1, 1, ['description', 'remove']],
 }
+
+/** The kinds of those who are named by kind and name; "access view" knows which of them see anything. */
+const holders: Record<string, RegExp> = {
+  explain: /^(listener|user|role|speaker|token):./,
+  view: /^[a-z]+:./,
+  grant: /^(listener|user|role|speaker):./,
+  list: /^(listener|user|role|speaker):./,
+}
+
+const actions = ['read', 'write', 'command', 'admin']
 
 async function run(args: Args): Promise<number> {
   const [verb, ...words] = args.positionals
@@ -66,8 +76,20 @@ async function run(args: Args): Promise<number> {
       verb === undefined ? 'Say what to do.' : `There is no "access ${verb}".${near ? ` Did you mean "${near}"?` : ''}`,
     )
   }
-  const [fn, least, most] = found
+  const [fn, least, most, options] = found
   if (words.length < least) throw new UsageError(least === 1 && verb !== 'revoke' ? 'Say of whom or what.' : 'Say which grants.')
   if (words.length > most) throw new UsageError(`"${words[most]}" is one word too many.`)
+  refuseForeign(`access ${verb}`, args.values, options)
+  const [who] = words
+  if (who !== undefined && holders[verb as string]?.test(who) === false)
+    throw new UsageError(`"${who}" is not understood: say kind and name, such as listener:dashboard or user:kim.`)
+  for (const [option, value] of Object.entries(args.values))
+    if (option !== 'description' && option !== 'fields' && [value].flat().includes(''))
+      throw new UsageError(`--${option} is empty.`)
+  const odd = (args.values.action as string[] | undefined)?.find((a) => !actions.includes(a))
+  if (odd !== undefined) {
+    const near = nearestWord(odd, actions)
+    throw new UsageError(`There is no action "${odd}": say ${actions.join(', ')}.${near ? ` Did you mean "${near}"?` : ''}`)
+  }
   return await withDatabase(args.values.postgres as string | undefined, (ask) => fn(ask, args, words))
 }

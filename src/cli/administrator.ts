@@ -32,6 +32,9 @@ export async function allOrNothing<T>(ask: Ask, fn: () => Promise<T>): Promise<T
 
 /** The same with a client, for what takes more than a question. */
 export async function withClientOf<T>(url: string, fn: (client: Client) => Promise<T>): Promise<T> {
+  // pg takes any word for a host of its own choice.
+  if (!/^(postgres(ql)?:|socket:|\/)/.test(url))
+    throw new TmiError('TM401', 'This is not the URL of a database.', { hint: urlForm })
   return await inOurWords(() => withClient(url, fn, { connectionTimeoutMillis: 5000, application_name: 'tmiDB-tmictl' }))
 }
 

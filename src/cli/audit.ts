@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The audit: who did what, and the proof that nobody changed what it says.
 
-import { withDatabase } from './administrator.ts'
-import { type Args, type Command, exit, print, printJson, UsageError } from './command.ts'
+import { TmiError } from '../base/errors.ts'
+import { type Ask, withDatabase } from './administrator.ts'
+import { type Args, type Command, exit, print, printJson, refuseForeign, UsageError } from './command.ts'
 import { nearestWord } from './nearest-word.ts'
 
 const text = { type: 'string' } as const
@@ -44,6 +45,7 @@ interface Verdict {
 }
 
 const verbs: Record<string, (args: Args) => Promise<number>> = { list, kinds, verify }
+const own: Record<string, string[]> = { list: ['kind', 'actor', 'resource', 'since', 'limit'], verify: ['head'] }
 
 async function run(args: Args): Promise<number> {
   const [verb, ...more] = args.positionals
@@ -55,6 +57,7 @@ async function run(args: Args): Promise<number> {
     )
   }
   if (more.length > 0) throw new UsageError(`"${more[0]}" is one word too many.`)
+  refuseForeign(`audit ${verb}`, args.values, own[verb as string] ?? [])
   return await found(args)
 }
 
@@ -63,20 +66,31 @@ async function list(args: Args): Promise<number> {
   const limit = Number(args.values.limit ?? 50)
   if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
     throw new UsageError(`"${args.values.limit}" is not a number of rows (1 to 100000).`)
-  const rows = await withDatabase(postgres, (ask) =>
-    ask<{ row: Row }>('select to_jsonb(a) as row from tmidb.audit_rows($1, $2, $3, $4, $5) a', [
+  const rows = await withDatabase(postgres, async (ask) => {
+    if (kind !== undefined) await mustBeKind(ask, kind)
+    return await ask<{ row: Row }>('select to_jsonb(a) as row from tmidb.audit_rows($1, $2, $3, $4, $5) a', [
       kind ?? null,
       actor ?? null,
       resource ?? null,
       since === undefined ? null : startOf(since),
       limit,
-    ]),
-  )
+    ])
+  })
   const found = rows.map(({ row }) => row)
   if (args.json) printJson({ events: found })
   else if (found.length === 0) print('Nothing of that is in the audit.')
   else for (const row of found) print(line(row))
   return exit.ok
+}
+
+/** One of the kinds, or the beginning of some with its dot. */
+async function mustBeKind(ask: Ask, said: string): Promise<void> {
+  const all = (await ask<{ kind: string }>('select kind from tmidb.audit_kind')).map((row) => row.kind)
+  if (all.some((kind) => kind === said || (said.endsWith('.') && kind.startsWith(said)))) return
+  const near = nearestWord(said, all)
+  throw new TmiError('TM107', `No event is of the kind "${said.slice(0, 80)}".`, {
+    hint: `${near ? `Did you mean "${near}"? ` : ''}"tmictl audit kinds" lists them.`,
+  })
 }
 
 async function kinds(args: Args): Promise<number> {

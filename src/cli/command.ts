@@ -7,6 +7,8 @@ export interface Command {
   usage: string
   examples: [string, string]
   options?: ParseArgsOptionsConfig
+  /** Takes options only, no words. */
+  isBare?: true
   /** Resolves to the exit code. */
   run(args: Args): Promise<number>
 }
@@ -32,10 +34,28 @@ export const exit = {
 
 export class UsageError extends Error {}
 
-export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`)
+/** An option that another verb of the command takes is a mistake, not nothing. */
+export function refuseForeign(words: string, values: Args['values'], own: readonly string[]): void {
+  const foreign = Object.keys(values).find((o) => !['json', 'postgres', ...own].includes(o))
+  if (foreign) throw new UsageError(`"${words}" has no --${foreign}.`)
 }
 
+export function printJson(value: unknown): void {
+  process.stdout.write(`${visible(JSON.stringify(value))}\n`)
+}
+
+/** One line, whatever stands in it. */
 export function print(line: string): void {
-  process.stdout.write(`${line}\n`)
+  process.stdout.write(`${visible(line)}\n`)
+}
+
+/** Several lines, such as a file's. */
+export function printBlock(block: string): void {
+  for (const line of block.split('\n')) process.stdout.write(`${line.split('\t').map(visible).join('\t')}\n`)
+}
+
+/** Names and labels are what anybody gave: no terminal may obey them, nor may they look like another line. */
+export function visible(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -5,7 +5,7 @@ import { fromPg, TmiError } from '../base/errors.ts'
 import { sleep } from '../base/retry.ts'
 import { withClient } from '../db/superuser.ts'
 import { connectionFile, read } from '../supervisor/connection.ts'
-import { type Args, type Command, exit, print, printJson, UsageError } from './command.ts'
+import { type Args, type Command, exit, print, printBlock, printJson, UsageError } from './command.ts'
 import { definition } from './connector-definition.ts'
 import { nearestWord } from './nearest-word.ts'
 
@@ -175,7 +175,7 @@ async function show(args: Args, name: string): Promise<number> {
     if (c.failing_since) print(`  failing since ${when(c.failing_since)} (${c.failures} times): ${c.code} ${c.message}`)
     print(`  readings of category ${c.category} as speaker ${c.speaker}`)
     if (c.state.watermark !== undefined) print(`  read up to ${c.state.watermark}`)
-    print(JSON.stringify(c.config, null, 2))
+    printBlock(JSON.stringify(c.config, null, 2))
   }
   return exit.ok
 }

@@ -58,6 +58,7 @@ async function run(args: Args): Promise<number> {
   const [act = 'list', ...ids] = args.positionals
   const does = acts[act]
   if (!does) throw new UsageError(`There is no "dead-letters ${act}".`)
+  if (act === 'list' && ids.length > 0) throw new UsageError(`"${ids[0]}" is one word too many; "dead-letters show" shows one.`)
   const wrong = ids.find((id) => !/^\d{1,18}$/.test(id))
   if (wrong !== undefined) throw new UsageError(`"${wrong}" is not the number of a dead letter.`)
   return await withDatabase(text(args, 'postgres'), async (ask) => await does(args, ids, ask))

@@ -11,6 +11,7 @@ import { count } from './progress.ts'
 
 export const command: Command = {
   summary: 'Look for what is wrong: open tables, unsafe settings, full disks, expiring certificates. Changes nothing.',
+  isBare: true,
   usage: 'doctor [--all] [--quick] [--postgres URL] [--json]',
   examples: ['npx tmictl doctor', 'npx tmictl doctor --json | jq \'.findings[] | select(.level == "error")\''],
   options: { postgres: { type: 'string' }, all: { type: 'boolean' }, quick: { type: 'boolean' } },

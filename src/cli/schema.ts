@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { TmiError } from '../base/errors.ts'
 import { type Ask, withDatabase } from './administrator.ts'
-import { type Args, type Command, exit, print, printJson, UsageError } from './command.ts'
+import { type Args, type Command, exit, print, printBlock, printJson, UsageError } from './command.ts'
 import { nearestWord } from './nearest-word.ts'
 
 export const command: Command = {
@@ -103,7 +103,7 @@ async function show(args: Args, [category = '']: string[], ask: Ask): Promise<vo
     `${schema.category}${schema.strict ? ', strict' : ''}${schema.overflowing ? ', more than 256 fields: the rest is in the payload only' : ''}`,
   )
   if (schema.description) print(schema.description)
-  if (schema.fields.length > 0) print('\nfields')
+  if (schema.fields.length > 0) printBlock('\nfields')
   for (const f of schema.fields) {
     const type = `${f.type}${f.pinned ? ' (pinned)' : ''}`
     const name = f.column === f.name ? '' : ` of field ${JSON.stringify(f.name)}`
@@ -112,7 +112,7 @@ async function show(args: Args, [category = '']: string[], ask: Ask): Promise<vo
     )
     print(`  ${f.column.padEnd(24)} ${type.padEnd(18)} ${[...about, name.trim()].filter(Boolean).join(' ')}`.trimEnd())
   }
-  if (schema.versions.length > 0) print('\nversions')
+  if (schema.versions.length > 0) printBlock('\nversions')
   for (const v of schema.versions) {
     print(`  ${v.version.padEnd(6)} ${time(v.at)}  ${v.compatibility.padEnd(9)} ${v.changes}`)
     print(`         seen ${v.first_seen === null ? 'never' : `from ${time(v.first_seen)} to ${time(v.last_seen)}`}`)

@@ -6,10 +6,11 @@ import { type Config, loadConfig } from '../base/config.ts'
 import { TmiError } from '../base/errors.ts'
 import { readyBlock } from '../supervisor/ready.ts'
 import { supervise } from '../supervisor.ts'
-import { type Args, type Command, exit, print, printJson } from './command.ts'
+import { type Args, type Command, exit, printBlock, printJson } from './command.ts'
 
 export const command: Command = {
   summary: 'Start everything here and keep it running until Ctrl-C.',
+  isBare: true,
   usage: 'start [--demo] [--json]',
   examples: ['npx tmictl start', 'TMIDB_DATA=/srv/tmidb TMIDB_HTTP_PORT=80 npx tmictl start --json'],
   options: { demo: { type: 'boolean' } },
@@ -31,7 +32,7 @@ async function run(args: Args): Promise<number> {
       say,
       onReady(connection, first) {
         if (args.json) printJson({ ready: true, first, data: config.dataDir, ...connection })
-        else print(readyBlock(connection, config.dataDir, first))
+        else printBlock(readyBlock(connection, config.dataDir, first))
         if (args.values.demo) feedDemo(config, stop.signal, args.json)
       },
     })

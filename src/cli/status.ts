@@ -11,6 +11,7 @@ import { askStreams } from './streams.ts'
 
 export const command: Command = {
   summary: 'Show how the units are, what was received and stored, and what waits.',
+  isBare: true,
   usage: 'status [--json]',
   examples: ['npx tmictl status', 'npx tmictl status --json | jq \'.units[] | select(.state != "ready")\''],
   run,

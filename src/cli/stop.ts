@@ -6,6 +6,7 @@ import { type Args, type Command, exit, print, printJson } from './command.ts'
 
 export const command: Command = {
   summary: 'Stop what runs on this data folder, in order.',
+  isBare: true,
   usage: 'stop [--json]',
   examples: ['npx tmictl stop', 'TMIDB_DATA=/srv/tmidb npx tmictl stop'],
   run,

@@ -11,6 +11,7 @@ import { type Args, type Command, exit } from './command.ts'
 
 export const command: Command = {
   summary: 'Print readings as they come in; goes on by itself after a break.',
+  isBare: true,
   usage: 'tail [--json]',
   examples: ['npx tmictl tail', 'npx tmictl tail --json | jq .data'],
   run,

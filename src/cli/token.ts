@@ -2,7 +2,7 @@
 // tmictl token: the keys of speakers, listeners and users. A token's text goes to stdout once and is nowhere kept.
 import { TmiError } from '../base/errors.ts'
 import { type Ask, allOrNothing, withDatabase } from './administrator.ts'
-import { type Args, type Command, exit, print, printJson, UsageError } from './command.ts'
+import { type Args, type Command, exit, print, printJson, refuseForeign, UsageError } from './command.ts'
 import { nearestWord } from './nearest-word.ts'
 
 const text = { type: 'string' } as const
@@ -46,11 +46,18 @@ interface Row {
   revoked_at: Date | null
 }
 
-const verbs: Record<string, { run: (args: Args, words: string[]) => Promise<number>; least: number; most: number }> = {
-  list: { run: list, least: 0, most: 1 },
-  create: { run: create, least: 1, most: 1 },
-  rotate: { run: rotate, least: 1, most: 1 },
-  revoke: { run: revoke, least: 1, most: 1000 },
+interface Verb {
+  run(args: Args, words: string[]): Promise<number>
+  least: number
+  most: number
+  options: string[]
+}
+
+const verbs: Record<string, Verb> = {
+  list: { run: list, least: 0, most: 1, options: ['all'] },
+  create: { run: create, least: 1, most: 1, options: ['label', 'expires', 'scope', 'from'] },
+  rotate: { run: rotate, least: 1, most: 1, options: ['overlap'] },
+  revoke: { run: revoke, least: 1, most: 1000, options: [] },
 }
 
 async function run(args: Args): Promise<number> {
@@ -64,23 +71,38 @@ async function run(args: Args): Promise<number> {
   }
   if (words.length < found.least) throw new UsageError(verb === 'create' ? 'Say for whom: <kind:name>.' : 'Say which token.')
   if (words.length > found.most) throw new UsageError(`"${words[found.most]}" is one word too many.`)
+  refuseForeign(`token ${verb}`, args.values, found.options)
   return await found.run(args, words)
 }
 
 async function list({ values, json }: Args, [holder]: string[]): Promise<number> {
-  const tokens = await asking(values, (ask) =>
-    ask<Row>(
+  const tokens = await asking(values, async (ask) => {
+    const rows = await ask<Row>(
       `select token_id::text, prefix, kind, owner, label, scopes, allow_from::text[], created_at, expires_at, used_at, use_count::text, revoked_at
        from api.token
        where ($1::text is null or kind || ':' || owner = $1) and ($2 or revoked_at is null and (expires_at is null or expires_at > now()))
        order by kind, owner, token.token_id`,
       [holder ?? null, values.all === true],
-    ),
-  )
+    )
+    if (holder !== undefined && rows.length === 0) await mustBe(ask, holder)
+    return rows
+  })
   if (json) printJson({ tokens })
   else if (tokens.length === 0) print('No tokens.')
   else for (const token of tokens) print(line(token))
   return exit.ok
+}
+
+/** Who has no token may be misspelled. Only an administrator may ask who there is; others see nobody but themselves. */
+async function mustBe(ask: Ask, holder: string): Promise<void> {
+  if (!/^(listener|speaker|user):./.test(holder))
+    throw new TmiError('TM107', `Nobody is called "${holder}".`, {
+      hint: 'Say <kind:name>, such as listener:dashboard or user:kim.',
+    })
+  const [may] = await ask<{ all: boolean }>(
+    `select has_function_privilege('tmidb.explain_access(text, text, text, text, timestamptz, text, inet)', 'execute') as all`,
+  )
+  if (may?.all) await ask('select tmidb.explain_access($1)', [holder])
 }
 
 async function create({ values, json }: Args, [holder = '']: string[]): Promise<number> {

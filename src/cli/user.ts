@@ -5,7 +5,7 @@ import { randomPassword } from '../base/password.ts'
 import { createAccount, resetPassword } from '../db/accounts.ts'
 import { withLogin } from '../db/superuser.ts'
 import { type Ask, administratorUrl, allOrNothing, withDatabase } from './administrator.ts'
-import { type Args, type Command, exit, print, printJson, UsageError } from './command.ts'
+import { type Args, type Command, exit, print, printJson, refuseForeign, UsageError } from './command.ts'
 import { confirm, isTerminal } from './confirm.ts'
 import { nearestWord } from './nearest-word.ts'
 import { askNewPassword, readSecret } from './secret-prompt.ts'
@@ -96,8 +96,7 @@ async function run(args: Args): Promise<number> {
   const [least, most] = found.words
   if (words.length < least) throw new UsageError(words.length === 0 ? 'Say the login.' : 'Say the role.')
   if (words.length > most) throw new UsageError(`"${words[most]}" is one word too many.`)
-  const foreign = Object.keys(args.values).find((o) => !['json', 'postgres', ...found.options].includes(o))
-  if (foreign) throw new UsageError(`"user ${verb}" has no --${foreign}.`)
+  refuseForeign(`user ${verb}`, args.values, found.options)
   if (args.values.generate && args.values.stdin) throw new UsageError('--generate and --stdin exclude each other.')
   const [login = '', word] = words
   return await withDatabase(args.values.postgres as string | undefined, (ask) => found.run({ ...args, ask, login, word }))

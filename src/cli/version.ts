@@ -5,6 +5,7 @@ import { type Args, type Command, exit, print, printJson } from './command.ts'
 
 export const command: Command = {
   summary: 'Show the version.',
+  isBare: true,
   usage: 'version [--json]',
   examples: ['npx tmictl version', 'npx tmictl version --json'],
   async run(args: Args) {

@@ -77,6 +77,7 @@ test('many are replayed by filter, and what still fails is told', async () => {
     `select tmidb.edit_dead_letter(raw_id, p_raw => convert_from(raw, 'UTF8') || ']') from tmidb.raw_bucket where reason = 'TM201'`,
   )
   assert.equal((await letters('replay')).code, 2)
+  assert.equal((await letters('list', '5')).code, 2)
   const { code, stdout } = await letters('replay', '--category', 'sensor')
   assert.equal(code, 7)
   assert.match(stdout, /^6 replayed: 6 readings stored, 0 were there before; 1 failed again\.\n +\d+ +TM210/m)

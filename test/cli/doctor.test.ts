@@ -88,6 +88,7 @@ test('who is no administrator is refused with exit 4; where nothing runs it is 5
   ])
   assert.deepEqual([listener.code, listener.stderr], [4, 'This login may not do that.\n  Ask an administrator.\n'])
   assert.equal(nothing.code, 5)
+  assert.equal((await run(['doctor', 'extra'])).code, 2)
 })
 
 /** Of a machine without an instance. */

@@ -28,6 +28,24 @@ test('limits are set for one or for each, listed, and taken back', async () => {
   assert.ok(left.length > 4 && left.every((l) => l.scope !== 'user'))
 })
 
+test('a token is named by its prefix too; a network, and a word that is none, are refused', async () => {
+  const [token] = await db.query<{ prefix: string; id: string }>('select prefix, token_id as id from tmidb.token')
+  const set = await limits('set', 'token', 'write', '7', '--of', token?.prefix ?? '')
+  assert.equal(set.code, 0, set.stderr)
+  assert.match((await limits('list')).stdout, new RegExp(`^token +write +7/minute +${token?.id}$`, 'm'))
+  const refused = await Promise.all([
+    limits('set', 'address', 'read', '2', '--of', '10.0.0.0/8'),
+    limits('set', 'usr', 'read', '5'),
+    limits('set', 'token', 'read', '5', '--of', 'nosuch'),
+  ])
+  assert.deepEqual(
+    refused.map((r) => r.code),
+    [2, 2, 3],
+  )
+  assert.match(refused[0].stderr, /is a network/)
+  assert.match(refused[1].stderr, /Did you mean "user"\?/)
+})
+
 test('a limit of nobody ends with 3, one that makes no sense with 2 or 1', async () => {
   const codes = await Promise.all([
     limits('set', 'user', 'read', '5', '--of', 'listener:nobody'),

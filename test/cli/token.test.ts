@@ -61,6 +61,18 @@ test('several tokens are revoked all or none, and the one that is unknown is nam
   assert.match((await token('list', 'speaker:truck')).stdout, / {2}kept\n/)
 })
 
+test('the tokens of nobody end with 3, of somebody who has none with 0', async () => {
+  await db.query(`select tmidb.create_account('lee', '$argon2id$', 'viewer')`)
+  const codes = await Promise.all(['nobody', 'listener:nobody', 'user:lee'].map(async (who) => (await token('list', who)).code))
+  assert.deepEqual(codes, [3, 3, 0])
+})
+
+test('a label cannot command the terminal, nor look like another line', async () => {
+  await db.query(`select tmidb.create_token('speaker', 'truck', $1)`, ['a\u001b[2Jb\nc\u009bd'])
+  const { stdout } = await token('list', 'speaker:truck')
+  assert.match(stdout, / {2}a\\u001b\[2Jb\\u000ac\\u009bd\n/)
+})
+
 test('what is not there ends with 3 and names what is near; a wrong word with 2; what cannot be with 1', async () => {
   const [prefix] = await db.query<{ p: string }>(`select prefix as p from tmidb.token where kind = 'listener'`)
   const typed = `${prefix?.p.slice(0, -1)}_`

@@ -60,6 +60,7 @@ test('user role, disable, enable, password and remove do it; exit codes say why 
     user('remove', 'a', 'b'),
     user('remove', kim),
   ])
+  assert.equal((await user('password', kim, '--generate', '--sql')).code, 2)
   assert.deepEqual([role.code, role.stdout], [0, `${kim} is viewer now.\n`])
   assert.deepEqual([absent.code, last.code, usage.code, word.code, unsure.code], [3, 4, 2, 2, 1])
   assert.match(last.stderr, /This is the last administrator/)

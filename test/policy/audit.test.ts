@@ -512,6 +512,9 @@ describe('tmictl audit', () => {
     assert.deepEqual(await said('--resource', 'target:shown-1', '--since', '1h'), ['target.changed', 'target.created'])
     assert.deepEqual(await said('--resource', 'target:shown-1', '--kind', 'target.', '--limit', '1'), ['target.changed'])
     assert.deepEqual(await said('--kind', 'target.changed', '--actor', 'nobody'), [])
+    const unknown = await audit('list', '--kind', 'target.chnged')
+    assert.equal(unknown.code, 3)
+    assert.match(unknown.stderr, /Did you mean "target\.changed"\? "tmictl audit kinds" lists them/)
     assert.match(
       (await audit('list', '--resource', 'target:shown-1')).stdout,
       /target\.changed +admin from 127\.0\.0\.1 +target:shown-1 {2}name: null → "Shown"/,

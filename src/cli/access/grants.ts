@@ -26,12 +26,19 @@ export async function grant(ask: Ask, { values, json }: Args, [who]: readonly st
     category,
     values.target ?? null,
     group,
-    fields === undefined ? null : fields.split(',').filter((f) => f !== ''),
+    fields === undefined ? null : named(fields),
     window,
   ])
   const rows = await ask<Grant>(`${listed} where grant_id = any($1) order by grant_id`, [made?.ids ?? []])
   show(rows, json, '')
   return exit.ok
+}
+
+function named(fields: string): string[] {
+  const names = fields.split(',').map((f) => f.trim())
+  if (names.includes(''))
+    throw new UsageError('--fields names at least one field; without it all are meant, and who is to see none needs no grant.')
+  return names
 }
 
 export async function revoke(ask: Ask, { json }: Args, words: readonly string[]): Promise<number> {

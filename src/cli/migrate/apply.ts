@@ -11,7 +11,7 @@ import type { Extent } from '../../db/migrations/plan.ts'
 import { rehearse, run } from '../../db/migrations/run.ts'
 import { Interrupted, type Options } from '../../db/migrations/session.ts'
 import { administratorUrl, inOurWords } from '../administrator.ts'
-import { type Args, exit, print, printJson, UsageError } from '../command.ts'
+import { type Args, exit, print, printBlock, printJson, UsageError } from '../command.ts'
 import { brokenLines, changeLines, warningLines } from './changes.ts'
 import { folderOf, text } from './folder.ts'
 
@@ -83,7 +83,7 @@ async function tryOut(args: Args, options: All, direction: Direction, extent: Ex
   else {
     for (const step of steps) {
       const outside = step.transactional ? '' : '; outside a transaction, so it was not tried'
-      print(`-- ${step.name} ${step.direction} (${step.ms} ms${outside})\n${step.sql}\n`)
+      printBlock(`-- ${step.name} ${step.direction} (${step.ms} ms${outside})\n${step.sql}\n`)
     }
     for (const line of changeLines(changes)) print(line)
     for (const line of warningLines(warnings)) print(line)
