@@ -719,7 +719,6 @@ table tmidb.login_to_end (
 row security on tmidb.login_to_end, forced;
 create policy admin_read on tmidb.login_to_end for select to tmidb_admin using (true);
 create policy owner_all on tmidb.login_to_end for all to tmidb_owner using (true) with check (true);
-grant select on tmidb.login_to_end to tmidb_admin;
 comment on table tmidb.login_to_end is 'Logins whose rights were taken or changed: their open connections are ended as soon as that is committed.';
 comment on column tmidb.login_to_end.role_oid is 'The role of PostgreSQL.';
 comment on column tmidb.login_to_end.at is 'Since when.';

@@ -15,7 +15,7 @@ begin
     execute format('grant select on tmidb.%I to tmidb_admin', t.relname);
   end loop;
 end $$;
-revoke select on tmidb.token, tmidb.account, tmidb.session, tmidb.spent_refresh, tmidb.sign_in_try from tmidb_admin;
+revoke select on tmidb.token, tmidb.account, tmidb.session, tmidb.spent_refresh, tmidb.sign_in_try, tmidb.login_to_end from tmidb_admin;
 grant select (token_id, prefix, kind, speaker_id, listener_id, label, created_at, expires_at, used_at, revoked_at) on tmidb.token to tmidb_admin;
 grant select (account_id, login, email, display_name, role_id, class_id, speaker_id, role_name, created_at, disabled_at, password_changed_at,
   must_change_password, last_login_at) on tmidb.account to tmidb_admin;

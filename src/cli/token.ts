@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // tmictl token: the keys of speakers, listeners and users. A token's text goes to stdout once and is nowhere kept.
 import { TmiError } from '../base/errors.ts'
-import { type Ask, withDatabase } from './administrator.ts'
+import { type Ask, allOrNothing, withDatabase } from './administrator.ts'
 import { type Args, type Command, exit, print, printJson, UsageError } from './command.ts'
 import { nearestWord } from './nearest-word.ts'
 
@@ -126,24 +126,29 @@ function told(json: boolean, made: { token: string; [about: string]: string }): 
 }
 
 async function revoke({ values, json }: Args, which: string[]): Promise<number> {
-  await asking(values, async (ask) => {
-    for (const word of which) {
-      const [row] = await ask<{ n: number }>('select tmidb.revoke_token($1) as n', [word])
-      if (row?.n !== 1) throw await unknown(ask, word)
-    }
-  })
+  await asking(values, (ask) =>
+    allOrNothing(ask, async () => {
+      for (const word of which) {
+        const [row] = await ask<{ n: number }>('select tmidb.revoke_token($1) as n', [word])
+        if (row?.n !== 1) throw await unknown(ask, word, which.length > 1)
+      }
+    }),
+  )
   if (json) printJson({ revoked: which })
   else print(`${which.length} revoked; what ${which.length === 1 ? 'it' : 'they'} had open is closed.`)
   return exit.ok
 }
 
-async function unknown(ask: Ask, word: string): Promise<TmiError> {
+async function unknown(ask: Ask, word: string, others: boolean): Promise<TmiError> {
   const prefixes = await ask<{ prefix: string }>('select prefix from api.token where revoked_at is null')
   const near = nearestWord(
     word,
     prefixes.map((p) => p.prefix),
   )
-  return new TmiError('TM107', 'There is no such token, or it is over already.', {
+  // A token's whole text may have been said; its prefix is enough to know it again.
+  const said = word.replace(/^(tmi_[a-z]+_.{8}).+$/s, '$1…').slice(0, 80)
+  const kept = others ? ' Nothing was revoked.' : ''
+  return new TmiError('TM107', `There is no token "${said}", or it is over already.${kept}`, {
     hint: near ? `Did you mean "${near}"?` : '"tmictl token list" shows their numbers.',
   })
 }

@@ -4,7 +4,7 @@ import { TmiError } from '../base/errors.ts'
 import { randomPassword } from '../base/password.ts'
 import { createAccount, resetPassword } from '../db/accounts.ts'
 import { withLogin } from '../db/superuser.ts'
-import { type Ask, administratorUrl, withDatabase } from './administrator.ts'
+import { type Ask, administratorUrl, allOrNothing, withDatabase } from './administrator.ts'
 import { type Args, type Command, exit, print, printJson, UsageError } from './command.ts'
 import { confirm, isTerminal } from './confirm.ts'
 import { nearestWord } from './nearest-word.ts'
@@ -127,14 +127,17 @@ async function create({ ask, login, values, json }: Call): Promise<number> {
   if (role === undefined) throw new UsageError('Say the role: --role admin, editor, viewer, or one of your own.')
   const chosen = await passwordFor(login, values)
   if (chosen === null) return exit.interrupted
-  const made = await createAccount(ask, {
-    login,
-    role,
-    email: values.email as string | undefined,
-    displayName: values.name as string | undefined,
-    password: chosen,
-  })
-  const postgres = values.sql ? await sqlLogin(ask, login, values) : undefined
+  // An account whose password and token nobody saw would be of no use.
+  const { made, postgres } = await allOrNothing(ask, async () => ({
+    made: await createAccount(ask, {
+      login,
+      role,
+      email: values.email as string | undefined,
+      displayName: values.name as string | undefined,
+      password: chosen,
+    }),
+    postgres: values.sql ? await sqlLogin(ask, login, values) : undefined,
+  }))
   if (json) printJson({ ...made, ...(postgres ? { postgres } : {}) })
   else {
     print(`${login} is a user now: ${role}.`)
@@ -147,8 +150,9 @@ async function create({ ask, login, values, json }: Call): Promise<number> {
 
 async function setPassword({ ask, login, values, json }: Call): Promise<number> {
   if (values.sql) {
-    if (values.stdin) throw new UsageError('The password of a PostgreSQL login is made up.')
-    const postgres = await sqlLogin(ask, login, values)
+    if (values.stdin || values.generate)
+      throw new UsageError('The password of a PostgreSQL login is always made up: say only --sql.')
+    const postgres = await allOrNothing(ask, () => sqlLogin(ask, login, values))
     if (json) printJson({ login, postgres })
     else print(`${login} has the PostgreSQL login ${postgres}   (shown once)`)
     return exit.ok

@@ -24,7 +24,7 @@ interface Said {
 
 async function access(...args: string[]): Promise<Said> {
   return await new Promise((resolve) => {
-    execFile(process.execPath, ['src/cli.ts', 'access', ...args, '--postgres', db.url('admin')], (error, out, err) =>
+    execFile(process.execPath, ['src/cli.ts', 'access', '--postgres', db.url('admin'), ...args], (error, out, err) =>
       resolve({ code: (error?.code as number | undefined) ?? 0, out, err }),
     )
   })
@@ -72,6 +72,21 @@ test('roles are made, shown and removed', async () => {
   assert.equal((await access('role', 'fleet', '--description', 'Drivers')).code, 0)
   assert.match((await access('roles')).out, /^fleet +0 people {2}Drivers$/m)
   assert.equal((await access('role', 'fleet', '--remove')).code, 0)
+})
+
+test('what PostgreSQL says is told as a sentence: a wrong login, a host that is not there, a value that cannot be', async () => {
+  const wrong = new URL(db.url('admin'))
+  wrong.username = 'nobody'
+  const [login, host, database, form] = await Promise.all(
+    [wrong.href, 'postgres://a:b@nosuch.invalid/x', db.url('admin').replace(/\/[^/]*$/, '/nosuch'), 'postgres://[bad'].map(
+      (url) => access('list', '--postgres', url),
+    ),
+  )
+  assert.deepEqual([login?.code, host?.code, database?.code, form?.code], [4, 5, 5, 5])
+  for (const { err } of [login, host, database, form] as Said[]) {
+    assert.match(err, /Say it as postgres:/)
+    assert.doesNotMatch(err, /\n {4}at /)
+  }
 })
 
 test('what is misspelled is told, each with its exit code', async () => {

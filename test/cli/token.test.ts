@@ -53,6 +53,14 @@ test('rotate makes another one and lets the old one stand for the overlap; revok
   assert.match(shown[1].stdout, / revoked {2}turn/)
 })
 
+test('several tokens are revoked all or none, and the one that is unknown is named', async () => {
+  const one = (await token('create', 'speaker:truck', '--label', 'kept')).stdout.trim()
+  const refused = await token('revoke', one, 'nosuch')
+  assert.equal(refused.code, 3)
+  assert.match(refused.stderr, /^There is no token "nosuch", or it is over already\. Nothing was revoked\.\n/)
+  assert.match((await token('list', 'speaker:truck')).stdout, / {2}kept\n/)
+})
+
 test('what is not there ends with 3 and names what is near; a wrong word with 2; what cannot be with 1', async () => {
   const [prefix] = await db.query<{ p: string }>(`select prefix as p from tmidb.token where kind = 'listener'`)
   const typed = `${prefix?.p.slice(0, -1)}_`

@@ -38,6 +38,19 @@ test('user create makes an account with a password that is shown once, and a Pos
   )
 })
 
+test('a user whose PostgreSQL login cannot be made is not made either', async () => {
+  const lee = `lee_${process.pid}`
+  await db.query(`create role ${lee}`)
+  try {
+    const refused = await user('create', lee, '--role', 'viewer', '--generate', '--sql')
+    assert.deepEqual([refused.code, refused.stdout], [1, ''])
+    assert.match(refused.stderr, /^There is a PostgreSQL role named/)
+    assert.equal((await user('list', lee)).code, 3)
+  } finally {
+    await db.query(`drop role ${lee}`)
+  }
+})
+
 test('user role, disable, enable, password and remove do it; exit codes say why not', async () => {
   const [role, absent, last, usage, word, unsure] = await Promise.all([
     user('role', kim, 'viewer'),

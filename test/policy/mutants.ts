@@ -242,7 +242,7 @@ const spoilings: Spoiling[] = [
   {
     of: 'tmidb.cutoffs',
     kind: 'window of another length',
-    pattern: /now\(\) - w\.seconds/g,
+    pattern: /statement_timestamp\(\) - w\.seconds/g,
     put: "now() - interval '10 days' - w.seconds",
   },
   { of: 'tmidb.compile_rules', kind: 'rules that say too much', pattern: / or s\.w >= a\.w/g, put: ' or true' },

@@ -37,7 +37,7 @@ export const sentences: Sentence[] = [
   {
     it: 'An administrator reads the tables, and changes them by functions alone.',
     of: words(`access_grant access_role api_state audit audit_head audit_kind category chunk code_version connector_run connector_seen document field_setting geo_source geo_trace ingest_cursor
-      instance ledger ledger_minute listener listener_subscriptions login_to_end message_id migration migration_run permission_class published_view rate_count rate_limit raw_bucket
+      instance ledger ledger_minute listener listener_subscriptions message_id migration migration_run permission_class published_view rate_count rate_limit raw_bucket
       removal request_limit rollup_chunk rollup_cursor rollup_day rollup_field rollup_hour rollup_minute rollup_series schema_version shape speaker
       stream_cursor target target_group ts_obs version_seen`).map((t) => `tmidb.${t}`),
     who: admins,
@@ -89,7 +89,7 @@ export const sentences: Sentence[] = [
   },
   {
     it: 'What was spent and who tried is for nobody to see.',
-    of: words('tmidb.spent_refresh tmidb.sign_in_try'),
+    of: words('tmidb.spent_refresh tmidb.sign_in_try tmidb.login_to_end'),
     who: [],
     may: [],
   },
@@ -200,7 +200,6 @@ export const calls: Calls[] = [
     of: 'tmidb.seal_audit tmidb.audit_head_now',
     who: [drainProcess],
   },
-  { it: 'The api process ends what lost its rights.', of: 'tmidb.end_logins', who: [apiProcess] },
   { it: 'The drain forgets old counts.', of: 'tmidb.forget_counts', who: [drainProcess] },
   {
     it: 'Anybody may know who it is and what it may see; the answers are cut to it. Views ask for everybody.',

@@ -182,8 +182,10 @@ test('MQTT: U+0000 in a topic closes the connection and holds nothing up', async
   sender.publish('tmi/in/bad/a\u0000b', '{"a":1}', { qos: 0 })
   await closed
   await until(
-    'an audit row',
-    async () => (await admin(`select from tmidb.audit where kind = 'mqtt.denied' and detail->>'code' = 'TM208'`)).length > 0,
+    'an audit row that is sealed',
+    async () =>
+      (await admin(`select from tmidb.audit where kind = 'mqtt.denied' and detail->>'code' = 'TM208' and hash is not null`))
+        .length > 0,
   )
   for (let i = 0; i < 16; i++) await goodReading(`after-nul-${i}`)
 })
