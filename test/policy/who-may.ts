@@ -268,8 +268,8 @@ export const calls: Calls[] = [
     who: [apiProcess, edgeProcess],
   },
   {
-    it: 'The API opens sessions.',
-    of: 'tmidb.begin_session tmidb.refresh_session tmidb.change_password',
+    it: 'The API opens sessions, and ends connections.',
+    of: 'tmidb.end_logins tmidb.begin_session tmidb.refresh_session tmidb.change_password',
     who: [apiProcess],
   },
   { it: 'Processes listen.', of: 'tmidb.channel', who: [apiProcess, edgeProcess, drainProcess] },
