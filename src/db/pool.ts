@@ -176,6 +176,11 @@ export function viewedOnly(): TmiError {
   })
 }
 
+/** How readings are refused to who sends none, or views as somebody else. */
+export function sendsNone({ viewed_by }: Claims): TmiError {
+  return viewed_by === undefined ? new TmiError('TM102') : viewedOnly()
+}
+
 export interface As {
   role: string
   /** JSON for tmidb.identity(). */

@@ -7,6 +7,7 @@ import { bearer, type Caller, callerOf } from '../base/caller.ts'
 import { type ErrorCode, errorTable, TmiError } from '../base/errors.ts'
 import type { Identity } from '../db/access.ts'
 import { admit } from '../db/admit.ts'
+import { sendsNone } from '../db/pool.ts'
 import { refusal } from './answer.ts'
 import { readAway, readBody } from './body.ts'
 import type { Intake } from './intake.ts'
@@ -98,7 +99,7 @@ async function write(
   if (req.method !== 'POST') throw new TmiError('TM302')
   const identity = await admit(intake.access, credentials(req, query), 'ingest', res)
   if (identity.kind === 'anonymous') throw new TmiError('TM100', 'unauthorized access')
-  if (identity.claims.speaker_id === undefined) throw new TmiError('TM102')
+  if (identity.claims.speaker_id === undefined) throw sendsNone(identity.claims)
   const precision = precisions[query.get('precision') ?? 'ns']
   if (precision === undefined) throw new TmiError('TM303', 'The precision is ns, us, ms or s.')
   const { points, faults } = readLines(await readBody(req), { precision, anyTarget: identity.target === null })

@@ -2,7 +2,7 @@
 // What every way in does with a message once it has its bytes: right, name, gate, target, streams. One verdict for all.
 import { type ErrorCode, errorTable, TmiError } from '../base/errors.ts'
 import type { Access, Identity } from '../db/access.ts'
-import { openPool } from '../db/pool.ts'
+import { openPool, sendsNone } from '../db/pool.ts'
 import type { Row } from '../nats-bridge/frame.ts'
 import type { Places, Publisher } from '../nats-bridge/publish.ts'
 import { gateBody, type Reading, type Rejection } from './gate.ts'
@@ -104,7 +104,7 @@ export function openIntake(parts: { access: Access; publisher: Publisher; edgeUr
   const judge = ({ identity, category, target, body, format, mid, spans }: Incoming): Judged => {
     const speaker = identity.claims.speaker_id
     if (identity.kind === 'anonymous') throw new TmiError('TM100')
-    if (speaker === undefined) throw new TmiError('TM102')
+    if (speaker === undefined) throw sendsNone(identity.claims)
     if (!categoryForm.test(category)) throw new TmiError('TM104')
     if (target !== null) checkTarget(target)
     const now = stamp()

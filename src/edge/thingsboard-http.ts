@@ -8,6 +8,7 @@ import { bearer, callerOf } from '../base/caller.ts'
 import { TmiError } from '../base/errors.ts'
 import type { Identity } from '../db/access.ts'
 import { admit } from '../db/admit.ts'
+import { sendsNone } from '../db/pool.ts'
 import { taken } from './answer.ts'
 import { readBody } from './body.ts'
 import { decode, refuse } from './http.ts'
@@ -63,6 +64,6 @@ async function device(intake: Intake, req: IncomingMessage, res: ServerResponse,
   // Not a scheme of the Authorization header: "Basic …" in an address is no device.
   const caller = { ...callerOf(req), cookie: undefined, authorization: bearer(token) }
   const identity = await admit(intake.access, caller, 'ingest', res)
-  if (identity.claims.speaker_id === undefined) throw new TmiError('TM102')
+  if (identity.claims.speaker_id === undefined) throw sendsNone(identity.claims)
   return identity
 }

@@ -11,6 +11,7 @@ import { sleep } from '../base/retry.ts'
 import { refuseUpgrade } from '../base/upgrade.ts'
 import type { Identity } from '../db/access.ts'
 import { admit, pace } from '../db/admit.ts'
+import { sendsNone } from '../db/pool.ts'
 import { refusal, taken } from './answer.ts'
 import { mostBytes } from './body.ts'
 import { membersOf, readEnvelope, writtenMid } from './envelope.ts'
@@ -109,7 +110,7 @@ export function openWsIntake(intake: Intake, options: { authMs?: number } = {}):
 /** TM100, TM101 or TM102 unless readings may come from there. */
 function mayWrite(identity: Identity): Identity {
   if (identity.kind === 'anonymous') throw new TmiError('TM100')
-  if (identity.claims.speaker_id === undefined) throw new TmiError('TM102')
+  if (identity.claims.speaker_id === undefined) throw sendsNone(identity.claims)
   return identity
 }
 

@@ -7,6 +7,7 @@ import { openApp } from '../../src/api/app.ts'
 import { authRoutes } from '../../src/api/auth/routes.ts'
 import { openCatalog } from '../../src/api/rest/catalog.ts'
 import { restHandler } from '../../src/api/rest/handler.ts'
+import { viewing } from '../../src/api/view-as.ts'
 import type { TmiError } from '../../src/base/errors.ts'
 import { allowOrigins, refusesCookie } from '../../src/base/origin.ts'
 import { hashPassword } from '../../src/base/password.ts'
@@ -50,8 +51,8 @@ export async function authWorld(...people: [login: string, role: string, email?:
   for (const [login, role, email = null] of people)
     await db.query('select tmidb.create_account($1, $2, $3, $4)', [login, hash, role, email])
   const url = db.url('tmidb_api')
-  const access = stack.use(await openAccess(url))
   const pool = stack.adopt(openPool(url, { max: 4, application: 'auth-test' }), (p) => p.end())
+  const access = viewing(stack.use(await openAccess(url)), pool)
   const hub = stack.use(await openHub(url, access))
   const sockets = stack.use(openLiveSockets({ hub, access }))
   const rest = restHandler({ pool, catalog: await openCatalog(pool), access })

@@ -338,6 +338,17 @@ test('TM208, TM209: text that no column can keep is refused, wherever it stands'
   assert.equal(await codeOf(world.say('POST', '/api/auth/users/%00/password', {}, root)), '400 TM208')
 })
 
+test('who views as somebody else is told which header is in the way', async () => {
+  const view = { ...(await world.browser('root')), 'tmidb-view-as': 'user:lee' }
+  for (const [method, body] of [
+    ['GET', undefined],
+    ['POST', { login: 'viewed', role: 'viewer' }],
+  ] as const) {
+    const { status, body: said } = await world.say(method, '/api/auth/users', body, view)
+    assert.deepEqual([status, said.code, /Tmidb-View-As/.test(said.hint)], [403, 'TM102', true])
+  }
+})
+
 test('another role holds at once for what is open', async () => {
   const lee = await world.browser('lee')
   assert.equal((await me(lee)).body.request_role, 'tmidb_editor')

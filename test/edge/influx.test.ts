@@ -265,3 +265,18 @@ test('/ping, /health and CREATE DATABASE are answered as clients ask for them', 
   assert.equal((await write('/query?q=CREATE', '', {}, 'GET')).status, 401)
   assert.equal((await write('/api/v2/write', '', {}, 'GET')).status, 404, 'left to REST')
 })
+
+test('who views as somebody else sends nothing, and is told which header is in the way', async () => {
+  const identity = {
+    kind: 'account',
+    name: 'kim',
+    claims: { role: 'tmidb_viewer', viewed_by: 'root' },
+    target: null,
+    mayCreate: false,
+    mayIntrospect: true,
+  } as const
+  await assert.rejects(
+    door.intake.take({ identity, category: 'sensor', target: 't', body: Buffer.from('{"a": 1}'), format: 'json' }),
+    (e: { code: string; hint: string }) => e.code === 'TM102' && e.hint.includes('Tmidb-View-As'),
+  )
+})

@@ -56,6 +56,29 @@ test('a group is asked of meta: who is in it is seen, in each of the three ways 
   assert.deepEqual(await lines('high'), ['truck-2'])
 })
 
+test('a condition in SQL’s words is true of what ->> gives as this text: texts, numbers and booleans', async () => {
+  const holds = async (condition: string, meta: object) =>
+    (
+      await db.query<{ yes: boolean }>(`select jsonb_path_match($2, tmidb.group_path($1), '{}', true) as yes`, [condition, meta])
+    )[0]?.yes
+  for (const [value, same, other] of [
+    ['5', [5, '5'], [6, '05', true, null]],
+    ['-1.5', [-1.5, '-1.5'], [1.5]],
+    ['true', [true, 'true'], [false, 'True', 1]],
+    ['05', ['05'], [5]],
+    ['1e3', ['1e3'], [1000]],
+    ['1.50', ['1.50'], [1.5]],
+    ['null', ['null'], [null]],
+    ['a', ['a'], ['b', 5]],
+  ] as const) {
+    for (const v of same) assert.equal(await holds(`meta->>'v' = '${value}'`, { v }), true, `${value} is ${JSON.stringify(v)}`)
+    for (const v of other)
+      assert.notEqual(await holds(`meta->>'v' = '${value}'`, { v }), true, `${value} is not ${JSON.stringify(v)}`)
+  }
+  assert.equal(await holds(`meta->>'n' = '5' and meta->>'b' = 'true'`, { n: 5, b: true }), true)
+  assert.notEqual(await holds(`meta->>'n' = '5' and meta->>'b' = 'true'`, { n: 5, b: false }), true)
+})
+
 for (const condition of ['$.site', '$', 'site = busan', '{"a": [1]}', '{"a"', '', '$missing == 1', "meta->>'a' = 'b' or 1 = 1"]) {
   test(`what is no condition is refused with TM108: ${condition}`, async () => {
     await assert.rejects(db.query('select tmidb.create_group($1, $2)', ['bad', condition]), { code: 'TM108' })
@@ -196,9 +219,26 @@ for (const [what, sql] of [
   ['no action', `tmidb.grant_access('user:kim', '{}')`],
   ['targets and a group', `tmidb.grant_access('listener:l1', p_targets => '{a}', p_group => 'busan')`],
   ['a window of no time', `tmidb.grant_access('listener:l1', p_window => '0 s')`],
+  ['a person who sees everything as it is', `tmidb.grant_access('user:looker', '{write}', 'sensor')`],
+  ['admin of a category', `tmidb.grant_access('role:fleet', '{admin}', 'sensor')`],
+  ['a field without a name', `tmidb.grant_access('listener:l1', p_fields => array['temp', null])`],
+  ['a target without a name', `tmidb.grant_access('listener:l1', p_targets => array['truck-1', null])`],
   ['a holder of no kind', `tmidb.grant_access('kim')`],
 ] as const) {
   test(`TM108: ${what}`, async () => {
+    await db.query(
+      `insert into tmidb.account (login, role_id) select 'looker', role_id from tmidb.access_role where name = 'viewer' on conflict do nothing`,
+    )
     await assert.rejects(db.query(`select ${sql}`), (e: { code: string }) => e.code === 'TM108' || e.code === 'TM107')
   })
 }
+
+test('TM105: a target whose key is empty, too long or none', async () => {
+  for (const key of ['', 'x'.repeat(257)]) {
+    await assert.rejects(db.query(`select tmidb.grant_access('listener:l1', p_targets => array[$1::text])`, [key]), {
+      code: 'TM105',
+    })
+    await assert.rejects(db.query('select tmidb.create_target($1)', [key]), { code: 'TM105' })
+  }
+  await assert.rejects(db.query('select tmidb.create_target(null)'), { code: 'TM105' })
+})

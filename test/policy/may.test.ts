@@ -97,6 +97,10 @@ test('who may change a target may not move it into a group, or out of one, that 
     writeAs(pool, who.member as Claims, { text: `update api.target set meta = $1 where key = 'b2'`, values: [meta] })
   const [{ meta: before } = {}] = await db.query<{ meta: object }>(`select meta from tmidb.target where key = 'b2'`)
   await assert.rejects(say({ ...before, site: 'seoul' }), { code: 'TM102' })
+  for (const none of [null, 5]) {
+    const set = { text: `update api.target set meta = $1::jsonb where key = 'b2'`, values: [none] }
+    await assert.rejects(writeAs(pool, who.member as Claims, set), { code: 'TM105' })
+  }
   await say({ ...before, colour: 'red' })
   const [{ meta } = {}] = await db.query<{ meta: object }>(`select meta from tmidb.target where key = 'b2'`)
   assert.deepEqual(meta, { ...before, colour: 'red' })

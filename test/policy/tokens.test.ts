@@ -77,6 +77,18 @@ test('what a token runs as is its owner’s role, narrowed by its scopes', async
   assert.equal(await as('fleet', 'write'), 'tmidb_speaker')
 })
 
+test('TM108: a label with control characters; TM108: a name with them', async () => {
+  for (const c of ['\n', '\x1b', '\x7f', '\x9b']) {
+    await assert.rejects(made(`tmidb.create_token('listener', 'A', $1)`, `a${c}b`), code('TM108'), JSON.stringify(c))
+    await assert.rejects(
+      made(`tmidb.create_account('named', null, 'viewer', null, $1)`, `a${c}b`),
+      code('TM108'),
+      JSON.stringify(c),
+    )
+  }
+  await made(`tmidb.create_token('listener', 'A', $1)`, 'Größe – 서울')
+})
+
 test('a scope that its owner does not have is refused, and so is one that is none', async () => {
   for (const [kind, name, scopes] of [
     ['listener', 'A', ['write']],

@@ -13,8 +13,12 @@ begin
   returning t.target_id, t.xmax = 0 into v_id, v_is_new;
   if v_is_new then perform tmidb.audit_target(v_id); end if;
   return v_id;
+exception
+  when check_violation or not_null_violation then
+    raise exception 'The target % cannot be kept.', coalesce(quote_literal(left(p_key, 80)), 'null') using errcode = 'TM105',
+      hint = 'A key has 1 to 256 bytes; meta is a JSON object.';
 end $$;
 
-comment on function tmidb.create_target(text, text, jsonb) is 'Makes a target, or sets name and adds attributes of one; returns target_id.';
+comment on function tmidb.create_target(text, text, jsonb) is 'Makes a target, or sets name and adds attributes of one; returns target_id. TM105: its key or meta cannot be used.';
 revoke all on function tmidb.create_target(text, text, jsonb) from public;
 grant execute on function tmidb.create_target(text, text, jsonb) to tmidb_editor, tmidb_admin;

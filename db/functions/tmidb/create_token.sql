@@ -60,6 +60,8 @@ begin
   end if;
   if octet_length(p_label) > 200 then
     raise exception 'The label is too long.' using errcode = 'TM108', hint = 'Use at most 200 bytes.';
+  elsif p_label ~ '[\u0001-\u001f\u007f-\u009f]' then
+    raise exception 'The label holds control characters.' using errcode = 'TM108', hint = 'Write it in one line of text.';
   end if;
   -- What is not said is as narrow as the token that calls.
   if v_kind = 'user' or v_who->>'role' <> 'tmidb_admin' then

@@ -28,6 +28,15 @@ begin
   elsif v_to.role_id is not null and exists (
       select from tmidb.access_role where role_id = v_to.role_id and request_role <> 'tmidb_member') then
     raise exception 'This role sees everything as it is.' using errcode = 'TM108', hint = 'Make a role of your own: select tmidb.create_role(name).';
+  elsif v_to.account_id is not null and exists (
+      select from tmidb.account join tmidb.access_role using (role_id)
+      where account_id = v_to.account_id and request_role <> 'tmidb_member') then
+    raise exception 'The role of this user says it all: a grant would change nothing.' using errcode = 'TM108',
+      hint = 'Give them a role of your own first: select tmidb.set_account_role(login, role).';
+  elsif v_actions = '{admin}' and p_category is not null then
+    raise exception 'The action admin is about targets, not about their readings.' using errcode = 'TM108', hint = 'Leave the category out.';
+  elsif array_position(p_fields, null) is not null or array_position(p_targets, null) is not null then
+    raise exception 'A field or target that is granted has a name.' using errcode = 'TM108', hint = 'Leave the list out for all of them.';
   end if;
   -- As tmidb.classify does, but before a target is made here.
   lock table tmidb.target_group in exclusive mode;

@@ -9,6 +9,7 @@ language plpgsql immutable strict set search_path = pg_catalog, pg_temp
 as $$
 declare
   c_part constant text := $re$\s*meta\s*->>\s*'((?:[^']|'')+)'\s*=\s*'((?:[^']|'')*)'\s*$re$;
+  c_plain constant text := '^(true|false|0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9])$';
   v_said text := btrim(p_condition);
   v_parts text[];
   v_path jsonpath;
@@ -22,11 +23,13 @@ begin
     end if;
     v_said := array_to_string(v_parts, ' && ');
   elsif v_said ~* ('^' || c_part || '(and' || c_part || ')*$') then
-    select string_agg(format('$.%s == %s', to_json(replace(m[1], '''''', '''')), to_json(replace(m[2], '''''', ''''))), ' && ' order by o)
-    into v_said from regexp_matches(v_said, c_part, 'gi') with ordinality x(m, o);
+    -- What ->> gives as this text may be a number or a boolean.
+    select string_agg(case when t.value ~ c_plain then format('($.%1$s == %2$s || $.%1$s == %3$s)', t.key, to_json(t.value), t.value)
+      else format('$.%s == %s', t.key, to_json(t.value)) end, ' && ' order by o)
+    into v_said from regexp_matches(v_said, c_part, 'gi') with ordinality x(m, o)
+    cross join lateral (select to_json(replace(m[1], '''''', '''')) as key, replace(m[2], '''''', '''') as value) t;
   end if;
   v_path := v_said::jsonpath;
-  -- A path that is no predicate ($.site) would never be true.
   -- A path that is no predicate ($.site) would never be true: of an empty object it says nothing, or something else than true or false.
   v_probe := jsonb_path_query_first('{}', v_path, '{"key": "", "name": ""}', true);
   if coalesce(jsonb_typeof(v_probe), 'nothing') not in ('boolean', 'null') then

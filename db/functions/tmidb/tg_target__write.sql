@@ -18,7 +18,7 @@ begin
         hint = 'Ask an administrator to grant the action admin on it.';
     end if;
     v_before := tmidb.granted_groups(OLD.target_id);
-    update tmidb.target set name = NEW.name, meta = coalesce(NEW.meta, '{}') where target_id = OLD.target_id
+    update tmidb.target set name = NEW.name, meta = NEW.meta where target_id = OLD.target_id
     returning meta into NEW.meta;
     -- A group may be granted to the very person who would move the target into it.
     if tmidb.identity()->>'role' not in ('tmidb_admin', 'tmidb_editor') and tmidb.granted_groups(OLD.target_id) <> v_before then

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One request of /api/auth: JSON in, JSON or nothing out, problem+json for what is refused. Nothing of it is kept by a cache.
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express'
-import { requestIdOf } from '../../base/caller.ts'
+import { callerOf, requestIdOf } from '../../base/caller.ts'
 import { fromPg, problem, TmiError } from '../../base/errors.ts'
 import { observe } from '../../base/observe.ts'
 
@@ -54,7 +54,7 @@ export const readJson: RequestHandler[] = [
 
 export const refusing: ErrorRequestHandler = (thrown: unknown, req, res, _next) => {
   const requestId = requestIdOf(req)
-  const e = refusalOf(thrown)
+  const e = refusalOf(thrown, callerOf(req).viewAs !== undefined)
   if (e.status >= 500) {
     const { stack } = (e.cause ?? e) as Error
     observe({ kind: 'error', level: 'error', code: e.code, message: e.message, requestId, ...(stack ? { stack } : {}) })
@@ -68,12 +68,17 @@ export const refusing: ErrorRequestHandler = (thrown: unknown, req, res, _next) 
     .send(JSON.stringify(problem(e, requestId)))
 }
 
-function refusalOf(thrown: unknown): TmiError {
+function refusalOf(thrown: unknown, isViewed: boolean): TmiError {
   const { type, code } = thrown as { type?: string; code?: string }
   if (type === 'entity.too.large') return new TmiError('TM212', undefined, { hint: 'At most 16 kB here.' })
   if (type?.startsWith('entity.') || type?.startsWith('encoding.') || type === 'request.aborted' || type?.startsWith('request.'))
     return new TmiError('TM201', undefined, { hint: 'Send one JSON object.' })
   if (type?.startsWith('charset.')) return new TmiError('TM219', 'Only UTF-8 is taken here.')
+  if (code === '42501' && isViewed)
+    return new TmiError('TM102', 'Who is viewed as may not do that.', {
+      hint: 'Leave the header Tmidb-View-As out.',
+      cause: thrown,
+    })
   if (code === '42501') return new TmiError('TM102', 'Only an administrator may do that.', { cause: thrown })
   return fromPg(thrown)
 }
