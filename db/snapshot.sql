@@ -1662,10 +1662,20 @@ function api.remove_group(name text) returns integer language sql volatile set s
 @param name Name of the group.
 Removes a group with the grants that name it, and gives how many these were. TM107: there is no such group.';
 
+function api.remove_listener(name text) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1c9da6bd2fc94308c1cd637e6e82e1f1;
+  execute: tmidb_admin;
+  comment: '@param name Its name.
+Removes a listener with tokens, grants and PostgreSQL login, at once. TM107: there is none of this name.';
+
 function api.remove_role(name text) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 9358fab115ff2121a10e60d8642b421b;
   execute: tmidb_admin;
   comment: '@param name Name of the role.
 Removes a role of your own, with its grants. TM102: it is built in; TM106: somebody has it; TM107: there is none of this name.';
+
+function api.remove_speaker(name text) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3ae103495f8993b72c3579597940052c;
+  execute: tmidb_admin;
+  comment: '@param name Its name.
+Removes a speaker with tokens, grants and PostgreSQL login, at once; its readings stay. TM106: a connector or a person writes as it; TM107: there is none of this name.';
 
 function api.revoke_access("grant" bigint) returns void language sql volatile set search_path=pg_catalog, pg_temp owner tmidb_owner md5 093ab3f57df1ac2872719dc3dc01f104;
   execute: tmidb_admin;
@@ -1923,11 +1933,11 @@ function tmidb.create_speaker(p_name text, p_target text DEFAULT NULL::text, p_m
   execute: tmidb_admin;
   comment: 'Makes a speaker (for one target, if given) and returns its token, shown once.';
 
-function tmidb.create_target(p_key text, p_name text DEFAULT NULL::text, p_meta jsonb DEFAULT NULL::jsonb) returns uuid language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7a8ad24a74640be40653d95b5d4183a2;
+function tmidb.create_target(p_key text, p_name text DEFAULT NULL::text, p_meta jsonb DEFAULT NULL::jsonb) returns uuid language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c9a0dc91b30370fb64a2d8124b29be71;
   execute: tmidb_admin, tmidb_editor;
-  comment: 'Makes a target, or sets name and adds attributes of one; returns target_id.';
+  comment: 'Makes a target, or sets name and adds attributes of one; returns target_id. TM105: its key or meta cannot be used.';
 
-function tmidb.create_token(p_kind text, p_name text, p_label text DEFAULT NULL::text, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_scopes text[] DEFAULT NULL::text[], p_from text[] DEFAULT NULL::text[]) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 dd81245a0b1439a1b50b39c69a911ba8;
+function tmidb.create_token(p_kind text, p_name text, p_label text DEFAULT NULL::text, p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_scopes text[] DEFAULT NULL::text[], p_from text[] DEFAULT NULL::text[]) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 839245193d53bca3c833830da5730a57;
   execute: tmidb_admin, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer;
   comment: 'Makes a token for a speaker, listener or user (null: the one who asks), with these scopes (null: all that it may) and from these networks (null: any), and returns it, once.';
 
@@ -2006,6 +2016,10 @@ function tmidb.drop_expired_rollups() returns integer language plpgsql volatile 
   execute: tmidb_admin, tmidb_drain;
   comment: 'Drops roll-ups that are older than their category keeps them; returns from how many pieces.';
 
+function tmidb.drop_login(p_kind text, p_name text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 dcd09b9141a536bb65b13d74d39ee9f3;
+  execute: tmidb_admin;
+  comment: 'Takes the PostgreSQL login of a listener, speaker or user back and ends its open connections; nothing else of it changes. TM107: it has none.';
+
 function tmidb.edit_dead_letter(p_raw_id bigint, p_payload jsonb DEFAULT NULL::jsonb, p_category text DEFAULT NULL::text, p_target text DEFAULT NULL::text, p_ts timestamp with time zone DEFAULT NULL::timestamp with time zone, p_raw text DEFAULT NULL::text) returns jsonb language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 826c235d37b938691e99c7786e133239;
   execute: tmidb_admin;
   comment: 'Changes a dead letter''s payload (or raw message), category, target or time; returns it. Replay it then.';
@@ -2016,6 +2030,9 @@ function tmidb.enable_account(p_login text) returns void language plpgsql volati
 
 function tmidb.end_account_sessions(p_account_id bigint, p_keep bigint DEFAULT NULL::bigint) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e0b75f3833195f38c8835b978e753ffe;
   comment: 'Ends the sessions of an account, all but this one; gives how many.';
+
+function tmidb.end_login(p_role_name name) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 f6fd0aa2d5117412dbe39d099b5b7a61;
+  comment: 'Drops a PostgreSQL login and ends its open connections; one that owns something stays without rights and password.';
 
 function tmidb.end_logins() returns integer language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0cb61f72dca1fcb8930b3f65f4d969e5;
   execute: tmidb_api;
@@ -2120,7 +2137,7 @@ function tmidb.geo_rights(p_category text DEFAULT NULL::text) returns TABLE(sour
 function tmidb.geo_visible(p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[]) returns TABLE(target_id uuid, target text, category_id smallint, category text, sources smallint[], since timestamp with time zone[], low timestamp with time zone) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 529bcdd978f0c48c72f677ad2a8e6fb6;
   comment: 'Targets and categories whose places the one who asks may see, with the sources that count; since: from when on each, null: all.';
 
-function tmidb.grant_access(p_to text, p_actions text[] DEFAULT '{read}'::text[], p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[], p_group text DEFAULT NULL::text, p_fields text[] DEFAULT NULL::text[], p_window interval DEFAULT NULL::interval) returns bigint[] language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4a0df1821dfae7d1ff0788f63d56e810;
+function tmidb.grant_access(p_to text, p_actions text[] DEFAULT '{read}'::text[], p_category text DEFAULT NULL::text, p_targets text[] DEFAULT NULL::text[], p_group text DEFAULT NULL::text, p_fields text[] DEFAULT NULL::text[], p_window interval DEFAULT NULL::interval) returns bigint[] language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 edc8c70736ec17967df9b5308a0f0ee9;
   execute: tmidb_admin;
   comment: 'Lets listener:<name>, user:<login>, role:<name> or speaker:<name> do actions (read, write, command, admin) with a category, targets or a group of targets, fields, readings of a time window; null: all. Gives the grants'' numbers. TM107: there is no such holder or group; TM108: what cannot be granted.';
 
@@ -2143,7 +2160,7 @@ function tmidb.group_members(p_name text) returns SETOF text language sql stable
 function tmidb.group_named(p_name text) returns integer language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 12d74264b99ebb1a11930647a7ae488b;
   comment: 'group_id of a name; TM107 if there is none.';
 
-function tmidb.group_path(p_condition text) returns jsonpath language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 92edc788ea22b89c2f102736c91a321d;
+function tmidb.group_path(p_condition text) returns jsonpath language plpgsql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b327bfe440ce770e1f8a32e3473ccecb;
   comment: 'The jsonpath predicate of a condition over meta; TM108 if it cannot be read.';
 
 function tmidb.grow(p_category_id smallint, p_major smallint, p_minor smallint, p_fields jsonb, p_shape jsonb, p_most integer, p_version_id integer) returns integer language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6dd7433e631628d4ba1ca7c7ea3e6f84;
@@ -2385,7 +2402,7 @@ function tmidb.reload_api() returns void language sql volatile security definer 
   execute: tmidb_admin;
   comment: 'Lets GraphQL, REST and OpenAPI read the exposed schemas again; they follow within a second.';
 
-function tmidb.remove_account(p_login text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 2358263073ddd341cc3b5d0f172f8dd5;
+function tmidb.remove_account(p_login text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 56f6da2c5cb4e026b2da8ab55dbf3c96;
   execute: tmidb_admin;
   comment: 'Removes a user with sessions, tokens, grants and PostgreSQL login, at once. TM102: it is the last administrator; TM107: there is no such user.';
 
@@ -2401,9 +2418,17 @@ function tmidb.remove_group(p_name text) returns integer language plpgsql volati
   execute: tmidb_admin;
   comment: 'Removes a group with the grants that name it; gives how many these were.';
 
+function tmidb.remove_listener(p_name text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 98d0c0ce2477c7feed36379ec6844a29;
+  execute: tmidb_admin;
+  comment: 'Removes a listener with tokens, grants and PostgreSQL login, at once. TM107: there is none of this name.';
+
 function tmidb.remove_role(p_name text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 1441551b09a60680450d693b6a4edf0d;
   execute: tmidb_admin;
   comment: 'Removes a role of your own. TM102: it is built in; TM106: somebody has it.';
+
+function tmidb.remove_speaker(p_name text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 20eef5c4f6416966d4d2130c97157fc2;
+  execute: tmidb_admin;
+  comment: 'Removes a speaker with tokens, grants and PostgreSQL login, at once; its readings stay. TM106: a connector or a person writes as it; TM107: there is none of this name.';
 
 function tmidb.rename_field(p_category text, p_field text, p_column text DEFAULT NULL::text) returns text language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 4c2308e0b2816f304c74e3327f25cf96;
   execute: tmidb_admin;
@@ -2677,7 +2702,7 @@ function tmidb.tg_target__join_groups() returns trigger language plpgsql volatil
 function tmidb.tg_target__lock_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e0ed7d7f7a2a90fed878ddb106f09201;
   comment: 'Makes who changes groups wait for who makes targets.';
 
-function tmidb.tg_target__write() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 503a2e5661fc76ab5acd62f3a29cb4af;
+function tmidb.tg_target__write() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 34ddc9f8c88bc213205c48515c0df502;
   comment: 'Writes a row of the view api.target. TM102: no right to change it; TM105: its key or meta cannot be used; TM106: the key is taken.';
 
 function tmidb.tg_token__ended() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 323c7f70fe4c1597b176905cdb5729b7;
