@@ -79,7 +79,7 @@ interface PgError {
   severity?: string
 }
 
-const urlForm = 'Say it as postgres://login:password@host:port/database.'
+const urlForm = 'Say it as postgres://user:password@host:port/database.'
 
 export function administratorUrl(): string {
   const file = connectionFile(loadConfig().dataDir)

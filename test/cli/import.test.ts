@@ -211,7 +211,7 @@ test('wrong usage is told before anything is sent', async () => {
   for (const [options, words] of said) {
     const { code, stderr } = await load(path, ...options)
     assert.equal(code, 2, stderr)
-    assert.match(stderr, words)
+    assert.match((JSON.parse(stderr) as { error: { message: string } }).error.message, words)
   }
   assert.equal((await load(path, '--category', 'u', '--target', 't', '--token', 'wrong')).code, 4)
   assert.equal((await load(path, '--category', 'u', '--target', 't', '--restart', '--url', instance.connection.http)).code, 0)
