@@ -1773,6 +1773,10 @@ function tmidb.accounts(p_login text DEFAULT NULL::text) returns TABLE(login tex
 function tmidb.admit_reading(p_speaker_id bigint, p_bound text, p_refused jsonb, p_category text, p_reading jsonb) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 cd816c511e7b56f710dff348bfa9ebbe;
   comment: 'The gate and the rights of a speaker for one reading.';
 
+function tmidb.age_prefix(p_cutoffs timestamp with time zone[], p_ts timestamp with time zone) returns text language sql stable owner tmidb_owner md5 6aa4647890ba112de7a8f81a2133ec28;
+  execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
+  comment: 'What keys of rules for a reading of this time begin with; empty where there are no cutoffs.';
+
 function tmidb.allow_introspection(p_listener text, p_allowed boolean DEFAULT true) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8ecbde1a0527e2c9907482b7d8e29a1e;
   execute: tmidb_admin;
   comment: 'Lets a listener introspect the GraphQL schema and be told similar names, or no longer.';
@@ -1869,7 +1873,7 @@ function tmidb.class_of(p_who jsonb) returns bigint language sql volatile securi
 function tmidb.class_of_grants(p_grants jsonb) returns bigint language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 314fbf0925bfa9b78fadd8ff96e3ba02;
   comment: 'class_id of a set of grants.';
 
-function tmidb.classify(p_listener_id bigint, p_account_id bigint DEFAULT NULL::bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 82f2a2c0b653f0f3a1dd68ecba9f5233;
+function tmidb.classify(p_listener_id bigint, p_account_id bigint DEFAULT NULL::bigint) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0bb37bae66732207d6c2ed59d71b7cf4;
   comment: 'Works the permission class of a listener or a person out anew; null, null: of everybody.';
 
 function tmidb.classify_holder(p_grant tmidb.access_grant) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 51e6447f92753f6bcf94f9d95f7b3c48;
@@ -1878,7 +1882,7 @@ function tmidb.classify_holder(p_grant tmidb.access_grant) returns void language
 function tmidb.compile_classes(p_groups integer[] DEFAULT NULL::integer[]) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 573ca3d00a071c7e1e90da68107cc390;
   comment: 'Works the rules of the classes that speak of these groups out anew; null: of all.';
 
-function tmidb.compile_rules(p_grants jsonb, p_targets uuid[] DEFAULT NULL::uuid[]) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e938efda8496c6682d7c1c557e7b6aa8;
+function tmidb.compile_rules(p_grants jsonb, p_targets uuid[] DEFAULT NULL::uuid[]) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 6093cf63858ecb56945a8e2eebc8d682;
   comment: 'The rules that grants come to, of all targets or of these.';
 
 function tmidb.connector_named(p_name text) returns bigint language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 df860e34267c15b4edccf3cd64bec0b0;
@@ -2053,7 +2057,7 @@ function tmidb.ensure_chunks() returns integer language sql volatile security de
 function tmidb.expect(p_holds boolean, p_message text) returns void language plpgsql immutable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 76f7eff3752dc7a833ee4ebba0e4a1b1;
   comment: 'TM305 with this message, unless it holds.';
 
-function tmidb.explain_access(p_who text, p_category text DEFAULT NULL::text, p_target text DEFAULT NULL::text, p_field text DEFAULT NULL::text, p_ts timestamp with time zone DEFAULT now(), p_action text DEFAULT 'read'::text, p_address inet DEFAULT NULL::inet, OUT verdict boolean, OUT grant_id bigint, OUT because text, OUT steps text[], OUT grants jsonb) returns record language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8be9d2c50bb70d75027b626205f8d4b0;
+function tmidb.explain_access(p_who text, p_category text DEFAULT NULL::text, p_target text DEFAULT NULL::text, p_field text DEFAULT NULL::text, p_ts timestamp with time zone DEFAULT now(), p_action text DEFAULT 'read'::text, p_address inet DEFAULT NULL::inet, OUT verdict boolean, OUT grant_id bigint, OUT because text, OUT steps text[], OUT grants jsonb) returns record language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 0ff8011ef8c43058c1c35ce71e2bebef;
   execute: tmidb_admin;
   comment: 'Whether listener:<name>, user:<login>, role:<name>, speaker:<name> or token:<prefix> may read (write, command, admin) a field of a reading of a category, target and time, which grant decides, for a no each step that failed, and every grant with why it does or does not apply. Null: any. TM107: there is nobody of that name; TM108: there is no such action.';
 
@@ -2144,16 +2148,16 @@ function tmidb.grant_access(p_to text, p_actions text[] DEFAULT '{read}'::text[]
 function tmidb.grant_words(p_grant tmidb.access_grant) returns text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b7dbeefe1e1887612c7c3ac48b037e4c;
   comment: 'A grant in words.';
 
-function tmidb.granted_groups(p_target_id uuid) returns integer[] language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 3005062a0437269a5519e4434666f226;
+function tmidb.granted_groups(p_target_id uuid) returns integer[] language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 41addf6f5866c78165e0739c9c4b93d5;
   comment: 'Groups of a target that grants speak of.';
 
-function tmidb.granted_targets(p_action text, p_speaker_id bigint, p_account_id bigint, p_category text, p_targets text[]) returns SETOF text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 c186da254e07dccf9f824e8e5325e02a;
+function tmidb.granted_targets(p_action text, p_speaker_id bigint, p_account_id bigint, p_category text, p_targets text[]) returns SETOF text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7fae26f28a50fadba1142c0a69574304;
   comment: 'Of these targets (null: all) the ones with which a speaker or an account may do this in a category (null: all), by its grants.';
 
 function tmidb.graphql_name(p_field text) returns text language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e93174bb4cf78f8324885e79e2d5586f;
   comment: 'Name of a payload field in GraphQL.';
 
-function tmidb.group_members(p_name text) returns SETOF text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b8d10366adfbac843ba2bd4d6e1c4da8;
+function tmidb.group_members(p_name text) returns SETOF text language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d11117d57034c7100e66a9c5ff424cb9;
   execute: tmidb_admin;
   comment: 'Keys of the targets that are in a group now; TM107 if there is no such group.';
 
@@ -2212,6 +2216,9 @@ function tmidb.introspection() returns text language sql stable set search_path=
   execute: tmidb_admin, tmidb_api;
   comment: 'The catalog of the exposed schemas, as PostGraphile reads it.';
 
+function tmidb.is_in_group(p_path jsonpath, p_key text, p_name text, p_meta jsonb) returns boolean language sql stable owner tmidb_owner md5 4bc683dad6df330df004ce333022939c;
+  comment: 'Whether a target of this key, name and meta is in the group of this condition.';
+
 function tmidb.is_path(p_spec jsonb) returns boolean language sql immutable set search_path=pg_catalog, pg_temp owner tmidb_owner md5 8bece7ba2d92e1f7fa7b809e9cf01119;
   comment: 'Whether this is an SQL/JSON path.';
 
@@ -2235,6 +2242,9 @@ function tmidb.lease_connector(p_connector_id bigint, p_process uuid, p_run_id b
 function tmidb.lease_requests(p_scopes text[], p_endpoints text[], p_subjects text[], p_at timestamp with time zone DEFAULT NULL::timestamp with time zone) returns TABLE(n integer, per_minute integer, granted integer, taken integer, ms_left double precision) language sql volatile security definer set search_path=pg_catalog, pg_temp set lock_timeout=500ms owner tmidb_owner md5 2f7a8e82cb6b95400d1e8f51ea9792ac;
   execute: tmidb_api, tmidb_edge;
   comment: 'For the n-th of scopes, endpoints and subjects: its limit (0: none), how many requests the caller may let through, how many are taken by all, and the milliseconds until the minute ends.';
+
+function tmidb.leave_classes(p_classes bigint[]) returns void language sql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 98978e4e84af29985f0c1be16997b5d2;
+  comment: 'Lets go of the permission classes of these that nobody has any more.';
 
 function tmidb.leaves_of(p_chunk text) returns TABLE(name text, own_category smallint, parent_schema text, parent text, bound text) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 fb7854479268309195fd2f71176e5c1c;
   comment: 'The tables of a chunk in tmidb_parts, with what they are attached to.';
@@ -2262,7 +2272,7 @@ function tmidb.make_rollup_chunk(p_grain text, p_ts timestamp with time zone) re
 function tmidb.make_rollup_leaf(p_grain text, p_name text, p_fillfactor integer) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 07ea7e4426eb8477fa09ba0db0227656;
   comment: 'Makes a table of roll-ups in tmidb_parts.';
 
-function tmidb.mask_at(p_rules jsonb, p_cutoffs timestamp with time zone[], p_category_id smallint, p_target_id uuid, p_ts timestamp with time zone) returns jsonb language sql stable owner tmidb_owner md5 f799203cfe2bbf3e2f38a0098e002e69;
+function tmidb.mask_at(p_rules jsonb, p_cutoffs timestamp with time zone[], p_category_id smallint, p_target_id uuid, p_ts timestamp with time zone) returns jsonb language sql stable owner tmidb_owner md5 96bcc4469e6896f601928eb3649a5309;
   execute: tmidb_admin, tmidb_anonymous, tmidb_editor, tmidb_listener, tmidb_speaker, tmidb_viewer, tmidb_views;
   comment: 'Fields {"<name|*>": 1} that rules show of a reading of this category, target and time.';
 
@@ -2364,8 +2374,8 @@ function tmidb.rate_limits() returns TABLE(scope text, endpoint text, subject te
   execute: tmidb_admin, tmidb_api, tmidb_edge;
   comment: 'All limits of requests a minute; 0: none; subject null: each one that has no limit of its own.';
 
-function tmidb.read_grants(p_listener_id bigint, p_account_id bigint) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 327467c677c824351af99f1f98191679;
-  comment: 'Grants to read of a listener or a person.';
+function tmidb.read_grants(p_listener_id bigint, p_account_id bigint, p_role_id smallint) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 bfdf9a62296bdfac4729d353346a2a43;
+  comment: 'Grants to read of a listener, a person or a role.';
 
 function tmidb.reading_time(p_ts jsonb) returns timestamp with time zone language plpgsql immutable set search_path=pg_catalog, pg_temp set TimeZone=UTC set DateStyle=ISO, YMD owner tmidb_owner md5 24973582c64114d0779454879ad34bec;
   comment: 'Time that a reading''s "ts" says; TM211 if it cannot be read.';
@@ -2402,7 +2412,7 @@ function tmidb.reload_api() returns void language sql volatile security definer 
   execute: tmidb_admin;
   comment: 'Lets GraphQL, REST and OpenAPI read the exposed schemas again; they follow within a second.';
 
-function tmidb.remove_account(p_login text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 56f6da2c5cb4e026b2da8ab55dbf3c96;
+function tmidb.remove_account(p_login text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ddd40aad6f3c6be52b7a569ef307cfce;
   execute: tmidb_admin;
   comment: 'Removes a user with sessions, tokens, grants and PostgreSQL login, at once. TM102: it is the last administrator; TM107: there is no such user.';
 
@@ -2418,7 +2428,7 @@ function tmidb.remove_group(p_name text) returns integer language plpgsql volati
   execute: tmidb_admin;
   comment: 'Removes a group with the grants that name it; gives how many these were.';
 
-function tmidb.remove_listener(p_name text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 98d0c0ce2477c7feed36379ec6844a29;
+function tmidb.remove_listener(p_name text) returns void language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 d90f67519487041ea7b3d3968c5edf47;
   execute: tmidb_admin;
   comment: 'Removes a listener with tokens, grants and PostgreSQL login, at once. TM107: there is none of this name.';
 
@@ -2599,7 +2609,7 @@ function tmidb.shard_of(p_key text) returns smallint language sql immutable para
 function tmidb.short_example(p_payload jsonb) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b78251d081e10a1dbc2e4a3e3893f3d7;
   comment: 'The payload, cut to at most 8 kB.';
 
-function tmidb.shown_at(p_rules jsonb, p_cutoffs timestamp with time zone[], p_category_id smallint, p_target_id uuid, p_ts timestamp with time zone) returns boolean language sql stable owner tmidb_owner md5 7e572b51719f34cb56f083adf31dcdd0;
+function tmidb.shown_at(p_rules jsonb, p_cutoffs timestamp with time zone[], p_category_id smallint, p_target_id uuid, p_ts timestamp with time zone) returns boolean language sql stable owner tmidb_owner md5 2d20e3dc8ed3c94e2673c1e7f708760b;
   comment: 'Whether rules show a reading of this category, target and time.';
 
 function tmidb.shown_fields(p_fields jsonb) returns SETOF jsonb language sql immutable parallel safe owner tmidb_owner md5 632a4f95c03c51b553fb7ca62ac8dfae;
@@ -2655,7 +2665,7 @@ function tmidb.take_sign_in(p_name text, p_address text) returns TABLE(account_i
 function tmidb.take_try(p_key text, p_most integer) returns interval language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 5aa699ae1da2aecdac0521a55983d3a7;
   comment: 'Counts a try of so many in 15 minutes; null, or how long until the next one is allowed.';
 
-function tmidb.target_groups() returns TABLE(group_id integer, name text, condition text, targets bigint, grants bigint, created_at timestamp with time zone) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 41c743fbc303044216af81fbc5f1c554;
+function tmidb.target_groups() returns TABLE(group_id integer, name text, condition text, targets bigint, grants bigint, created_at timestamp with time zone) language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e944004410d00da632d870e3a05c2e8d;
   execute: tmidb_admin;
   comment: 'All groups of targets.';
 
@@ -2696,7 +2706,7 @@ function tmidb.tg_schema_version__seen() returns trigger language plpgsql volati
 function tmidb.tg_shape__geo_source() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 74946708e2a9c5fd9dd9b10ec9ed454f;
   comment: 'Keeps tmidb.geo_source up with tmidb.shape.';
 
-function tmidb.tg_target__join_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 60c023c35d8b5cd6966dffa3d495e875;
+function tmidb.tg_target__join_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ae8427a4a5da708d95577468edede9f0;
   comment: 'Adds new and changed targets to the rules of who was granted something of their groups.';
 
 function tmidb.tg_target__lock_groups() returns trigger language plpgsql volatile security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 e0ed7d7f7a2a90fed878ddb106f09201;
@@ -2798,7 +2808,7 @@ function tmidb.visible_categories() returns TABLE(category text, columns text[])
 function tmidb.visible_diff(p_diff jsonb, p_fields text[]) returns jsonb language sql immutable parallel safe set search_path=pg_catalog, pg_temp owner tmidb_owner md5 ceea4bfd5a92f9e12e4da70440272915;
   comment: 'A diff cut to these fields (null: all).';
 
-function tmidb.who_named(p_who text, p_action text DEFAULT 'read'::text, p_address inet DEFAULT NULL::inet) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 b4327bbeaacac0ea1237dd0ddbc65518;
+function tmidb.who_named(p_who text, p_action text DEFAULT 'read'::text, p_address inet DEFAULT NULL::inet) returns jsonb language plpgsql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 36b68ccc23a5968ca449f39e0a513404;
   comment: 'Somebody by listener:<name>, user:<login>, role:<name>, speaker:<name> or token:<prefix>: kind, name, ids, request role, and why all would be refused. TM107: there is nobody of that name; TM108: it is not said who.';
 
 function tmidb.with_reach(p_claims jsonb) returns jsonb language sql stable security definer set search_path=pg_catalog, pg_temp owner tmidb_owner md5 7c090654dfd9240a286c087272b6f877;

@@ -3,7 +3,6 @@
 // every door answers as to that one; nothing is written meanwhile. Each view is written down, once a minute.
 import { type Via, viaOf } from '../base/caller.ts'
 import { fromPg, TmiError } from '../base/errors.ts'
-import { observe } from '../base/observe.ts'
 import type { Access, Identity } from '../db/access.ts'
 import { type Claims, type Pool, readAs } from '../db/pool.ts'
 
@@ -22,9 +21,7 @@ export function viewing(access: Access, pool: Pool): Access {
     if (now < (audited.get(key) ?? 0) + auditedEveryMs) return
     if (audited.size > mostKept) audited.clear()
     audited.set(key, now)
-    await access.audit('access.viewed_as', actor, { who }, { ...via, role: 'tmidb_admin', resource: who }).catch((e: unknown) => {
-      observe({ kind: 'log', level: 'error', message: `a view as ${who} was not written down: ${String(e)}` })
-    })
+    await access.audit('access.viewed_as', actor, { who }, { ...via, role: 'tmidb_admin', resource: who })
   }
 
   return {

@@ -10,6 +10,7 @@ import { type AuditEvent, openAudit } from './audit.ts'
 import { listenTo } from './listen.ts'
 import { type Claims, isBound, openPool } from './pool.ts'
 import { type RateLimits, rateLimits } from './rate-limits.ts'
+import { hashOf } from './sessions.ts'
 import { openSignIn, tellRefused } from './sign-in.ts'
 import { openTokenUses } from './token-uses.ts'
 
@@ -219,7 +220,7 @@ export async function openAccess(url: string): Promise<Access> {
     const isSession = token.startsWith('tmi_session_')
     const wrong = isSession ? 'TM110' : 'TM101'
     if (!known.has(token) && !looksRight(token)) throw new TmiError(wrong)
-    const ask = async () => await (isSession ? bySession : byHash)(createHash('sha256').update(token).digest())
+    const ask = async () => await (isSession ? bySession : byHash)(hashOf(token))
     const { identity, allows } = await lookUp(token, wrong, ask)
     if (allows !== undefined && !allows(caller.address)) {
       // Its key is good and its address is not: whoever owns it should hear of that.

@@ -109,6 +109,8 @@ export const probes: Record<string, Probe> = {
           'tmidb.identity',
           'tmidb.cutoffs',
           'tmidb.compile_rules',
+          'tmidb.is_in_group',
+          'tmidb.age_prefix',
         ],
         sql: `select to_jsonb(v) - 'ts' - 'target_id' - 'reading_id' || jsonb_build_object('id', v.reading_id::text) as r from api.${view} v order by v.ts`,
         ought: (grants, world) =>

@@ -203,7 +203,7 @@ export const calls: Calls[] = [
   { it: 'The drain forgets old counts.', of: 'tmidb.forget_counts', who: [drainProcess] },
   {
     it: 'Anybody may know who it is and what it may see; the answers are cut to it. Views ask for everybody.',
-    of: `tmidb.identity tmidb.rules tmidb.cutoffs tmidb.mask_at tmidb.unpack(integer,bytea) tmidb.bucket_start`,
+    of: `tmidb.identity tmidb.rules tmidb.cutoffs tmidb.age_prefix tmidb.mask_at tmidb.unpack(integer,bytea) tmidb.bucket_start`,
     who: [...everybody, 'views'],
   },
   {

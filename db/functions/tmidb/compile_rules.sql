@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- after: is_in_group
 -- What grants to read come to with the targets that there are: one object in which policies, views and functions look keys up; see
 -- tmidb.permission_class.rules. A time window makes an age class: readings younger than the n-th window have their own keys "<n>:…", which
 -- hold everything that is shown at that age, so that one look-up is enough at any age. With p_targets only the keys of these targets, to
@@ -14,7 +15,7 @@ as $$
     from tmidb.target_group g
     join tmidb.target t on p_targets is null or t.target_id = any(p_targets)
     where g.group_id in (select s.g from said s)
-      and jsonb_path_match(t.meta, g.path, jsonb_build_object('key', t.key, 'name', t.name), true)
+      and tmidb.is_in_group(g.path, t.key, t.name, t.meta)
   ), single as (
     select coalesce(s.c::text, '*') as category, coalesce(s.t::text, '*') as target, s.w, s.mask
     from said s where s.g is null and (p_targets is null or s.t = any(p_targets))

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: who_named, grant_words, field_rights, cutoffs, mask_at, shown_at, read_grants, compile_rules
+-- after: who_named, grant_words, field_rights, cutoffs, mask_at, shown_at, read_grants, compile_rules, is_in_group, age_prefix
 -- May somebody do it, and what decides. It is told from the grants, and then compared with what the rules that policies and views look
 -- up say of the same reading: where the two disagree it raises, so it never says what is not so. What is left out means any: without a
 -- target, whether there is one.
@@ -19,7 +19,6 @@ declare
   -- What is not there is no number of a category: only rules for all of them speak of it.
   v_category constant smallint := coalesce((select category_id from tmidb.category where name = p_category), -1);
   v_target tmidb.target;
-  v_asked jsonb;
   v_reasons text[];
   v_everything text;
   v_rules jsonb;
@@ -31,7 +30,6 @@ begin
     raise exception 'There is no such action: %.', p_action using errcode = 'TM108', hint = 'Use read, write, command, admin.';
   end if;
   select * into v_target from tmidb.target where key = p_target;
-  v_asked := jsonb_build_object('key', v_target.key, 'name', v_target.name);
 
   -- Each grant, with all that keeps it from applying; what nearly applied first.
   select jsonb_agg(jsonb_build_object('grant_id', g.grant_id, 'grant', tmidb.grant_words(g), 'applies', cardinality(w.why) = 0, 'why',
@@ -45,13 +43,13 @@ begin
     case when p_category is not null and g.category_id <> v_category then 'it is of category ' || (select name from tmidb.category where category_id = g.category_id) end,
     case
       when p_target is null and g.group_id is not null and not exists (
-        select from tmidb.target m where jsonb_path_match(m.meta, t.path, jsonb_build_object('key', m.key, 'name', m.name), true))
+        select from tmidb.target m where tmidb.is_in_group(t.path, m.key, m.name, m.meta))
         then format('no target is in group %s now: %s', t.name, t.condition)
       when p_target is null then null
       when g.target_id is distinct from v_target.target_id and g.target_id is not null
         then 'it is of target ' || (select key from tmidb.target where target_id = g.target_id)
       when g.group_id is not null and v_target.target_id is null then format('there is no target %s yet, so it is not in group %s', p_target, t.name)
-      when g.group_id is not null and jsonb_path_match(v_target.meta, t.path, v_asked, true) is not true
+      when g.group_id is not null and tmidb.is_in_group(t.path, v_target.key, v_target.name, v_target.meta) is not true
         then format('%s is not in group %s: %s is not so for meta %s', p_target, t.name, t.condition, left(v_target.meta::text, 200)) end,
     case when p_action = 'read' and v_ts < now() - g.time_window
       then format('the reading of %s is older than %s', to_char(v_ts at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"'), tmidb.interval_words(g.time_window)) end,
@@ -82,15 +80,13 @@ begin
     v_rules := case
       when v_who ? 'listener_id' then (select c.rules from tmidb.permission_class c join tmidb.listener l using (class_id) where l.listener_id = (v_who->>'listener_id')::bigint)
       when v_who ? 'account_id' then (select c.rules from tmidb.permission_class c join tmidb.account a using (class_id) where a.account_id = (v_who->>'account_id')::bigint)
-      else tmidb.compile_rules((select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('c', category_id, 't', target_id, 'g', group_id,
-        'f', to_jsonb(fields), 'w', extract(epoch from time_window)::bigint))), '[]') from tmidb.access_grant
-        where role_id = (v_who->>'role_id')::smallint and 'read' = any(actions))) end;
+      else tmidb.compile_rules(tmidb.read_grants(null, null, (v_who->>'role_id')::smallint)) end;
     v_cutoffs := tmidb.cutoffs(v_rules);
     if p_category is not null and p_target is not null then
       v_shown := case when p_field is null then tmidb.shown_at(v_rules, v_cutoffs, v_category, coalesce(v_target.target_id, '00000000-0000-0000-0000-000000000000'), v_ts)
         else tmidb.mask_at(v_rules, v_cutoffs, v_category, coalesce(v_target.target_id, '00000000-0000-0000-0000-000000000000'), v_ts) ?| v_rights end;
     else
-      v_prefix := coalesce(nullif(width_bucket(v_ts, v_cutoffs), 0) || ':', '');
+      v_prefix := tmidb.age_prefix(v_cutoffs, v_ts);
       v_shown := exists (
         select from jsonb_each(v_rules) r(key, mask), lateral (select substr(r.key, length(v_prefix) + 1)) k(key)
         where r.key ~ ('^' || v_prefix || '(\d+|\*)/')

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- after: is_in_group
 -- Of these targets the ones with which a speaker or a person may do something, by grants of its own and of its role. A target that
 -- there is not is in a group whose condition it meets with nothing said of it; null stands for all targets, and category null for all
 -- categories.
@@ -18,7 +19,7 @@ as $$
   from unnest(p_targets) k(key) left join tmidb.target t on t.key = k.key
   where exists (
     select from said s where s.target_id is null and s.group_id is null or s.target_id = t.target_id
-      or k.key is not null and jsonb_path_match(coalesce(t.meta, '{}'), s.path, jsonb_build_object('key', k.key, 'name', t.name), true))
+      or k.key is not null and tmidb.is_in_group(s.path, k.key, t.name, coalesce(t.meta, '{}')))
 $$;
 comment on function tmidb.granted_targets(text, bigint, bigint, text, text[]) is
   'Of these targets (null: all) the ones with which a speaker or an account may do this in a category (null: all), by its grants.';

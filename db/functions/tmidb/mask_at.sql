@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- after: age_prefix
 -- Which fields rules show of a reading, whatever its age: the one place that says it. A single expression without settings of its own, so that PostgreSQL
 -- writes it into the query that calls it instead of calling it for each row.
 create or replace function tmidb.mask_at(p_rules jsonb, p_cutoffs timestamptz[], p_category_id smallint, p_target_id uuid, p_ts timestamptz)
@@ -9,10 +10,10 @@ as $$
     coalesce(p_rules -> '*/*', '{}') || coalesce(p_rules -> (p_category_id || '/*'), '{}')
       || coalesce(p_rules -> (p_category_id || '/' || p_target_id), '{}') || coalesce(p_rules -> ('*/' || p_target_id), '{}')
   else
-    coalesce(p_rules -> (coalesce(nullif(width_bucket(p_ts, p_cutoffs), 0) || ':', '') || '*/*'), '{}')
-      || coalesce(p_rules -> (coalesce(nullif(width_bucket(p_ts, p_cutoffs), 0) || ':', '') || p_category_id || '/*'), '{}')
-      || coalesce(p_rules -> (coalesce(nullif(width_bucket(p_ts, p_cutoffs), 0) || ':', '') || p_category_id || '/' || p_target_id), '{}')
-      || coalesce(p_rules -> (coalesce(nullif(width_bucket(p_ts, p_cutoffs), 0) || ':', '') || '*/' || p_target_id), '{}')
+    coalesce(p_rules -> (tmidb.age_prefix(p_cutoffs, p_ts) || '*/*'), '{}')
+      || coalesce(p_rules -> (tmidb.age_prefix(p_cutoffs, p_ts) || p_category_id || '/*'), '{}')
+      || coalesce(p_rules -> (tmidb.age_prefix(p_cutoffs, p_ts) || p_category_id || '/' || p_target_id), '{}')
+      || coalesce(p_rules -> (tmidb.age_prefix(p_cutoffs, p_ts) || '*/' || p_target_id), '{}')
   end
 $$;
 comment on function tmidb.mask_at(jsonb, timestamptz[], smallint, uuid, timestamptz) is

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: disable_account, account_id_named, end_login
+-- after: disable_account, account_id_named, end_login, leave_classes
 -- A person goes with sessions, tokens, grants and the PostgreSQL login. The audit keeps the name, their readings stay.
 create or replace function tmidb.remove_account(p_login text) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -7,9 +7,11 @@ as $$
 declare
   v_id constant bigint := tmidb.account_id_named(p_login);
   v_role_name name;
+  v_class bigint;
 begin
   perform tmidb.disable_account(p_login);
-  delete from tmidb.account where account_id = v_id returning role_name into v_role_name;
+  delete from tmidb.account where account_id = v_id returning role_name, class_id into v_role_name, v_class;
+  perform tmidb.leave_classes(array[v_class]);
   perform tmidb.end_login(v_role_name);
 end $$;
 comment on function tmidb.remove_account(text) is

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- after: compile_rules, compile_classes, channel
+-- after: compile_rules, compile_classes, channel, is_in_group
 -- A target joins and leaves groups with the statement that makes or changes it, so that its first reading is already shown to whoever
 -- is to see it. New targets are added to the rules of the classes concerned; a target that changed has them worked out anew.
 create or replace function tmidb.tg_target__join_groups() returns trigger
@@ -12,15 +12,15 @@ begin
   if TG_OP = 'INSERT' then
     v_groups := array(
       select g.group_id from tmidb.target_group g where exists (
-        select from made t where jsonb_path_match(t.meta, g.path, jsonb_build_object('key', t.key, 'name', t.name), true)));
+        select from made t where tmidb.is_in_group(g.path, t.key, t.name, t.meta)));
     update tmidb.permission_class c set rules = c.rules || tmidb.compile_rules(c.grants, array(select target_id from made))
     where exists (select from jsonb_array_elements(c.grants) g where (g->>'g')::int = any(v_groups));
   else
     v_groups := array(
       select g.group_id from tmidb.target_group g where exists (
         select from made n join gone o using (target_id)
-        where jsonb_path_match(n.meta, g.path, jsonb_build_object('key', n.key, 'name', n.name), true)
-          is distinct from jsonb_path_match(o.meta, g.path, jsonb_build_object('key', o.key, 'name', o.name), true)));
+        where tmidb.is_in_group(g.path, n.key, n.name, n.meta)
+          is distinct from tmidb.is_in_group(g.path, o.key, o.name, o.meta)));
     if cardinality(v_groups) > 0 then perform tmidb.compile_classes(v_groups); end if;
   end if;
   -- The doors remember who may write what; of a target that is made by a reading they were right.

@@ -9,37 +9,35 @@ declare
   v_kind text := split_part(p_who, ':', 1);
   v_name text := substr(p_who, length(v_kind) + 2);
   v_problems text[] := '{}';
-  v_token jsonb;
-  v_account jsonb;
+  v_token tmidb.token;
+  v_account tmidb.account;
   v_to tmidb.access_grant;
   v_role record;
 begin
   if v_kind = 'token' then
     -- The whole token may be said too; of several that begin alike, the one that still opens something.
-    select to_jsonb(t) into v_token from tmidb.token t
+    select * into v_token from tmidb.token t
     where t.prefix = v_name or t.hash = sha256(convert_to(v_name, 'UTF8')) order by t.revoked_at is not null, t.created_at desc limit 1;
-    if v_token is null then
+    if not found then
       raise exception 'There is no token that begins with %.', quote_literal(left(v_name, 17)) using errcode = 'TM107', hint = 'Its prefix is tmi_<kind>_ and the 8 characters behind.';
     end if;
     v_problems := array_remove(array[
-      case when v_token->>'revoked_at' is not null then 'the token was revoked at ' || (v_token->>'revoked_at') end,
-      case when (v_token->>'expires_at')::timestamptz <= now() then 'the token expired at ' || (v_token->>'expires_at') end,
-      case when jsonb_typeof(v_token->'scopes') = 'array' and not v_token->'scopes' ?| array[p_action, 'admin'] then
-        format('the token may only %s', (select string_agg(s, ', ') from jsonb_array_elements_text(v_token->'scopes') s)) end,
-      case when jsonb_typeof(v_token->'allow_from') = 'array' and p_address is not null
-        and not exists (select from jsonb_array_elements_text(v_token->'allow_from') a where p_address <<= a::cidr) then
-        format('the token may not come from %s, only from %s', p_address, (select string_agg(a, ', ') from jsonb_array_elements_text(v_token->'allow_from') a)) end], null);
-    v_kind := case when v_token->>'listener_id' is not null then 'listener' when v_token->>'account_id' is not null then 'user' else 'speaker' end;
+      case when v_token.revoked_at is not null then 'the token was revoked at ' || (to_jsonb(v_token.revoked_at) #>> '{}') end,
+      case when v_token.expires_at <= now() then 'the token expired at ' || (to_jsonb(v_token.expires_at) #>> '{}') end,
+      case when not v_token.scopes && array[p_action, 'admin'] then format('the token may only %s', array_to_string(v_token.scopes, ', ')) end,
+      case when not exists (select from unnest(v_token.allow_from) a where p_address <<= a) and p_address is not null and v_token.allow_from is not null then
+        format('the token may not come from %s, only from %s', p_address, array_to_string(v_token.allow_from, ', ')) end], null);
+    v_kind := case when v_token.listener_id is not null then 'listener' when v_token.account_id is not null then 'user' else 'speaker' end;
     v_name := case v_kind
-      when 'listener' then (select name from tmidb.listener where listener_id = (v_token->>'listener_id')::bigint)
-      when 'user' then (select login from tmidb.account where account_id = (v_token->>'account_id')::bigint)
-      else (select name from tmidb.speaker where speaker_id = (v_token->>'speaker_id')::bigint) end;
+      when 'listener' then (select name from tmidb.listener where listener_id = v_token.listener_id)
+      when 'user' then (select login from tmidb.account where account_id = v_token.account_id)
+      else (select name from tmidb.speaker where speaker_id = v_token.speaker_id) end;
   end if;
   v_to := tmidb.holder_named(v_kind || ':' || v_name);
-  select to_jsonb(a) into v_account from tmidb.account a where a.account_id = v_to.account_id;
+  select * into v_account from tmidb.account a where a.account_id = v_to.account_id;
   select r.role_id, r.name, r.request_role into v_role
-  from tmidb.access_role r where r.role_id = coalesce(v_to.role_id, (v_account->>'role_id')::smallint);
-  if coalesce(v_account->>'disabled_at', nullif(v_account->>'is_disabled', 'false')) is not null then
+  from tmidb.access_role r where r.role_id = coalesce(v_to.role_id, v_account.role_id);
+  if v_account.disabled_at is not null then
     v_problems := v_problems || format('the account %s is disabled', v_name);
   end if;
   return jsonb_strip_nulls(jsonb_build_object('kind', v_kind, 'name', v_name, 'who', v_kind || ':' || v_name,
